@@ -1,0 +1,394 @@
+/* SPDX-License-Identifier: GPL-2.0-only WITH Linux-syscall-note */
+#ifndef _UAPI_LINUX_TRACKER_H
+#define _UAPI_LINUX_TRACKER_H
+
+#include <linux/ioctl.h>
+#include <linux/types.h>
+
+/**
+ * DOC: tracker ABI
+ *
+ * /dev/tracker is the device. TRACKER_IOC_SESSION_OPEN on it returns a session
+ * fd, TRACKER_IOC_REGION_OPEN on that a region fd. A session belongs to the
+ * address space (mm) of its target, not to the fd: closing the fd leaves the
+ * session running, and its uncommitted harvest goes back into the dirty log.
+ *
+ * Every structure has a fixed layout on every word size. Fields named
+ * __reserved must be zero; unknown flags are refused. Page numbers count 4 KiB
+ * pages. Ranges are half-open: [start, end).
+ *
+ * Errors shared by all calls:
+ *
+ *   ENOTTY   unknown call
+ *   EFAULT   a user pointer cannot be read or written
+ *   EINVAL   unknown flag, reserved field not zero, range not page-aligned
+ *   EPERM    CAP_SYS_PTRACE and CAP_CHECKPOINT_RESTORE (or CAP_SYS_ADMIN) in
+ *            the initial user namespace are missing
+ *   ESRCH    no such process, or the target has exited or called exec
+ *   ENOMEM   the kernel is out of memory; the target keeps its data
+ */
+
+#define TRACKER_ABI_VERSION	1
+#define TRACKER_PAGE_SHIFT	12
+
+/**
+ * enum tracker_kind - what a mapping is, or was before the swap
+ * @TRACKER_KIND_ANON_PRIVATE: malloc, stacks, MAP_PRIVATE|MAP_ANONYMOUS
+ * @TRACKER_KIND_FILE_PRIVATE: MAP_PRIVATE of a file
+ * @TRACKER_KIND_ANON_SHARED: MAP_SHARED memory without a named file: shm, memfd
+ * @TRACKER_KIND_FILE_SHARED: MAP_SHARED of a file
+ * @TRACKER_KIND_SPECIAL: vdso, vvar, devices: nothing the module understands
+ */
+enum tracker_kind {
+	TRACKER_KIND_ANON_PRIVATE = 0,
+	TRACKER_KIND_FILE_PRIVATE = 1,
+	TRACKER_KIND_ANON_SHARED = 2,
+	TRACKER_KIND_FILE_SHARED = 3,
+	TRACKER_KIND_SPECIAL = 4,
+};
+
+/**
+ * enum tracker_vma_state - what the module does with a mapping
+ * @TRACKER_VMA_TRACKED: swapped; @region and @region_page of the entry are valid
+ * @TRACKER_VMA_SWAPPABLE: TRACKER_IOC_SWAP takes it
+ * @TRACKER_VMA_READONLY: not writable now, so there is nothing to track
+ * @TRACKER_VMA_KIND: writable, of a kind that the module does not swap
+ * @TRACKER_VMA_STACK: writable, grows down (the main stack)
+ * @TRACKER_VMA_LOCKED: writable, mlocked
+ * @TRACKER_VMA_SPECIAL_FLAGS: writable, with flags the module cannot keep:
+ *	MADV_WIPEONFORK, MADV_DONTFORK, MADV_DONTDUMP, KSM, userfaultfd, a
+ *	protection key, a NUMA policy, ...
+ * @TRACKER_VMA_HUGE: writable, too large for one region's block of the
+ *	pseudo-file
+ */
+enum tracker_vma_state {
+	TRACKER_VMA_TRACKED = 0,
+	TRACKER_VMA_SWAPPABLE = 1,
+	TRACKER_VMA_READONLY = 2,
+	TRACKER_VMA_KIND = 3,
+	TRACKER_VMA_STACK = 4,
+	TRACKER_VMA_LOCKED = 5,
+	TRACKER_VMA_SPECIAL_FLAGS = 6,
+	TRACKER_VMA_HUGE = 7,
+};
+
+/**
+ * struct tracker_info - TRACKER_IOC_INFO: which module is loaded
+ * @abi_version: out: TRACKER_ABI_VERSION of the module
+ * @nr_sessions: out: live sessions
+ * @__reserved: must be 0
+ */
+struct tracker_info {
+	__u32 abi_version;
+	__u32 nr_sessions;
+	__u64 __reserved[3];
+};
+#define TRACKER_IOC_INFO	_IOWR('T', 0x00, struct tracker_info)
+
+/* tracker_session_open.flags: create a session where there is none */
+#define TRACKER_SESSION_CREATE		(1U << 0)
+/* ... and fail with EEXIST where there is one */
+#define TRACKER_SESSION_EXCLUSIVE	(1U << 1)
+
+/**
+ * struct tracker_session_open - TRACKER_IOC_SESSION_OPEN: control a session
+ * @pid: in: the target, in the caller's pid namespace
+ * @flags: in: TRACKER_SESSION_*
+ * @fd: out: session fd, close-on-exec
+ * @created: out: 1 if this call made the session
+ * @holder: out: with EBUSY, the pid of the controller that holds the session
+ * @__reserved: must be 0
+ *
+ * A session has one controller at a time. What the last one harvested and did
+ * not commit is back in the log when this returns.
+ *
+ * ENOENT: not tracked, and TRACKER_SESSION_CREATE is not set.
+ * EEXIST: tracked already, and TRACKER_SESSION_EXCLUSIVE is set.
+ * EBUSY: another controller holds it, see @holder.
+ * EINVAL: the target is a kernel thread.
+ */
+struct tracker_session_open {
+	__s32 pid;
+	__u32 flags;
+	__s32 fd;
+	__u32 created;
+	__s32 holder;
+	__u32 __reserved[3];
+};
+#define TRACKER_IOC_SESSION_OPEN _IOWR('T', 0x01, struct tracker_session_open)
+
+/**
+ * struct tracker_session_status - a session's state
+ * @pid: in (device call): the target, or 0 for the first session after @after;
+ *	out: the target's pid in the caller's namespace, 0 if it has none
+ * @holder: out: pid of the controller that holds the session, 0 if none
+ * @after: in (device call with @pid 0): list cursor, 0 to start; out: cursor
+ * @id: out: random 128-bit id, new for each session
+ * @epoch: out: number of harvests begun
+ * @committed: out: epoch of the last commit. Images whose last round has an
+ *	epoch from @committed to @epoch can be continued with a delta.
+ * @nr_regions: out
+ * @nr_dirty: out: pages in the dirty log
+ * @nr_pending: out: pages harvested but not committed
+ * @nr_chunks: out: log chunks allocated (each covers 512 pages)
+ * @log_bytes: out: memory the dirty log occupies
+ * @backing_pages: out: pages that the pseudo-file holds, without swapped ones
+ * @nr_snapshots: out: forked children whose memory depends on this session
+ * @overflow: out: 1 if the log could not grow: the next harvest says so too
+ * @__reserved: must be 0
+ *
+ * As TRACKER_IOC_STATUS on the device: ENOENT when there is no (further)
+ * session. As TRACKER_IOC_SESSION_STATUS on a session fd: @pid and @after are
+ * not read.
+ */
+struct tracker_session_status {
+	__s32 pid;
+	__s32 holder;
+	__u64 after;
+	__u8 id[16];
+	__u64 epoch;
+	__u64 committed;
+	__u64 nr_regions;
+	__u64 nr_dirty;
+	__u64 nr_pending;
+	__u64 nr_chunks;
+	__u64 log_bytes;
+	__u64 backing_pages;
+	__u32 nr_snapshots;
+	__u32 overflow;
+	__u64 __reserved[4];
+};
+#define TRACKER_IOC_STATUS	_IOWR('T', 0x02, struct tracker_session_status)
+#define TRACKER_IOC_SESSION_STATUS _IOWR('T', 0x10, struct tracker_session_status)
+
+/* VM_* in portable form, tracker_vma.flags */
+#define TRACKER_PROT_READ	(1U << 0)
+#define TRACKER_PROT_WRITE	(1U << 1)
+#define TRACKER_PROT_EXEC	(1U << 2)
+
+/**
+ * struct tracker_vma - one entry of the layout
+ * @start: first byte
+ * @end: byte after the last one
+ * @region_page: page number inside the region that @start maps (tracked only)
+ * @region: region id, 0 = none
+ * @prot: TRACKER_PROT_*
+ * @kind: enum tracker_kind; for a tracked mapping the original kind
+ * @state: enum tracker_vma_state
+ * @__reserved: 0
+ */
+struct tracker_vma {
+	__u64 start;
+	__u64 end;
+	__u64 region_page;
+	__u32 region;
+	__u32 prot;
+	__u16 kind;
+	__u16 state;
+	__u32 __reserved;
+};
+
+/**
+ * struct tracker_layout - TRACKER_IOC_LAYOUT: every mapping of the target
+ * @vmas_addr: in: array of struct tracker_vma
+ * @nr_vmas: in: its length; out: entries the target has (may be larger: call
+ *	again with room for them; the array then holds a prefix)
+ * @flags: in: must be 0
+ * @__reserved: must be 0
+ *
+ * Cost: one walk over the VMAs under mmap_lock held for reading. Pages of the
+ * pseudo-file that the target has unmapped since are given back here.
+ */
+struct tracker_layout {
+	__aligned_u64 vmas_addr;
+	__u32 nr_vmas;
+	__u32 flags;
+	__u64 __reserved[2];
+};
+#define TRACKER_IOC_LAYOUT	_IOWR('T', 0x11, struct tracker_layout)
+
+/**
+ * struct tracker_range - part of the target's address space
+ * @start: in: page-aligned address
+ * @end: in: page-aligned address
+ */
+struct tracker_range {
+	__u64 start;
+	__u64 end;
+};
+
+/**
+ * struct tracker_swap - TRACKER_IOC_SWAP: replace mappings by the pseudo-file
+ * @ranges_addr: in: array of struct tracker_range, each inside one mapping
+ *	whose layout state is TRACKER_VMA_SWAPPABLE
+ * @nr_ranges: in: its length
+ * @nr_done: out: ranges swapped, in order; the rest are as they were
+ * @nr_pages: out: pages copied into the pseudo-file; all are in the dirty log
+ * @busy_tid: out: with EBUSY, a thread on the target's mm that is not stopped,
+ *	in the caller's pid namespace
+ * @flags: in: must be 0
+ * @__reserved: must be 0
+ *
+ * Every thread of every process on the mm must be in a ptrace stop or a group
+ * stop. Holes and pages of zeros are neither read in nor allocated.
+ *
+ * EBUSY: a thread is not stopped, see @busy_tid; nothing was changed.
+ * EINVAL: a range is not (or no longer) swappable; @nr_done tells which.
+ */
+struct tracker_swap {
+	__aligned_u64 ranges_addr;
+	__u32 nr_ranges;
+	__u32 nr_done;
+	__u64 nr_pages;
+	__s32 busy_tid;
+	__u32 flags;
+	__u64 __reserved[2];
+};
+#define TRACKER_IOC_SWAP	_IOWR('T', 0x12, struct tracker_swap)
+
+/**
+ * struct tracker_revert - TRACKER_IOC_REVERT: put every original mapping back
+ * @nr_vmas: out: mappings put back
+ * @nr_pages: out: pages copied
+ * @busy_tid: out: as in struct tracker_swap
+ * @flags: in: must be 0
+ * @__reserved: must be 0
+ *
+ * On success the session is over: it is no longer found by pid, and the fd is
+ * only good for reading regions and closing. On an error the mappings not yet
+ * put back stay tracked, and the call can be repeated.
+ */
+struct tracker_revert {
+	__u64 nr_vmas;
+	__u64 nr_pages;
+	__s32 busy_tid;
+	__u32 flags;
+	__u64 __reserved[2];
+};
+#define TRACKER_IOC_REVERT	_IOWR('T', 0x13, struct tracker_revert)
+
+/**
+ * struct tracker_run - consecutive pages of one region
+ * @page: first page number inside the region
+ * @region: region id
+ * @nr_pages: length, at least 1
+ */
+struct tracker_run {
+	__u64 page;
+	__u32 region;
+	__u32 nr_pages;
+};
+
+/* tracker_harvest.flags: go on with a harvest whose buffer was too small */
+#define TRACKER_HARVEST_CONTINUE	(1U << 0)
+
+/**
+ * struct tracker_harvest - TRACKER_IOC_HARVEST: take the dirty log
+ * @runs_addr: in: array of struct tracker_run
+ * @nr_runs: in: its length, at least 1; out: runs written, in no order
+ * @flags: in: TRACKER_HARVEST_*
+ * @epoch: out: the epoch that this harvest began
+ * @nr_pages: out: pages in the runs
+ * @nr_pinned: out: pages that something in the kernel may write without a
+ *	fault (direct I/O): they are reported and stay in the log
+ * @more: out: 1 if the log has more: call again with
+ *	TRACKER_HARVEST_CONTINUE, nothing else in between
+ * @overflow: out: 1 if the log lost count since the last harvest began: every
+ *	page of every region has to be taken for dirty
+ * @__reserved: must be 0
+ *
+ * A page written before the call is in this epoch or an older uncommitted one;
+ * one written during it is in this one or the next. The content is to be read
+ * after the call has returned. Cost: O(dirty pages).
+ *
+ * The pages stay known as harvested until TRACKER_IOC_COMMIT; a new harvest
+ * (without CONTINUE), TRACKER_IOC_ABORT or closing the fd puts them back.
+ */
+struct tracker_harvest {
+	__aligned_u64 runs_addr;
+	__u32 nr_runs;
+	__u32 flags;
+	__u64 epoch;
+	__u64 nr_pages;
+	__u64 nr_pinned;
+	__u32 more;
+	__u32 overflow;
+	__u64 __reserved[2];
+};
+#define TRACKER_IOC_HARVEST	_IOWR('T', 0x14, struct tracker_harvest)
+
+/**
+ * struct tracker_epoch - TRACKER_IOC_COMMIT, TRACKER_IOC_ABORT
+ * @epoch: in: the harvest's epoch
+ * @__reserved: must be 0
+ *
+ * Commit: the harvested pages are stored, forget them. Abort: they are not,
+ * put them back into the log.
+ *
+ * ESTALE: @epoch is not that of the last harvest, or it was put back since.
+ */
+struct tracker_epoch {
+	__u64 epoch;
+	__u64 __reserved[3];
+};
+#define TRACKER_IOC_COMMIT	_IOW('T', 0x15, struct tracker_epoch)
+#define TRACKER_IOC_ABORT	_IOW('T', 0x16, struct tracker_epoch)
+
+/**
+ * struct tracker_region_open - TRACKER_IOC_REGION_OPEN: read a region's pages
+ * @region: in: region id
+ * @flags: in: must be 0
+ * @fd: out: read-only fd, close-on-exec. Offset 0 is the region's page 0;
+ *	holes read as zeros and are not allocated; lseek knows SEEK_DATA and
+ *	SEEK_HOLE. 0 bytes are read behind the region's block.
+ * @__reserved: must be 0
+ *
+ * ENOENT: no such region.
+ */
+struct tracker_region_open {
+	__u32 region;
+	__u32 flags;
+	__s32 fd;
+	__u32 __reserved[5];
+};
+#define TRACKER_IOC_REGION_OPEN	_IOWR('T', 0x17, struct tracker_region_open)
+
+/* tracker_resident_run.flags */
+#define TRACKER_RESIDENT_ANON	(1U << 0)	/* the process' own copy, or swapped out */
+
+/**
+ * struct tracker_resident_run - consecutive pages that have a page table entry
+ * @start: address of the first page
+ * @nr_pages: length
+ * @flags: TRACKER_RESIDENT_*; without ANON the page is a file's page cache
+ */
+struct tracker_resident_run {
+	__u64 start;
+	__u32 nr_pages;
+	__u32 flags;
+};
+
+/**
+ * struct tracker_resident - TRACKER_IOC_RESIDENT: pages that exist in a range
+ * @start: in: page-aligned address; out: where to go on
+ * @end: in: page-aligned address; equal to @start on return when all is done
+ * @runs_addr: in: array of struct tracker_resident_run
+ * @nr_runs: in: its length, at least 1; out: runs written, by address
+ * @flags: in: must be 0
+ * @__reserved: must be 0
+ *
+ * For mappings that are not tracked. Empty parts cost one step per page table
+ * level (2 MiB, 1 GiB, 512 GiB), not one per page. The shared zero page is not
+ * reported.
+ */
+struct tracker_resident {
+	__u64 start;
+	__u64 end;
+	__aligned_u64 runs_addr;
+	__u32 nr_runs;
+	__u32 flags;
+	__u64 __reserved[2];
+};
+#define TRACKER_IOC_RESIDENT	_IOWR('T', 0x18, struct tracker_resident)
+
+#endif /* _UAPI_LINUX_TRACKER_H */
