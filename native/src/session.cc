@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "session.h"
+
+#include <errno.h>
+#include <linux/tracker.h>
+#include <sys/ioctl.h>
+
+#include <string>
+
+#include "device.h"
+#include "errno_error.h"
+#include "session_worker.h"
+
+namespace {
+
+int FdOf(const Napi::CallbackInfo& info) { return info[0].As<Napi::Number>(); }
+
+/** sessionStatus(fd) */
+Napi::Value SessionStatus(const Napi::CallbackInfo& info) {
+  tracker_session_status args = {};
+  if (ioctl(FdOf(info), TRACKER_IOC_SESSION_STATUS, &args) < 0)
+    return ThrowErrno(info.Env(), errno, "ioctl(TRACKER_IOC_SESSION_STATUS)", "the session");
+  return StatusObject(info.Env(), args);
+}
+
+Napi::Value EpochCall(const Napi::CallbackInfo& info, unsigned long request, const char* name) {
+  tracker_epoch args = {};
+  args.epoch = info[1].As<Napi::Number>().Int64Value();
+  if (ioctl(FdOf(info), request, &args) < 0)
+    return ThrowErrno(info.Env(), errno, name, "epoch " + std::to_string(args.epoch));
+  return info.Env().Undefined();
+}
+
+/** commit(fd, epoch) */
+Napi::Value Commit(const Napi::CallbackInfo& info) {
+  return EpochCall(info, TRACKER_IOC_COMMIT, "ioctl(TRACKER_IOC_COMMIT)");
+}
+
+/** abort(fd, epoch) */
+Napi::Value Abort(const Napi::CallbackInfo& info) {
+  return EpochCall(info, TRACKER_IOC_ABORT, "ioctl(TRACKER_IOC_ABORT)");
+}
+
+/** regionOpen(fd, region): a read-only fd that the caller closes */
+Napi::Value RegionOpen(const Napi::CallbackInfo& info) {
+  tracker_region_open args = {};
+  args.region = info[1].As<Napi::Number>();
+  if (ioctl(FdOf(info), TRACKER_IOC_REGION_OPEN, &args) < 0)
+    return ThrowErrno(info.Env(), errno, "ioctl(TRACKER_IOC_REGION_OPEN)",
+                      "region " + std::to_string(args.region));
+  return Napi::Number::New(info.Env(), args.fd);
+}
+
+/** layout(fd, nrVmasHint): Promise of the tracker_vma array as bytes */
+Napi::Value Layout(const Napi::CallbackInfo& info) {
+  return StartLayout(info.Env(), FdOf(info), info[1].As<Napi::Number>());
+}
+
+/** swap(fd, pagePairs: Float64Array): Promise of { nrDone, nrPages } */
+Napi::Value Swap(const Napi::CallbackInfo& info) {
+  if (!info[1].IsTypedArray() ||
+      info[1].As<Napi::TypedArray>().TypedArrayType() != napi_float64_array)
+    return ThrowErrno(info.Env(), EINVAL, "swap", "ranges that are no Float64Array");
+  return StartSwap(info.Env(), FdOf(info), info[1].As<Napi::Float64Array>());
+}
+
+/** revert(fd): Promise of { nrVmas, nrPages } */
+Napi::Value Revert(const Napi::CallbackInfo& info) { return StartRevert(info.Env(), FdOf(info)); }
+
+/** harvest(fd): Promise of { epoch, nrPages, nrPinned, overflow, runs } */
+Napi::Value Harvest(const Napi::CallbackInfo& info) { return StartHarvest(info.Env(), FdOf(info)); }
+
+/** resident(fd, startPage, endPage): Promise of a Float64Array of page, nrPages, flags */
+Napi::Value Resident(const Napi::CallbackInfo& info) {
+  return StartResident(info.Env(), FdOf(info), info[1].As<Napi::Number>(),
+                       info[2].As<Napi::Number>());
+}
+
+}  // namespace
+
+void InitSession(Napi::Env env, Napi::Object exports) {
+  exports.Set("sessionStatus", Napi::Function::New<SessionStatus>(env, "sessionStatus"));
+  exports.Set("commit", Napi::Function::New<Commit>(env, "commit"));
+  exports.Set("abort", Napi::Function::New<Abort>(env, "abort"));
+  exports.Set("regionOpen", Napi::Function::New<RegionOpen>(env, "regionOpen"));
+  exports.Set("layout", Napi::Function::New<Layout>(env, "layout"));
+  exports.Set("swap", Napi::Function::New<Swap>(env, "swap"));
+  exports.Set("revert", Napi::Function::New<Revert>(env, "revert"));
+  exports.Set("harvest", Napi::Function::New<Harvest>(env, "harvest"));
+  exports.Set("resident", Napi::Function::New<Resident>(env, "resident"));
+}

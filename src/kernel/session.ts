@@ -1,0 +1,147 @@
+import { closeSync } from 'node:fs';
+import { DeviceError, isSystemError } from '../errors.js';
+import { type Harvest, native, type SessionStatus } from '../native.js';
+import { callError } from './call-error.js';
+import { Layout } from './layout.js';
+
+/**
+ * Control of one target's session. It has one controller at a time: close it soon. Closing leaves
+ * the session running; what was harvested and not committed goes back into its log.
+ *
+ * Every call throws or rejects with a `TargetError` or `DeviceError`.
+ */
+export class Session implements Disposable {
+  #fd: number;
+  #nrVmas = 0;
+
+  /**
+   * Use `Device.openSession`.
+   * @param fd session fd, owned by the new object
+   * @param pid the target
+   * @param isNew the session did not exist before
+   */
+  constructor(
+    fd: number,
+    readonly pid: number,
+    readonly isNew: boolean,
+  ) {
+    this.#fd = fd;
+  }
+
+  status(): SessionStatus {
+    return this.#now('read the session status', (fd) => native.sessionStatus(fd));
+  }
+
+  /** Every mapping of the target. */
+  async layout(): Promise<Layout> {
+    const bytes = await this.#later('read the mappings', (fd) =>
+      native.layout(fd, this.#nrVmas + 16),
+    );
+    const layout = new Layout(bytes);
+    this.#nrVmas = layout.length;
+    return layout;
+  }
+
+  /**
+   * Replaces mappings by the pseudo-file. The target has to be frozen.
+   * @param ranges start and end page of each, each inside one `swappable` mapping
+   * @returns ranges swapped and pages copied; the error has `facts.nrDone` and
+   *   `NOT_STOPPED` has `facts.busyTid`; `NOT_SWAPPABLE`: range `nrDone` has changed
+   */
+  async swap(ranges: Float64Array): Promise<{ nrDone: number; nrPages: number }> {
+    const doing = `swap ${ranges.length / 2} mappings`;
+    return this.#later(doing, async (fd) => {
+      try {
+        return await native.swap(fd, ranges);
+      } catch (error) {
+        throw notSwappable(error, ranges, this.pid) ?? error;
+      }
+    });
+  }
+
+  /** Puts every original mapping back and ends the session. The target has to be frozen. */
+  async revert(): Promise<{ nrVmas: number; nrPages: number }> {
+    return this.#later('put the original mappings back', (fd) => native.revert(fd));
+  }
+
+  /** Takes the dirty log and begins a new epoch. To be followed by commit() or abort(). */
+  async harvest(): Promise<Harvest> {
+    return this.#later('harvest the dirty pages', (fd) => native.harvest(fd));
+  }
+
+  /** The harvest's pages are stored: forget them. */
+  commit(epoch: number): void {
+    this.#now(`commit epoch ${epoch}`, (fd) => {
+      native.commit(fd, epoch);
+    });
+  }
+
+  /** The harvest's pages are not stored: put them back into the log. */
+  abort(epoch: number): void {
+    this.#now(`abort epoch ${epoch}`, (fd) => {
+      native.abort(fd, epoch);
+    });
+  }
+
+  /** Return: a read-only fd of the region's pages, which the caller closes. */
+  openRegion(id: number): number {
+    return this.#now(`open region ${id}`, (fd) => native.regionOpen(fd, id));
+  }
+
+  /**
+   * Pages that exist in a mapping that is not tracked.
+   * @returns first page, number of pages, flags (see {@link residentAnon}); and so on, by page
+   */
+  async resident(startPage: number, endPage: number): Promise<Float64Array> {
+    return this.#later('read the resident pages', (fd) => native.resident(fd, startPage, endPage));
+  }
+
+  /** Gives control up. A second call does nothing; a call that is under way still ends well. */
+  close(): void {
+    if (this.#fd < 0) return;
+    const fd = this.#fd;
+    this.#fd = -1;
+    closeSync(fd);
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  #now<T>(doing: string, call: (fd: number) => T): T {
+    try {
+      return call(this.#openFd());
+    } catch (error) {
+      throw callError(error, `${doing} of pid ${this.pid}`, this.pid);
+    }
+  }
+
+  async #later<T>(doing: string, call: (fd: number) => Promise<T>): Promise<T> {
+    try {
+      return await call(this.#openFd());
+    } catch (error) {
+      throw callError(error, `${doing} of pid ${this.pid}`, this.pid);
+    }
+  }
+
+  #openFd(): number {
+    if (this.#fd < 0)
+      throw new DeviceError('SESSION_CLOSED', `the session of pid ${this.pid} is closed`);
+    return this.#fd;
+  }
+}
+
+/** Flag of {@link Session.resident}: the process' own copy; without it a file's page cache. */
+export const residentAnon = 1;
+
+function notSwappable(error: unknown, ranges: Float64Array, pid: number): DeviceError | undefined {
+  if (!isSystemError(error) || error.code !== 'EINVAL') return undefined;
+  const nrDone = (error as { nrDone?: number }).nrDone ?? 0;
+  const startPage = ranges[nrDone * 2] ?? 0;
+  return new DeviceError(
+    'NOT_SWAPPABLE',
+    `cannot swap the mapping at 0x${(startPage * 4096).toString(16)} of pid ${pid}: ` +
+      'it has changed; read the mappings again',
+    { cause: error, facts: { pid, nrDone, startPage } },
+  );
+}

@@ -1,0 +1,116 @@
+import { createRequire } from 'node:module';
+import path from 'node:path';
+import { DeviceError } from './errors.js';
+import type { NativePageCopy } from './image/native-page-copy.js';
+import { packageRoot } from './package-root.js';
+
+/** A session as TRACKER_IOC_STATUS reports it. */
+export interface SessionStatus {
+  /** the target, 0 if it has no pid in this namespace */
+  pid: number;
+  /** the controller that holds the session, 0 if none */
+  holder: number;
+  /** list cursor */
+  after: bigint;
+  /** random id of the session, 32 hexadecimal digits */
+  id: string;
+  /** number of harvests begun */
+  epoch: number;
+  /** epoch of the last commit */
+  committed: number;
+  nrRegions: number;
+  /** pages in the dirty log */
+  nrDirty: number;
+  /** pages harvested but not committed */
+  nrPending: number;
+  nrChunks: number;
+  logBytes: number;
+  backingPages: number;
+  nrSnapshots: number;
+  /** the log could not grow: every page counts as dirty */
+  overflow: boolean;
+}
+
+/** The dirty log, taken. */
+export interface Harvest {
+  /** to be committed or aborted */
+  epoch: number;
+  /** pages in `runs` */
+  nrPages: number;
+  /** pages that the kernel may write without a fault; they stay in the log */
+  nrPinned: number;
+  /** the log lost count: take every page of every region for dirty */
+  overflow: boolean;
+  /** region, first page, number of pages; and so on, by region and page, no two runs touch */
+  runs: Float64Array;
+}
+
+/** Names a frozen process to {@link Native.thaw}; thaws by itself when collected. */
+export type FreezeHandle = object;
+
+/**
+ * The native addon. It throws and rejects with a `SystemError` (see `errors.ts`); `errno` is
+ * negative, as in node's own. Everyone but the thin wrappers in `kernel/`, `proc/` and `image/`
+ * uses those.
+ */
+export interface Native extends NativePageCopy {
+  readonly abiVersion: number;
+  readonly sessionCreate: number;
+  readonly sessionExclusive: number;
+
+  deviceInfo(fd: number): { abiVersion: number; nrSessions: number };
+  /** The error of EBUSY has `holder`. */
+  sessionOpen(fd: number, pid: number, flags: number): { fd: number; created: boolean };
+  /** With `pid` 0: the first session after the cursor `after`. */
+  status(fd: number, pid: number, after: bigint): SessionStatus;
+
+  sessionStatus(fd: number): SessionStatus;
+  commit(fd: number, epoch: number): void;
+  abort(fd: number, epoch: number): void;
+  regionOpen(fd: number, region: number): number;
+  layout(fd: number, nrVmasHint: number): Promise<Uint8Array>;
+  /** `pagePairs`: start and end page of each range. The error has `nrDone`, `busyTid`. */
+  swap(fd: number, pagePairs: Float64Array): Promise<{ nrDone: number; nrPages: number }>;
+  /** The error has `nrVmas`, `busyTid`. */
+  revert(fd: number): Promise<{ nrVmas: number; nrPages: number }>;
+  harvest(fd: number): Promise<Harvest>;
+  /** first page, number of pages, flags (1: anonymous); and so on, by page */
+  resident(fd: number, startPage: number, endPage: number): Promise<Float64Array>;
+
+  /** Blocks up to `timeoutMs`. The error has `tid`, `state`, `wchan` and, with EPERM, `tracerPid`. */
+  freeze(
+    pid: number,
+    timeoutMs: number,
+    extraTids: readonly number[],
+  ): { handle: FreezeHandle; tids: number[]; stopNs: number };
+  /** Never throws; a second call does nothing. */
+  thaw(handle: FreezeHandle): void;
+}
+
+let loaded: Native | undefined;
+
+/**
+ * The addon, loaded at the first use of a member: what needs no system call works without it.
+ * A member throws DeviceError `ADDON_MISSING` when the addon is not built or does not load.
+ */
+export const native: Native = new Proxy({} as Native, {
+  get: (_, name) => Reflect.get(loadNative(), name) as unknown,
+});
+
+/** Loads the addon now, for those who want to know whether it is there. */
+export function loadNative(): Native {
+  loaded ??= load(path.join(packageRoot(), 'build/native/tracker.node'));
+  return loaded;
+}
+
+function load(file: string): Native {
+  try {
+    return createRequire(import.meta.url)(file) as Native;
+  } catch (cause) {
+    throw new DeviceError(
+      'ADDON_MISSING',
+      `cannot load the native addon ${file}; run make native`,
+      { cause, facts: { file } },
+    );
+  }
+}
