@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "page_copy.h"
+
+#include <sys/file.h>
+
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "errno_error.h"
+#include "page_check.h"
+#include "page_compare.h"
+#include "page_extents.h"
+#include "page_io.h"
+#include "page_runs.h"
+#include "page_worker.h"
+
+namespace tracker {
+namespace {
+
+/// Copies runs of pages from a source fd to the end of a pages file.
+class PageCopier final : public PageWorker {
+ public:
+  PageCopier(const Napi::Object& options, std::vector<PageRun> runs)
+      : PageWorker(options),
+        runs_(std::move(runs)),
+        source_fd_(static_cast<int>(GetInt(options, "sourceFd", -1))),
+        out_fd_(static_cast<int>(GetInt(options, "outFd", -1))),
+        out_offset_(static_cast<uint64_t>(GetInt(options, "outOffset", 0))),
+        allow_unreadable_(options.Get("allowUnreadable").ToBoolean()),
+        source_name_(GetName(options, "sourceName", "the source")),
+        out_name_(GetName(options, "outName", "the pages file")),
+        extents_(out_offset_ / kPageSize) {}
+
+ protected:
+  void Work() override;
+  Napi::Value Result(Napi::Env env) override;
+
+ private:
+  bool ReadBatch(const std::vector<PageRun>& pieces);
+  bool AddPieces(const std::vector<PageRun>& pieces);
+  bool AddPage(uint64_t page, size_t index);
+  bool WriteBatch();
+
+  const std::vector<PageRun> runs_;
+  const int source_fd_;
+  const int out_fd_;
+  const uint64_t out_offset_;
+  const bool allow_unreadable_;
+  const std::string source_name_;
+  const std::string out_name_;
+
+  PageBuffer buffer_;
+  PageState states_[kBatchPages];
+  std::vector<iovec> parts_;  // of buffer_, to be written
+  ExtentBuilder extents_;
+  std::vector<double> unreadable_;  // page, nrPages pairs
+  uint64_t nr_written_ = 0;         // pages
+  uint64_t nr_zero_ = 0;
+  uint64_t nr_pages_ = 0;
+};
+
+void PageCopier::Work() {
+  buffer_ = AllocatePages(kBatchPages);
+  if (buffer_ == nullptr) return Fail(ENOMEM, "malloc", "the copy buffer");
+
+  RunCursor cursor(runs_);
+  std::vector<PageRun> pieces;
+  while (const size_t nr_pages = cursor.Next(&pieces)) {
+    if (IsCancelled() || !ReadBatch(pieces) || !AddPieces(pieces) || !WriteBatch()) return;
+    AddProgress(nr_pages);
+  }
+}
+
+/// One read per stretch that is contiguous in the source.
+bool PageCopier::ReadBatch(const std::vector<PageRun>& pieces) {
+  size_t filled = 0;
+  for (size_t i = 0; i < pieces.size();) {
+    const int64_t first = pieces[i].source;
+    int64_t end = first;
+    for (; i < pieces.size() && pieces[i].source == end; i++) end += pieces[i].nr_pages;
+    const size_t nr_pages = static_cast<size_t>(end - first);
+    uint8_t* const data = buffer_.get() + filled * kPageSize;
+    const int error = ReadPages(source_fd_, first, nr_pages, data, states_ + filled);
+    if (error != 0) {
+      Fail(error, "pread", "page " + std::to_string(first) + " of " + source_name_);
+      return false;
+    }
+    filled += nr_pages;
+  }
+  return true;
+}
+
+bool PageCopier::AddPieces(const std::vector<PageRun>& pieces) {
+  size_t index = 0;
+  for (const PageRun& piece : pieces) {
+    for (int64_t i = 0; i < piece.nr_pages; i++, index++) {
+      if (AddPage(static_cast<uint64_t>(piece.page + i), index)) continue;
+      const std::string source = std::to_string(piece.source + i);
+      Fail(EIO, "pread", "page " + source + " of " + source_name_);
+      return false;
+    }
+  }
+  return true;
+}
+
+/// Returns false for a page that could not be read, unless that is allowed.
+bool PageCopier::AddPage(uint64_t page, size_t index) {
+  uint8_t* const data = buffer_.get() + index * kPageSize;
+  if (states_[index] != PageState::kWhole) {
+    const double number = static_cast<double>(page);
+    const size_t size = unreadable_.size();
+    if (size > 0 && unreadable_[size - 2] + unreadable_[size - 1] == number) {
+      unreadable_[size - 1]++;
+    } else {
+      unreadable_.insert(unreadable_.end(), {number, 1});
+    }
+    return allow_unreadable_;
+  }
+  nr_pages_++;
+  if (IsZeroPage(data)) {
+    extents_.AddZero(page);
+    nr_zero_++;
+    return true;
+  }
+  extents_.AddStored(page, data);
+  iovec* const last = parts_.empty() ? nullptr : &parts_.back();
+  if (last != nullptr && static_cast<uint8_t*>(last->iov_base) + last->iov_len == data) {
+    last->iov_len += kPageSize;
+  } else {
+    parts_.push_back({data, kPageSize});
+  }
+  return true;
+}
+
+bool PageCopier::WriteBatch() {
+  uint64_t nr_pages = 0;
+  for (const iovec& part : parts_) nr_pages += part.iov_len / kPageSize;
+  const uint64_t offset = out_offset_ + nr_written_ * kPageSize;
+  const int error = WriteFully(out_fd_, &parts_, offset);
+  parts_.clear();
+  if (error != 0) {
+    Fail(error, "pwrite", "offset " + std::to_string(offset) + " of " + out_name_);
+    return false;
+  }
+  nr_written_ += nr_pages;
+  return true;
+}
+
+Napi::Value PageCopier::Result(Napi::Env env) {
+  const std::vector<Extent>& extents = extents_.extents();
+  Napi::Uint8Array table = Napi::Uint8Array::New(env, extents.size() * sizeof(Extent));
+  if (!extents.empty()) memcpy(table.Data(), extents.data(), table.ByteLength());
+  Napi::Float64Array unreadable = Napi::Float64Array::New(env, unreadable_.size());
+  for (size_t i = 0; i < unreadable_.size(); i++) unreadable[i] = unreadable_[i];
+
+  Napi::Object result = Napi::Object::New(env);
+  result.Set("extents", table);
+  result.Set("unreadable", unreadable);
+  result.Set("bytesWritten", static_cast<double>(nr_written_ * kPageSize));
+  result.Set("nrPages", static_cast<double>(nr_pages_));
+  result.Set("nrZeroPages", static_cast<double>(nr_zero_));
+  return result;
+}
+
+PageRun ParseCopyRun(const int64_t* row) { return {row[1], row[0], 0, row[2]}; }
+
+Napi::Value CopyPages(const Napi::CallbackInfo& info) {
+  if (!info[0].IsObject()) return ThrowType(info.Env(), "copyPages: options must be an object");
+  const Napi::Object options = info[0].As<Napi::Object>();
+  auto runs = ParseRuns(options, 3, ParseCopyRun);
+  bool is_valid = runs.has_value();
+  for (size_t i = 0; is_valid && i < runs->size(); i++) is_valid = (*runs)[i].source >= 0;
+  if (!is_valid) {
+    return ThrowType(info.Env(), "copyPages: runs must be [sourcePage, page, nrPages] triples");
+  }
+  if (GetInt(options, "outOffset", 0) % static_cast<int64_t>(kPageSize) != 0) {
+    return ThrowType(info.Env(), "copyPages: outOffset must be a multiple of 4096");
+  }
+  return (new PageCopier(options, std::move(*runs)))->Start();
+}
+
+Napi::Value Flock(const Napi::CallbackInfo& info) {
+  if (!info[0].IsNumber()) return ThrowType(info.Env(), "flock: fd must be a number");
+  const int fd = info[0].As<Napi::Number>().Int32Value();
+  const int operation =
+      (info[1].ToBoolean() ? LOCK_EX : LOCK_SH) | (info[2].ToBoolean() ? LOCK_NB : 0);
+  int result;
+  do {
+    result = flock(fd, operation);
+  } while (result != 0 && errno == EINTR);
+  if (result != 0) {
+    ThrowErrno(info.Env(), errno, "flock", "fd " + std::to_string(fd));
+  }
+  return info.Env().Undefined();
+}
+
+}  // namespace
+}  // namespace tracker
+
+void InitPageCopy(Napi::Env env, Napi::Object exports) {
+  exports.Set("copyPages", Napi::Function::New(env, tracker::CopyPages, "copyPages"));
+  exports.Set("checkExtents", Napi::Function::New(env, tracker::CheckExtents, "checkExtents"));
+  exports.Set("comparePages", Napi::Function::New(env, tracker::ComparePages, "comparePages"));
+  exports.Set("flock", Napi::Function::New(env, tracker::Flock, "flock"));
+}

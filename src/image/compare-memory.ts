@@ -1,0 +1,131 @@
+import { native } from '../native.js';
+import { ImageChain, type ContentPiece } from './image-chain.js';
+import type { ImageDirectory } from './image-directory.js';
+import { MappedFiles, type OpenMappedFile } from './mapped-files.js';
+import type { ComparePagesResult } from './native-page-copy.js';
+import { runPageJob, type PageJob } from './page-job.js';
+import { PagesFiles } from './pages-files.js';
+import type { VmaRecord } from './vma-record.js';
+
+const RUN_NUMBERS = 4;
+const MAX_RUNS = 65_536;
+
+/** What to compare with the images. */
+export interface CompareMemoryOptions extends PageJob {
+  /** `/proc/PID/mem` of the target, which must stand still */
+  memFd: number;
+  /** round number; the last one if absent */
+  upTo?: number;
+  /** which mappings; all but `special` ones if absent */
+  includes?: (vma: VmaRecord) => boolean;
+  /** e.g. by `/proc/PID/map_files`, which finds deleted files too */
+  openMappedFile?: OpenMappedFile;
+  /** page numbers to list at most; 16 if absent */
+  limit?: number;
+}
+
+/**
+ * Compares a target's memory, page by page, with what the images say it is.
+ * Checksums are not looked at: wrong page data shows up as a mismatch.
+ */
+export async function compareMemory(
+  directory: ImageDirectory,
+  options: CompareMemoryOptions,
+): Promise<ComparePagesResult> {
+  const { memFd, upTo, includes = isNotSpecial, limit = 16 } = options;
+  const chain = new ImageChain(directory.rounds, upTo);
+  await using pagesFiles = new PagesFiles(directory);
+  await using mappedFiles = new MappedFiles(options.openMappedFile);
+  const fdOf = (piece: ContentPiece) =>
+    piece.source === 'zero'
+      ? undefined
+      : piece.source === 'round'
+        ? pagesFiles.fd(piece.round)
+        : mappedFiles.fd(piece.vma);
+
+  const total = new ComparisonTotal(limit);
+  const batch = new ComparisonBatch();
+  const compare = async () => {
+    const { fds, runs } = batch.take();
+    total.add(
+      await runPageJob(options, (job) =>
+        native.comparePages({ ...job, memFd, fds, runs, limit: total.room }),
+      ),
+    );
+  };
+  for (const vma of chain.vmas.filter(includes)) {
+    for (const piece of chain.pieces(vma.startPage, vma.endPage)) {
+      batch.add(piece, await fdOf(piece));
+      if (batch.isFull) await compare();
+    }
+  }
+  await compare();
+  return total.result();
+}
+
+function isNotSpecial(vma: VmaRecord): boolean {
+  return vma.kind !== 'special';
+}
+
+/** Runs for one native call. */
+class ComparisonBatch {
+  #numbers: number[] = [];
+  #fdIndexes = new Map<number, number>();
+
+  get isFull(): boolean {
+    return this.#numbers.length >= MAX_RUNS * RUN_NUMBERS;
+  }
+
+  add(piece: ContentPiece, fd: number | undefined): void {
+    const filePage = piece.source === 'zero' ? 0 : piece.filePage;
+    this.#numbers.push(piece.page, piece.nrPages, this.#indexOf(fd), filePage);
+  }
+
+  take(): { fds: number[]; runs: Float64Array } {
+    const taken = { fds: [...this.#fdIndexes.keys()], runs: Float64Array.from(this.#numbers) };
+    this.#numbers = [];
+    this.#fdIndexes = new Map();
+    return taken;
+  }
+
+  #indexOf(fd: number | undefined): number {
+    if (fd === undefined) return -1;
+    const index = this.#fdIndexes.get(fd) ?? this.#fdIndexes.size;
+    this.#fdIndexes.set(fd, index);
+    return index;
+  }
+}
+
+/** The sum of several native calls. */
+class ComparisonTotal {
+  readonly #limit: number;
+  readonly #mismatches: number[] = [];
+  #nrPages = 0;
+  #nrMismatches = 0;
+  #nrUnreadable = 0;
+
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  /** Page numbers that may still be listed. */
+  get room(): number {
+    return this.#limit - this.#mismatches.length;
+  }
+
+  add(result: ComparePagesResult): void {
+    this.#mismatches.push(...result.mismatches);
+    this.#nrPages += result.nrPages;
+    this.#nrMismatches += result.nrMismatches;
+    this.#nrUnreadable += result.nrUnreadable;
+  }
+
+  result(): ComparePagesResult {
+    return {
+      nrPages: this.#nrPages,
+      nrMismatches: this.#nrMismatches,
+      mismatches: Float64Array.from(this.#mismatches),
+      nrUnreadable: this.#nrUnreadable,
+    };
+  }
+}

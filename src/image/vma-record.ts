@@ -1,0 +1,35 @@
+/** What a mapping is, or was before the swap. */
+export type VmaKind = 'anon-private' | 'file-private' | 'anon-shared' | 'file-shared' | 'special';
+
+/** `VmaRecord.prot` bits. */
+export const PROT_READ = 1;
+export const PROT_WRITE = 2;
+export const PROT_EXEC = 4;
+
+/** One mapping of a round's layout. Fields that this version does not know are kept. */
+export interface VmaRecord {
+  startPage: number;
+  /** page after the last one */
+  endPage: number;
+  /** PROT_* bits */
+  prot: number;
+  shared: boolean;
+  kind: VmaKind;
+  /** `tracked`, or why it is not: `readonly`, `stack`, `locked`, ... */
+  state: string;
+  /** file or name, e.g. `[heap]`; '' if none */
+  path: string;
+  /** bytes into the file */
+  offset: number;
+  /** `08:01` */
+  dev: string;
+  inode: number;
+  /** of the mapped file when it was dumped, where known */
+  fileSize?: number;
+  fileMtimeNs?: bigint;
+}
+
+/** True if pages that no round has stored are those of the file at `path`. */
+export function isFileBacked(vma: VmaRecord): boolean {
+  return vma.kind === 'file-private' || vma.kind === 'file-shared';
+}
