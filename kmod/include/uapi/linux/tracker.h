@@ -285,7 +285,7 @@ struct tracker_run {
 /**
  * struct tracker_harvest - TRACKER_IOC_HARVEST: take the dirty log
  * @runs_addr: in: array of struct tracker_run
- * @nr_runs: in: its length, at least 1; out: runs written, in no order
+ * @nr_runs: in: its length, at least 2; out: runs written, in no order
  * @flags: in: TRACKER_HARVEST_*
  * @epoch: out: the epoch that this harvest began
  * @nr_pages: out: pages in the runs

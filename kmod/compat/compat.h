@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The only file that knows kernel versions: written for 6.12, made to fit 6.1.
+ */
+#ifndef TRACKER_COMPAT_H
+#define TRACKER_COMPAT_H
+
+#include <linux/fs.h>
+#include <linux/mm.h>
+#include <linux/pagemap.h>
+#include <linux/version.h>
+
+/* 6.3 added vm_flags_*(); before, the field is written directly. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0)
+static inline void vm_flags_clear(struct vm_area_struct *vma, vm_flags_t flags)
+{
+	vma->vm_flags &= ~flags;
+}
+#endif
+
+/*
+ * 6.3 made __filemap_get_folio() return an ERR_PTR where it returned NULL.
+ * Return: the folio, or NULL if the page cache has no folio at @index (it may
+ * still be in swap).
+ */
+static inline struct folio *tracker_filemap_get(struct address_space *mapping,
+						pgoff_t index)
+{
+	struct folio *folio = __filemap_get_folio(mapping, index, 0, 0);
+
+	return IS_ERR_OR_NULL(folio) ? NULL : folio;
+}
+
+/* As tracker_filemap_get(), with the folio locked. */
+static inline struct folio *tracker_filemap_lock(struct address_space *mapping,
+						 pgoff_t index)
+{
+	struct folio *folio = __filemap_get_folio(mapping, index, FGP_LOCK, 0);
+
+	return IS_ERR_OR_NULL(folio) ? NULL : folio;
+}
+
+/* 6.5 dropped the vmas argument. */
+static inline long tracker_get_user_pages(struct mm_struct *mm,
+					  unsigned long start,
+					  unsigned long nr_pages,
+					  unsigned int flags,
+					  struct page **pages)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 5, 0)
+	return get_user_pages_remote(mm, start, nr_pages, flags, pages, NULL,
+				     NULL);
+#else
+	return get_user_pages_remote(mm, start, nr_pages, flags, pages, NULL);
+#endif
+}
+
+/* 6.7 changed the argument of get_file_rcu() to a pointer to the pointer. */
+static inline bool tracker_file_tryget(struct file *file)
+{
+	return atomic_long_inc_not_zero(&file->f_count);
+}
+
+/*
+ * 6.4 calls ->fault under the per-VMA lock only where ->map_pages is set
+ * (vmf_can_call_fault()); without, each fault starts twice. Fault-around must
+ * map nothing: it would hand a forked child its parent's live pages.
+ */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 4, 0)
+static inline vm_fault_t tracker_map_no_pages(struct vm_fault *vmf,
+					      pgoff_t start, pgoff_t end)
+{
+	return 0;
+}
+#define TRACKER_MAP_PAGES	.map_pages = tracker_map_no_pages,
+#else
+#define TRACKER_MAP_PAGES
+#endif
+
+/* pmd_large() became pmd_leaf() for good in 6.9. */
+static inline bool tracker_pmd_is_leaf(pmd_t pmd)
+{
+	return pmd_present(pmd) && (pmd_val(pmd) & _PAGE_PSE);
+}
+
+static inline bool tracker_pud_is_leaf(pud_t pud)
+{
+	return pud_present(pud) && (pud_val(pud) & _PAGE_PSE);
+}
+
+#endif /* TRACKER_COMPAT_H */

@@ -1,0 +1,293 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Harvest, commit and abort. */
+#include <linux/rmap.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include "tracker.h"
+
+struct tracker_harvester {
+	struct tracker_session *session;
+	struct tracker_region *region;	/* of the chunk in hand */
+	struct tracker_run run;		/* the run that is being built */
+	struct tracker_run __user *out;
+	u32 max_runs;
+	u32 nr_runs;
+	u64 nr_pages;
+	u64 nr_pinned;
+};
+
+static bool tracker_harvester_is_full(struct tracker_harvester *harvester)
+{
+	return harvester->nr_runs == harvester->max_runs;
+}
+
+static int tracker_harvester_flush(struct tracker_harvester *harvester)
+{
+	if (!harvester->run.nr_pages)
+		return 0;
+	if (copy_to_user(harvester->out + harvester->nr_runs, &harvester->run,
+			 sizeof(harvester->run)))
+		return -EFAULT;
+	harvester->nr_runs++;
+	harvester->run.nr_pages = 0;
+	return 0;
+}
+
+static int tracker_harvester_add(struct tracker_harvester *harvester,
+				 pgoff_t pgoff)
+{
+	struct tracker_run *run = &harvester->run;
+	u64 page = pgoff - harvester->region->base;
+	int err;
+
+	harvester->nr_pages++;
+	if (run->nr_pages && run->region == harvester->region->id &&
+	    run->page + run->nr_pages == page) {
+		run->nr_pages++;
+		return 0;
+	}
+	err = tracker_harvester_flush(harvester);
+	if (err)
+		return err;
+	*run = (struct tracker_run){ page, harvester->region->id, 1 };
+	return 0;
+}
+
+static void tracker_chunk_clear(struct tracker_log *log,
+				struct tracker_chunk *chunk, unsigned int bit)
+{
+	if (test_and_clear_bit(bit, chunk->dirty))
+		atomic_long_dec(&log->nr_dirty);
+	if (!__test_and_set_bit(bit, chunk->pending))
+		log->nr_pending++;
+	smp_mb__after_atomic();
+}
+
+/*
+ * Clears a page's log entry and write-protects it, both under its lock:
+ * page_mkwrite returns with the page locked and its entry set, and the lock is
+ * released when the PTE is writable, so we see both or neither.
+ *
+ * A page that is not in the page cache (swapped out, discarded) is not mapped.
+ * It may come back while its entry is cleared, hence the second look.
+ *
+ * Return: true if the kernel may write the page without a fault.
+ */
+static bool tracker_page_rearm(struct tracker_session *session,
+			       struct tracker_chunk *chunk, unsigned int bit)
+{
+	struct address_space *mapping = session->inode->i_mapping;
+	pgoff_t pgoff = chunk->base + bit;
+	struct folio *folio = tracker_filemap_lock(mapping, pgoff);
+	bool pinned;
+
+	tracker_chunk_clear(&session->log, chunk, bit);
+	if (!folio)
+		folio = tracker_filemap_lock(mapping, pgoff);
+	if (!folio)
+		return false;
+	if (folio_mkclean(folio))
+		folio_mark_dirty(folio);
+	pinned = tracker_folio_may_be_pinned(folio, 1);
+	if (pinned)
+		tracker_log_set(&session->log, chunk, pgoff);
+	folio_unlock(folio);
+	folio_put(folio);
+	return pinned;
+}
+
+/* Return: 1 if the chunk is done, 0 if the runs are full, or -errno. */
+static int tracker_harvest_chunk(struct tracker_harvester *harvester,
+				 struct tracker_chunk *chunk)
+{
+	struct tracker_session *session = harvester->session;
+	unsigned int bit = 0;
+	int err;
+
+	harvester->region = tracker_region_lookup(session, chunk->base);
+	if (WARN_ON_ONCE(!harvester->region))
+		return 1;
+	if (list_empty(&chunk->pending_node))
+		list_add_tail(&chunk->pending_node, &session->log.pending);
+	/* Ascending, so that a page logged anew behind us waits for the next. */
+	for_each_set_bit_from(bit, chunk->dirty, TRACKER_CHUNK_PAGES) {
+		if (tracker_harvester_is_full(harvester))
+			return 0;
+		if (tracker_page_rearm(session, chunk, bit))
+			harvester->nr_pinned++;
+		err = tracker_harvester_add(harvester, chunk->base + bit);
+		if (err)
+			return err;
+	}
+	return 1;
+}
+
+/*
+ * The chunk leaves the list before its bits are looked at: see
+ * tracker_log_set().
+ */
+static struct tracker_chunk *tracker_harvest_take(struct tracker_log *log)
+{
+	struct tracker_chunk *chunk;
+
+	spin_lock(&log->lock);
+	chunk = list_first_entry_or_null(&log->taken, struct tracker_chunk, node);
+	if (chunk)
+		list_del_init(&chunk->node);
+	spin_unlock(&log->lock);
+	smp_mb();
+	return chunk;
+}
+
+static void tracker_harvest_untake(struct tracker_log *log,
+				   struct tracker_chunk *chunk)
+{
+	spin_lock(&log->lock);
+	list_move(&chunk->node, &log->taken);
+	spin_unlock(&log->lock);
+}
+
+static int tracker_harvest_chunks(struct tracker_harvester *harvester, bool *more)
+{
+	struct tracker_log *log = &harvester->session->log;
+	struct tracker_chunk *chunk;
+	int ret;
+
+	while ((chunk = tracker_harvest_take(log))) {
+		ret = tracker_harvest_chunk(harvester, chunk);
+		if (ret <= 0) {
+			tracker_harvest_untake(log, chunk);
+			*more = true;
+			if (ret < 0)
+				return ret;
+			break;
+		}
+		cond_resched();
+		if (fatal_signal_pending(current))
+			return -EINTR;
+	}
+	return tracker_harvester_flush(harvester);
+}
+
+/*
+ * Some page is writable and in no chunk: write-protect every page there is.
+ * The one case in which a harvest costs what is resident.
+ */
+static void tracker_harvest_everything(struct tracker_session *session)
+{
+	struct address_space *mapping = session->inode->i_mapping;
+	unsigned long index = 0;
+	struct folio *folio;
+
+	while (xa_find(&mapping->i_pages, &index, ULONG_MAX, XA_PRESENT)) {
+		folio = tracker_filemap_lock(mapping, index++);
+		if (!folio)
+			continue;
+		if (folio_mkclean(folio))
+			folio_mark_dirty(folio);
+		folio_unlock(folio);
+		folio_put(folio);
+		cond_resched();
+	}
+}
+
+/* Puts an uncommitted harvest back. Caller holds session->lock. */
+void tracker_harvest_abort(struct tracker_session *session)
+{
+	tracker_log_abort(&session->log);
+	session->harvest_open = false;
+}
+
+static void tracker_harvest_begin(struct tracker_session *session)
+{
+	struct tracker_log *log = &session->log;
+
+	tracker_harvest_abort(session);
+	session->epoch++;
+	session->harvest_open = true;
+	spin_lock(&log->lock);
+	list_splice_init(&log->dirty, &log->taken);
+	spin_unlock(&log->lock);
+	if (READ_ONCE(log->overflow)) {
+		/* Cleared first: a page that is not logged from now on is new. */
+		WRITE_ONCE(log->overflow, false);
+		log->overflow_pending = true;
+		smp_mb();
+		tracker_harvest_everything(session);
+	}
+}
+
+/* TRACKER_IOC_HARVEST. Caller holds session->lock. */
+long tracker_ioctl_harvest(struct tracker_session *session,
+			   struct tracker_harvest __user *argp)
+{
+	struct tracker_harvester harvester = { .session = session };
+	struct tracker_harvest args;
+	bool more = false;
+	int err;
+
+	if (copy_from_user(&args, argp, sizeof(args)))
+		return -EFAULT;
+	if (args.flags & ~TRACKER_HARVEST_CONTINUE || args.nr_runs < 2 ||
+	    memchr_inv(args.__reserved, 0, sizeof(args.__reserved)))
+		return -EINVAL;
+	if (!(args.flags & TRACKER_HARVEST_CONTINUE))
+		tracker_harvest_begin(session);
+	else if (!session->harvest_open)
+		return -ESTALE;
+	harvester.out = u64_to_user_ptr(args.runs_addr);
+	/* One run may still be in hand when the last slot is taken. */
+	harvester.max_runs = args.nr_runs - 1;
+	err = tracker_harvest_chunks(&harvester, &more);
+	args.nr_runs = harvester.nr_runs;
+	args.epoch = session->epoch;
+	args.nr_pages = harvester.nr_pages;
+	args.nr_pinned = harvester.nr_pinned;
+	args.more = more;
+	args.overflow = session->log.overflow_pending;
+	if (!err && copy_to_user(argp, &args, sizeof(args)))
+		err = -EFAULT;
+	if (err)
+		tracker_harvest_abort(session);
+	return err;
+}
+
+static int tracker_harvest_check_epoch(struct tracker_session *session,
+				       struct tracker_epoch __user *argp)
+{
+	struct tracker_epoch args;
+
+	if (copy_from_user(&args, argp, sizeof(args)))
+		return -EFAULT;
+	if (memchr_inv(args.__reserved, 0, sizeof(args.__reserved)))
+		return -EINVAL;
+	if (!session->harvest_open || args.epoch != session->epoch)
+		return -ESTALE;
+	return 0;
+}
+
+/* TRACKER_IOC_COMMIT. Caller holds session->lock. */
+long tracker_ioctl_commit(struct tracker_session *session,
+			  struct tracker_epoch __user *argp)
+{
+	int err = tracker_harvest_check_epoch(session, argp);
+
+	if (err)
+		return err;
+	tracker_log_commit(&session->log);
+	session->committed = session->epoch;
+	session->harvest_open = false;
+	return 0;
+}
+
+/* TRACKER_IOC_ABORT. Caller holds session->lock. */
+long tracker_ioctl_abort(struct tracker_session *session,
+			 struct tracker_epoch __user *argp)
+{
+	int err = tracker_harvest_check_epoch(session, argp);
+
+	if (!err)
+		tracker_harvest_abort(session);
+	return err;
+}

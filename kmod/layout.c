@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The layout: what the target's mappings are, which are tracked, and which
+ * could be. Also trims the pseudo-file to what is still mapped.
+ */
+#include <linux/jhash.h>
+#include <linux/magic.h>
+#include <linux/mempolicy.h>
+#include <linux/mm_inline.h>
+#include <linux/sched/mm.h>
+#include <linux/shmem_fs.h>
+#include <linux/slab.h>
+#include <linux/sort.h>
+#include <linux/uaccess.h>
+
+#include "tracker.h"
+
+/* Flags that swap and revert keep. Any other makes a mapping untrackable. */
+#define TRACKER_KEPT_FLAGS                                                    \
+	(VM_READ | VM_WRITE | VM_EXEC | VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC | \
+	 VM_ACCOUNT | VM_NORESERVE | VM_SOFTDIRTY)
+
+u16 tracker_vma_kind(struct vm_area_struct *vma)
+{
+	if (vma->vm_flags & (VM_IO | VM_PFNMAP | VM_MIXEDMAP))
+		return TRACKER_KIND_SPECIAL;
+	if (!vma->vm_file)
+		return vma->vm_ops ? TRACKER_KIND_SPECIAL :
+				     TRACKER_KIND_ANON_PRIVATE;
+	if (!(vma->vm_flags & VM_SHARED))
+		return TRACKER_KIND_FILE_PRIVATE;
+	/* shm, memfd, SysV and MAP_SHARED|MAP_ANONYMOUS: unlinked on tmpfs */
+	if (file_inode(vma->vm_file)->i_sb->s_magic == TMPFS_MAGIC &&
+	    file_inode(vma->vm_file)->i_nlink == 0)
+		return TRACKER_KIND_ANON_SHARED;
+	return TRACKER_KIND_FILE_SHARED;
+}
+
+static bool tracker_vma_is_named(struct vm_area_struct *vma)
+{
+#ifdef CONFIG_ANON_VMA_NAME
+	return anon_vma_name(vma) != NULL;
+#else
+	return false;
+#endif
+}
+
+/**
+ * tracker_vma_state - what can be done with a mapping
+ * @session: the target's session
+ * @vma: the mapping; the caller holds mmap_lock
+ *
+ * Return: enum tracker_vma_state.
+ */
+u16 tracker_vma_state(struct tracker_session *session,
+		      struct vm_area_struct *vma)
+{
+	if (tracker_vma_is_target(vma) && tracker_vma_session(vma) == session)
+		return TRACKER_VMA_TRACKED;
+	if (!(vma->vm_flags & VM_WRITE))
+		return TRACKER_VMA_READONLY;
+	if (tracker_vma_kind(vma) != TRACKER_KIND_ANON_PRIVATE)
+		return TRACKER_VMA_KIND;
+	if (vma->vm_flags & (VM_GROWSDOWN | VM_GROWSUP))
+		return TRACKER_VMA_STACK;
+	if (vma->vm_flags & (VM_LOCKED | VM_LOCKONFAULT))
+		return TRACKER_VMA_LOCKED;
+	if (vma->vm_flags & ~TRACKER_KEPT_FLAGS || vma_policy(vma) ||
+	    tracker_vma_is_named(vma))
+		return TRACKER_VMA_SPECIAL_FLAGS;
+	if (vma_pages(vma) > TRACKER_MAX_PGOFF / 16)
+		return TRACKER_VMA_HUGE;
+	return TRACKER_VMA_SWAPPABLE;
+}
+
+/* A part of the pseudo-file that the target maps. */
+struct tracker_piece {
+	pgoff_t start;
+	pgoff_t end;
+};
+
+struct tracker_walk {
+	struct tracker_vma *vmas;
+	u32 max_vmas;
+	u32 nr_vmas;
+	struct tracker_piece *pieces;
+	u32 nr_pieces;
+	u32 hash;
+};
+
+static void tracker_walk_add(struct tracker_walk *walk,
+			     struct tracker_session *session,
+			     struct vm_area_struct *vma)
+{
+	u16 state = tracker_vma_state(session, vma);
+	struct tracker_region *region = NULL;
+	struct tracker_vma *entry;
+
+	if (walk->nr_vmas++ >= walk->max_vmas)
+		return;
+	entry = &walk->vmas[walk->nr_vmas - 1];
+	memset(entry, 0, sizeof(*entry));
+	entry->start = vma->vm_start;
+	entry->end = vma->vm_end;
+	entry->prot = (vma->vm_flags & VM_READ ? TRACKER_PROT_READ : 0) |
+		      (vma->vm_flags & VM_WRITE ? TRACKER_PROT_WRITE : 0) |
+		      (vma->vm_flags & VM_EXEC ? TRACKER_PROT_EXEC : 0);
+	entry->kind = tracker_vma_kind(vma);
+	entry->state = state;
+	if (state != TRACKER_VMA_TRACKED)
+		return;
+	region = tracker_region_lookup(session, vma->vm_pgoff);
+	if (region) {
+		entry->kind = region->kind;
+		entry->region = region->id;
+		entry->region_page = vma->vm_pgoff - region->base;
+	}
+	walk->pieces[walk->nr_pieces].start = vma->vm_pgoff;
+	walk->pieces[walk->nr_pieces].end = vma->vm_pgoff + vma_pages(vma);
+	walk->nr_pieces++;
+	walk->hash = jhash_3words(vma->vm_pgoff, vma->vm_pgoff >> 32,
+				  vma_pages(vma), walk->hash);
+}
+
+static void tracker_walk_vmas(struct tracker_walk *walk,
+			      struct tracker_session *session,
+			      struct mm_struct *mm)
+{
+	struct vm_area_struct *vma;
+	VMA_ITERATOR(vmi, mm, 0);
+
+	for_each_vma(vmi, vma)
+		tracker_walk_add(walk, session, vma);
+}
+
+static int tracker_piece_cmp(const void *a, const void *b)
+{
+	const struct tracker_piece *x = a, *y = b;
+
+	return x->start < y->start ? -1 : x->start > y->start;
+}
+
+/*
+ * munmap() says nothing to us (no ->close), so pages that the target has
+ * unmapped stay in the pseudo-file until here. While forked children depend on
+ * it they stay for them.
+ *
+ * Caller holds mmap_lock: mremap() must not grow a mapping into what counts as
+ * unmapped here.
+ */
+static void tracker_trim(struct tracker_session *session,
+			 struct tracker_walk *walk)
+{
+	pgoff_t next = 0;
+	u32 i;
+
+	if (walk->hash == session->layout_hash ||
+	    tracker_family_has_snapshots(session->family))
+		return;
+	sort(walk->pieces, walk->nr_pieces, sizeof(*walk->pieces),
+	     tracker_piece_cmp, NULL);
+	for (i = 0; i <= walk->nr_pieces; i++) {
+		pgoff_t start = i < walk->nr_pieces ? walk->pieces[i].start :
+						      TRACKER_MAX_PGOFF;
+
+		if (start > next)
+			shmem_truncate_range(session->inode,
+					     (loff_t)next << PAGE_SHIFT,
+					     start == TRACKER_MAX_PGOFF ?
+						-1 :
+						((loff_t)start << PAGE_SHIFT) - 1);
+		if (i < walk->nr_pieces)
+			next = max(next, walk->pieces[i].end);
+	}
+	session->layout_hash = walk->hash;
+}
+
+static int tracker_layout_collect(struct tracker_session *session,
+				  struct tracker_walk *walk)
+{
+	int err;
+
+	walk->vmas = kvcalloc(walk->max_vmas, sizeof(*walk->vmas), GFP_KERNEL);
+	walk->pieces = kvcalloc(walk->max_vmas, sizeof(*walk->pieces),
+				GFP_KERNEL);
+	if (!walk->vmas || !walk->pieces)
+		return -ENOMEM;
+	if (!mmget_not_zero(session->mm))
+		return -ESRCH;
+	err = mmap_read_lock_killable(session->mm);
+	if (!err) {
+		tracker_walk_vmas(walk, session, session->mm);
+		if (walk->nr_vmas <= walk->max_vmas)
+			tracker_trim(session, walk);
+		mmap_read_unlock(session->mm);
+	}
+	mmput(session->mm);
+	return err;
+}
+
+/* TRACKER_IOC_LAYOUT. Caller holds session->lock. */
+long tracker_ioctl_layout(struct tracker_session *session,
+			  struct tracker_layout __user *argp)
+{
+	struct tracker_walk walk = {};
+	struct tracker_layout args;
+	long err;
+
+	if (copy_from_user(&args, argp, sizeof(args)))
+		return -EFAULT;
+	if (args.flags || memchr_inv(args.__reserved, 0, sizeof(args.__reserved)))
+		return -EINVAL;
+	walk.max_vmas = min_t(u32, args.nr_vmas, 1U << 20);
+	err = tracker_layout_collect(session, &walk);
+	if (err)
+		goto out;
+	args.nr_vmas = walk.nr_vmas;
+	if (copy_to_user(u64_to_user_ptr(args.vmas_addr), walk.vmas,
+			 min(walk.nr_vmas, walk.max_vmas) *
+				 sizeof(*walk.vmas)) ||
+	    copy_to_user(argp, &args, sizeof(args)))
+		err = -EFAULT;
+out:
+	kvfree(walk.pieces);
+	kvfree(walk.vmas);
+	return err;
+}

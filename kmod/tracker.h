@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef TRACKER_H
+#define TRACKER_H
+
+#include <linux/fs.h>
+#include <linux/kref.h>
+#include <linux/list.h>
+#include <linux/maple_tree.h>
+#include <linux/mm.h>
+#include <linux/mutex.h>
+#include <linux/rwsem.h>
+#include <linux/spinlock.h>
+#include <linux/xarray.h>
+
+#include <linux/tracker.h>
+
+#include "compat/compat.h"
+
+/*
+ * Locks, outermost first:
+ *
+ *   session->lock		everything a controller does with a session
+ *   tracker_sessions_lock	the list of sessions
+ *   mmap_lock			(a target's)
+ *   folio lock			a page of a pseudo-file
+ *   family->lock		snapshots of a fork family
+ *   log->lock			the lists of log chunks
+ *
+ * session->lock is never taken with an mmap_lock held: a controller's call may
+ * fault on its own memory under it.
+ */
+
+/* ---- dirty log ---------------------------------------------------------- */
+
+/* One chunk covers what one page table maps: 2 MiB. */
+#define TRACKER_CHUNK_SHIFT	9
+#define TRACKER_CHUNK_PAGES	(1UL << TRACKER_CHUNK_SHIFT)
+
+struct tracker_chunk {
+	struct list_head node;		/* on log->dirty or log->taken */
+	struct list_head pending_node;	/* on log->pending */
+	pgoff_t base;
+	DECLARE_BITMAP(dirty, TRACKER_CHUNK_PAGES);
+	DECLARE_BITMAP(pending, TRACKER_CHUNK_PAGES);
+};
+
+struct tracker_log {
+	struct xarray chunks;		/* pgoff >> TRACKER_CHUNK_SHIFT */
+	spinlock_t lock;		/* protects the node of each chunk */
+	struct list_head dirty;		/* chunks that may have dirty bits */
+	struct list_head taken;		/* the same, in the current harvest */
+	struct list_head pending;	/* session->lock: harvested chunks */
+	atomic_long_t nr_dirty;
+	atomic_long_t nr_chunks;
+	u64 nr_pending;			/* session->lock */
+	bool overflow;			/* a page could not be logged */
+	bool overflow_pending;		/* session->lock: the same, harvested */
+};
+
+void tracker_log_init(struct tracker_log *log);
+void tracker_log_destroy(struct tracker_log *log);
+struct tracker_chunk *tracker_log_chunk(struct tracker_log *log, pgoff_t pgoff);
+void tracker_log_set(struct tracker_log *log, struct tracker_chunk *chunk,
+		     pgoff_t pgoff);
+int tracker_log_add(struct tracker_log *log, pgoff_t pgoff);
+void tracker_log_overflow(struct tracker_log *log);
+void tracker_log_abort(struct tracker_log *log);
+void tracker_log_commit(struct tracker_log *log);
+
+/* ---- fork families ------------------------------------------------------ */
+
+/* All forks whose content can depend on one pseudo-file. */
+struct tracker_family {
+	struct kref kref;
+	struct rw_semaphore lock;	/* protects snapshots */
+	struct list_head snapshots;	/* oldest first */
+	unsigned int nr_snapshots;
+};
+
+/* What a forked child sees: its parent's pages at the moment of the fork. */
+struct tracker_snapshot {
+	struct list_head node;
+	struct tracker_family *family;
+	struct mm_struct *mm;		/* mmgrab(): the child, for identity only */
+	struct xarray pages;		/* pgoff -> page saved before a write */
+};
+
+struct tracker_family *tracker_family_create(void);
+void tracker_family_put(struct tracker_family *family);
+int tracker_family_save(struct tracker_family *family, struct folio *folio,
+			pgoff_t pgoff);
+bool tracker_family_has_snapshots(struct tracker_family *family);
+
+/* ---- regions ------------------------------------------------------------ */
+
+/*
+ * A region owns a block of the pseudo-file that is larger than the mapping, so
+ * that mremap() can grow it without running into another region.
+ */
+#define TRACKER_REGION_SHIFT	28	/* smallest block: 1 TiB, in pages */
+#define TRACKER_REGION_PAGES	(1UL << TRACKER_REGION_SHIFT)
+#define TRACKER_MAX_PGOFF	(1UL << (63 - PAGE_SHIFT))
+
+struct tracker_region {
+	struct list_head node;
+	u32 id;
+	u16 kind;
+	bool noreserve;
+	pgoff_t base;			/* first page of the block */
+	pgoff_t nr_pages;		/* size of the block */
+};
+
+/* ---- sessions ----------------------------------------------------------- */
+
+struct tracker_session {
+	struct kref kref;
+	struct list_head node;		/* tracker_sessions_lock; empty = over */
+	struct mm_struct *mm;		/* mmgrab() only */
+	struct pid *pid;
+	u8 id[16];
+	u64 serial;			/* list cursor of TRACKER_IOC_STATUS */
+
+	/*
+	 * The pseudo-file. Not counted: the target's VMAs keep it alive, and
+	 * when the last one goes, so does the session.
+	 */
+	struct file *file;
+	struct inode *inode;		/* of @file */
+	struct tracker_family *family;
+	struct tracker_log log;
+
+	spinlock_t fork_lock;		/* protects fork_file */
+	struct file *fork_file;		/* of the fork that is under way */
+
+	struct mutex lock;		/* protects what follows */
+	struct pid *holder;		/* the controller, NULL = none */
+	struct maple_tree regions;	/* block of the pseudo-file -> region */
+	struct xarray region_ids;	/* id -> region */
+	u32 last_region;
+	unsigned int nr_regions;
+	pgoff_t next_base;
+	u64 epoch;
+	u64 committed;
+	bool harvest_open;		/* pending pages belong to @epoch */
+	u32 layout_hash;		/* of the tracked pieces, see trim */
+};
+
+extern struct mutex tracker_sessions_lock;
+
+struct tracker_session *tracker_session_get(struct tracker_session *session);
+void tracker_session_put(struct tracker_session *session);
+void tracker_session_end(struct tracker_session *session);
+bool tracker_session_is_over(struct tracker_session *session);
+int tracker_session_open(struct tracker_session_open __user *argp);
+int tracker_device_status(struct tracker_session_status __user *argp);
+void tracker_session_fill_status(struct tracker_session *session,
+				 struct tracker_session_status *status);
+unsigned int tracker_session_count(void);
+bool tracker_caller_is_capable(void);
+
+/* What a session fd points to. */
+struct tracker_controller {
+	struct tracker_session *session;
+	struct file *file;		/* counted: the pseudo-file */
+};
+
+extern const struct file_operations tracker_session_fops;
+long tracker_session_call(struct tracker_controller *controller,
+			  unsigned int cmd, void __user *argp);
+
+struct tracker_region *tracker_region_create(struct tracker_session *session,
+					     unsigned long nr_pages, u16 kind,
+					     bool noreserve);
+void tracker_region_destroy(struct tracker_session *session,
+			    struct tracker_region *region);
+void tracker_regions_destroy(struct tracker_session *session);
+struct tracker_region *tracker_region_lookup(struct tracker_session *session,
+					     pgoff_t pgoff);
+int tracker_ioctl_region_open(struct tracker_controller *controller,
+			      struct tracker_region_open __user *argp);
+
+/* ---- the pseudo-file ---------------------------------------------------- */
+
+struct file *tracker_pseudo_create(struct tracker_session *session);
+bool tracker_vma_is_target(const struct vm_area_struct *vma);
+bool tracker_vma_is_child(const struct vm_area_struct *vma);
+struct tracker_session *tracker_vma_session(const struct vm_area_struct *vma);
+struct tracker_snapshot *tracker_snapshot_create(struct tracker_family *family,
+						 struct mm_struct *mm);
+void tracker_snapshot_destroy(struct tracker_snapshot *snapshot);
+struct page *tracker_snapshot_lookup(struct tracker_snapshot *snapshot,
+				     pgoff_t pgoff);
+bool tracker_folio_may_be_pinned(struct folio *folio, int own_refs);
+
+/* True while any pseudo-file exists: the system call hooks have work. */
+bool tracker_is_active(void);
+
+/* ---- operations on a target --------------------------------------------- */
+
+int tracker_check_stopped(struct mm_struct *mm, s32 *busy_tid);
+u16 tracker_vma_kind(struct vm_area_struct *vma);
+u16 tracker_vma_state(struct tracker_session *session,
+		      struct vm_area_struct *vma);
+int tracker_resident_scan(struct vm_area_struct *vma, unsigned long start,
+			  unsigned long end,
+			  struct tracker_resident_run *runs, u32 max_runs,
+			  unsigned long *next);
+
+long tracker_ioctl_layout(struct tracker_session *session,
+			  struct tracker_layout __user *argp);
+long tracker_ioctl_resident(struct tracker_session *session,
+			    struct tracker_resident __user *argp);
+long tracker_ioctl_swap(struct tracker_session *session,
+			struct tracker_swap __user *argp);
+long tracker_ioctl_revert(struct tracker_session *session,
+			  struct tracker_revert __user *argp);
+long tracker_ioctl_harvest(struct tracker_session *session,
+			   struct tracker_harvest __user *argp);
+long tracker_ioctl_commit(struct tracker_session *session,
+			  struct tracker_epoch __user *argp);
+long tracker_ioctl_abort(struct tracker_session *session,
+			 struct tracker_epoch __user *argp);
+void tracker_harvest_abort(struct tracker_session *session);
+
+int tracker_discard(struct tracker_session *session, pgoff_t start, pgoff_t end);
+void tracker_discard_range(struct mm_struct *mm, unsigned long start,
+			   unsigned long end);
+bool tracker_range_is_ours(struct mm_struct *mm, unsigned long start,
+			   unsigned long end);
+
+/* Runs @work with current->mm == @mm, in a kernel thread; returns its result. */
+int tracker_run_in_mm(struct mm_struct *mm, int (*work)(void *), void *data);
+
+int tracker_hooks_register(void);
+void tracker_hooks_unregister(void);
+
+
+#endif /* TRACKER_H */
