@@ -1,0 +1,65 @@
+import { readFileSync } from 'node:fs';
+import { readError } from './read-error.js';
+
+/** What `/proc/PID/stat` tells of a process or thread, as far as tracker needs it. */
+export interface ProcStat {
+  pid: number;
+  /** up to 15 bytes, any character */
+  comm: string;
+  /** one letter: R, S, D, T, t, Z, X, I */
+  state: string;
+  ppid: number;
+  /** kernel's PF_* */
+  flags: number;
+  nrThreads: number;
+  /** clock ticks after boot; tells a process from a later one with its pid */
+  startTime: number;
+}
+
+/** PF_KTHREAD of the kernel's include/linux/sched.h */
+const kernelThreadFlag = 0x00200000;
+
+/** Fields behind the name, counted from the state (field 3 of proc(5)). */
+const field = { state: 0, ppid: 1, flags: 6, nrThreads: 17, startTime: 19 } as const;
+
+/**
+ * Parses `/proc/PID/stat`. The name is what is between the first and the last parenthesis.
+ * @throws Error when it is no such line
+ */
+export function parseStat(text: string): ProcStat {
+  const nameStart = text.indexOf('(');
+  const nameEnd = text.lastIndexOf(')');
+  const fields = text
+    .slice(nameEnd + 1)
+    .trim()
+    .split(' ');
+  const state = fields[field.state];
+  if (nameStart < 0 || nameEnd < nameStart || !state || fields.length <= field.startTime)
+    throw new Error(`not a line of /proc/PID/stat: ${JSON.stringify(text)}`);
+  return {
+    pid: parseInt(text, 10),
+    comm: text.slice(nameStart + 1, nameEnd),
+    state,
+    ppid: Number(fields[field.ppid]),
+    flags: Number(fields[field.flags]),
+    nrThreads: Number(fields[field.nrThreads]),
+    startTime: Number(fields[field.startTime]),
+  };
+}
+
+/**
+ * Reads the state of a process.
+ * @throws TargetError `NO_SUCH_PROCESS`
+ */
+export function readStat(pid: number, proc = '/proc'): ProcStat {
+  try {
+    return parseStat(readFileSync(`${proc}/${pid}/stat`, 'utf8'));
+  } catch (error) {
+    throw readError(error, 'read the state', pid);
+  }
+}
+
+/** Kernel threads have no memory of their own. */
+export function isKernelThread(stat: ProcStat): boolean {
+  return (stat.flags & kernelThreadFlag) !== 0;
+}

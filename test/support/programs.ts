@@ -1,0 +1,108 @@
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdirSync, readdirSync, renameSync, statSync } from 'node:fs';
+import path from 'node:path';
+import { createInterface } from 'node:readline';
+import { packageRoot } from '../../src/package-root.js';
+import { within } from './wait-for.js';
+
+const sources = path.join(packageRoot(), 'test/programs');
+const binaries = path.join(packageRoot(), 'build/programs');
+
+/** How a program ended: one of the two is null. */
+export interface Exit {
+  code: number | null;
+  signal: NodeJS.Signals | null;
+}
+
+/**
+ * Compiles `test/programs/NAME.c` unless that is done.
+ * @returns the binary
+ */
+export function compileProgram(name: string): string {
+  const source = path.join(sources, `${name}.c`);
+  const binary = path.join(binaries, name);
+  if (!existsSync(binary) || statSync(binary).mtimeMs < statSync(source).mtimeMs) {
+    mkdirSync(binaries, { recursive: true });
+    const draft = `${binary}.${process.pid}`;
+    const flags = ['-O1', '-g', '-pthread', '-Wall', '-Wextra', '-Werror'];
+    execFileSync('cc', [...flags, '-o', draft, source], { stdio: 'inherit' });
+    renameSync(draft, binary);
+  }
+  return binary;
+}
+
+/** Compiles all of `test/programs`, for a machine that has no compiler. */
+export function compilePrograms(): void {
+  for (const file of readdirSync(sources)) {
+    if (file.endsWith('.c')) compileProgram(path.basename(file, '.c'));
+  }
+}
+
+/** A running test program, which is told commands and answers, line by line. */
+export class Program implements Disposable {
+  readonly pid: number;
+  /** how it ended, once it has */
+  readonly exit: Promise<Exit>;
+  readonly #child: ChildProcess;
+  readonly #lines: AsyncIterator<string>;
+
+  private constructor(child: ChildProcess) {
+    if (child.pid === undefined || child.stdout === null)
+      throw new Error('the program is not running');
+    this.#child = child;
+    this.pid = child.pid;
+    this.exit = once(child, 'exit').then(([code, signal]) => ({ code, signal }) as Exit);
+    this.#lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  }
+
+  /** Starts `test/programs/NAME.c`, compiled if need be, and waits for its first line. */
+  static async start(name: string, ...args: string[]): Promise<Program> {
+    return Program.#run(compileProgram(name), args);
+  }
+
+  /** Starts a TypeScript file of the tests in a node of its own, and waits for its first line. */
+  static async startScript(file: string, ...args: string[]): Promise<Program> {
+    return Program.#run(process.execPath, ['--import=tsx', file, ...args]);
+  }
+
+  static async #run(file: string, args: string[]): Promise<Program> {
+    const child = spawn(file, args, { cwd: packageRoot(), stdio: ['pipe', 'pipe', 'inherit'] });
+    await once(child, 'spawn');
+    const program = new Program(child);
+    try {
+      const line = await program.line();
+      if (line !== 'ready') throw new Error(`${file} began with ${JSON.stringify(line)}`);
+      return program;
+    } catch (error) {
+      program.kill();
+      throw error;
+    }
+  }
+
+  /** The next line that the program prints. */
+  async line(): Promise<string> {
+    const next = await within(`a line from pid ${this.pid}`, this.#lines.next());
+    if (next.done === true) throw new Error(`pid ${this.pid} has closed its output`);
+    return next.value;
+  }
+
+  /** Sends a line. */
+  send(command: string): void {
+    this.#child.stdin?.write(`${command}\n`);
+  }
+
+  /** Sends a line and waits for the answer. */
+  async ask(command: string): Promise<string> {
+    this.send(command);
+    return this.line();
+  }
+
+  kill(): void {
+    this.#child.kill('SIGKILL');
+  }
+
+  [Symbol.dispose](): void {
+    this.kill();
+  }
+}
