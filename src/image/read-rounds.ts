@@ -52,7 +52,7 @@ async function readMeta(directory: string, number: number): Promise<RoundMeta> {
   try {
     return decodeRoundMeta(bytes, name);
   } catch (error) {
-    if (!(error instanceof ImageError) || error.code !== 'IMAGES_DAMAGED') throw error;
+    if (!(error instanceof ImageError)) throw error;
     throw roundError(error.code, { directory, number }, error.message, error);
   }
 }

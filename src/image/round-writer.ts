@@ -69,7 +69,7 @@ export class RoundWriter implements AsyncDisposable {
 
   /** For `ImageDirectory.beginRound`. */
   static async create(position: RoundPosition): Promise<RoundWriter> {
-    const path = join(position.directory, pagesFile(position.number) + TEMPORARY_SUFFIX);
+    const path = toTemporary(join(position.directory, pagesFile(position.number)));
     try {
       return new RoundWriter(position, await open(path, 'w', 0o600));
     } catch (error) {
@@ -110,7 +110,7 @@ export class RoundWriter implements AsyncDisposable {
       return result;
     } catch (error) {
       if (!isSystemError(error) || error.syscall !== 'pwrite') throw error;
-      throw await this.#fail(error, this.#pagesPath + TEMPORARY_SUFFIX);
+      throw await this.#fail(error, toTemporary(this.#pagesPath));
     } finally {
       this.#running = undefined;
     }
@@ -135,7 +135,8 @@ export class RoundWriter implements AsyncDisposable {
   async commit(details: RoundDetails): Promise<RoundMeta> {
     this.#assertIdle();
     const meta = this.#describe(details);
-    const fault = findMetaFault(meta);
+    const isOrphan = meta.parent === null && meta.kind !== 'full';
+    const fault = isOrphan ? 'the first round must be full' : findMetaFault(meta);
     if (fault) throw new TypeError(`round ${this.number} cannot be committed: ${fault}`);
     this.#running = this.#publish(meta);
     try {
@@ -158,8 +159,9 @@ export class RoundWriter implements AsyncDisposable {
     try {
       await this.#file.close();
     } finally {
-      await this.#removeFiles();
-      this.#position.onEnd(undefined);
+      await this.#removeFiles().finally(() => {
+        this.#position.onEnd(undefined);
+      });
     }
   }
 
@@ -221,25 +223,27 @@ export class RoundWriter implements AsyncDisposable {
     const { directory } = this.#position;
     await this.#file.truncate(meta.pagesBytes);
     await this.#file.sync();
-    await writeFileSynced(this.#metaPath + TEMPORARY_SUFFIX, encodeRoundMeta(meta));
-    await rename(this.#pagesPath + TEMPORARY_SUFFIX, this.#pagesPath);
+    await writeFileSynced(toTemporary(this.#metaPath), encodeRoundMeta(meta));
+    await rename(toTemporary(this.#pagesPath), this.#pagesPath);
     await syncDirectory(directory);
-    await rename(this.#metaPath + TEMPORARY_SUFFIX, this.#metaPath);
+    await rename(toTemporary(this.#metaPath), this.#metaPath);
     await syncDirectory(directory);
     await this.#file.close();
   }
 
   async #fail(error: unknown, file: string): Promise<unknown> {
-    await this.discard();
+    // Files that cannot be removed are in nobody's way: readers ignore them.
+    await this.discard().catch(() => undefined);
     return toWriteError(error, `writing round ${this.number}`, file);
   }
 
   /** The metadata first: a round without pages must never be seen. */
   async #removeFiles(): Promise<void> {
-    for (const path of [this.#metaPath, this.#pagesPath]) {
-      await rm(path, { force: true });
-      await rm(path + TEMPORARY_SUFFIX, { force: true });
-    }
+    await rm(this.#metaPath, { force: true });
+    const paths = [this.#pagesPath, ...[this.#pagesPath, this.#metaPath].map(toTemporary)];
+    const outcomes = await Promise.allSettled(paths.map((path) => rm(path, { force: true })));
+    const failure = outcomes.find((outcome) => outcome.status === 'rejected');
+    if (failure) throw failure.reason;
   }
 
   #end(meta: RoundMeta | undefined): void {
@@ -251,4 +255,8 @@ export class RoundWriter implements AsyncDisposable {
     if (this.#isEnded) throw new Error(`round ${this.number} has ended`);
     if (this.#running) throw new Error(`round ${this.number} is still busy with another call`);
   }
+}
+
+function toTemporary(path: string): string {
+  return path + TEMPORARY_SUFFIX;
 }

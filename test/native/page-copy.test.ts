@@ -1,0 +1,250 @@
+import { execFile } from 'node:child_process';
+import { mkdir, open, readdir, statfs, writeFile } from 'node:fs/promises';
+import { promisify } from 'node:util';
+import { expect } from 'chai';
+import { crc32c } from '../../src/image/crc32c.js';
+import {
+  checkDirectory,
+  compareMemory,
+  ExtentTable,
+  ImageDirectory,
+  PAGE_SIZE,
+} from '../../src/image/index.js';
+import { native } from '../../src/native.js';
+import {
+  addRound,
+  anonVma,
+  details,
+  imageErrorOf,
+  makeChain,
+  Scratch,
+  TARGET,
+} from '../unit/image/fixtures.js';
+import { Random } from '../unit/image/random.js';
+
+const run = promisify(execFile);
+
+async function errorOf(promise: Promise<unknown>): Promise<unknown> {
+  return promise.then(
+    () => undefined,
+    (error: unknown) => error,
+  );
+}
+
+describe('native page copy', () => {
+  let scratch: Scratch;
+
+  beforeEach(async () => {
+    scratch = await Scratch.create();
+  });
+
+  afterEach(async () => {
+    await scratch[Symbol.asyncDispose]();
+  });
+
+  describe('copyPages', () => {
+    it('computes the same checksums as the JavaScript side', async () => {
+      const random = new Random();
+      const bytes = Buffer.from(Array.from({ length: 20 * PAGE_SIZE }, () => random.below(256)));
+      await writeFile(scratch.file('source'), bytes);
+      const { extents, ...result } = await native.copyPages({
+        sourceFd: await scratch.openFd(scratch.file('source')),
+        runs: Float64Array.of(0, 5, 20),
+        outFd: await scratch.openFd(scratch.file('out'), 'w+'),
+        outOffset: 3 * PAGE_SIZE,
+      });
+      expect(result).to.include({ nrPages: 20, nrZeroPages: 0, bytesWritten: bytes.length });
+      const table = new ExtentTable(extents);
+      expect(table.length).to.equal(1);
+      expect(table.at(0)).to.include({ page: 5, nrPages: 20, filePage: 3, crc32c: crc32c(bytes) });
+    });
+
+    it('refuses run tables that make no sense', () => {
+      const options = { sourceFd: 0, outFd: 0, outOffset: 0 };
+      for (const runs of [
+        [1, 2],
+        [0.5, 1, 1],
+        [-1, 1, 1],
+        [0, -1, 1],
+        [0, 0, NaN],
+        [0, 0, -1],
+      ]) {
+        const copy = () => native.copyPages({ ...options, runs: Float64Array.from(runs) });
+        expect(copy, String(runs)).to.throw(TypeError, 'triples');
+      }
+      const runs = new Float64Array(0);
+      expect(() => native.copyPages({ ...options, runs, outOffset: 1 })).to.throw(
+        TypeError,
+        '4096',
+      );
+    });
+
+    it('names the call and the file that fails', async () => {
+      const sourceFd = await scratch.source([1]);
+      const runs = Float64Array.of(0, 0, 1);
+      const noSource = await errorOf(
+        native.copyPages({ sourceFd: 9999, runs, outFd: 9999, outOffset: 0 }),
+      );
+      expect(noSource).to.include({ code: 'EBADF', syscall: 'pread' });
+      const full = await scratch.openFd('/dev/full', 'w');
+      const onFull = await errorOf(
+        native.copyPages({ sourceFd, runs, outFd: full, outOffset: 0, outName: '/dev/full' }),
+      );
+      expect(onFull).to.include({ code: 'ENOSPC', syscall: 'pwrite' });
+      expect(String(onFull)).to.include('/dev/full');
+    });
+
+    it('reads memory of a process, and reports the hole behind it', async () => {
+      const memFd = await scratch.openFd('/proc/self/mem', 'r');
+      const { stdout: maps } = await run('cat', [`/proc/${process.pid}/maps`]);
+      const binary = /^([0-9a-f]+)-([0-9a-f]+) r/.exec(maps);
+      const page = parseInt(binary?.[1] ?? '', 16) / PAGE_SIZE;
+      const result = await native.copyPages({
+        sourceFd: memFd,
+        // Page 0 is never mapped, and the last page of the address space is no valid offset.
+        runs: Float64Array.of(page, page, 1, 0, 0, 2, 2 ** 52 - 1, 2 ** 52 - 1, 1),
+        outFd: await scratch.openFd(scratch.file('out'), 'w+'),
+        outOffset: 0,
+        allowUnreadable: true,
+      });
+      expect(result.nrPages).to.equal(1);
+      expect([...result.unreadable]).to.deep.equal([0, 2, 2 ** 52 - 1, 1]);
+    });
+  });
+
+  describe('checkExtents', () => {
+    it('gives the index of the first extent that does not match', async () => {
+      const sourceFd = await scratch.source([1, 2, 3]);
+      const outFd = await scratch.openFd(scratch.file('out'), 'w+');
+      const runs = Float64Array.of(0, 0, 1, 1, 10, 1, 2, 20, 1);
+      const { extents } = await native.copyPages({ sourceFd, runs, outFd, outOffset: 0 });
+      expect(await native.checkExtents({ fd: outFd, extents })).to.equal(-1);
+      const out = await open(scratch.file('out'), 'r+');
+      await out.write(Buffer.of(99), 0, 1, PAGE_SIZE + 77);
+      expect(await native.checkExtents({ fd: outFd, extents })).to.equal(1);
+      await out.truncate(0);
+      expect(await native.checkExtents({ fd: outFd, extents })).to.equal(0);
+      await out.close();
+    });
+  });
+
+  describe('compareMemory', () => {
+    /** A file stands in for /proc/PID/mem: page n at byte n * 4096. */
+    async function makeMemory(contents: readonly number[]): Promise<number> {
+      return scratch.source([...Array.from({ length: 16 }, () => 0), ...contents], 'memory');
+    }
+
+    it('finds no difference where there is none', async () => {
+      await using directory = await ImageDirectory.open(await makeChain(scratch));
+      const memFd = await makeMemory([1, 5, 6, 4, ...Array.from({ length: 12 }, () => 0)]);
+      const result = await compareMemory(directory, { memFd });
+      expect(result).to.deep.equal({
+        nrPages: 16,
+        nrMismatches: 0,
+        mismatches: new Float64Array(0),
+        nrUnreadable: 0,
+      });
+    });
+
+    it('counts pages that differ, and lists the first ones', async () => {
+      await using directory = await ImageDirectory.open(await makeChain(scratch));
+      const memFd = await makeMemory([1, 2, 3, 4, 0, 9]);
+      const result = await compareMemory(directory, { memFd, limit: 2 });
+      expect(result).to.include({ nrPages: 6, nrMismatches: 3, nrUnreadable: 10 });
+      expect([...result.mismatches]).to.deep.equal([17, 18]);
+    });
+
+    it('compares what was never stored with the mapped file', async () => {
+      await writeFile(scratch.file('mapped'), Buffer.alloc(PAGE_SIZE + 100, 0xaa));
+      const vma = anonVma(16, 18, { kind: 'file-shared', path: scratch.file('mapped') });
+      const path = scratch.file('images');
+      await using directory = await ImageDirectory.create(path, { target: TARGET });
+      await addRound(directory, { kind: 'full', vmas: [vma] });
+      const padded = Buffer.alloc(18 * PAGE_SIZE);
+      padded.fill(0xaa, 16 * PAGE_SIZE, 17 * PAGE_SIZE + 100);
+      await writeFile(scratch.file('memory'), padded);
+      const memFd = await scratch.openFd(scratch.file('memory'));
+      expect(await compareMemory(directory, { memFd })).to.include({ nrPages: 2, nrMismatches: 0 });
+      padded[17 * PAGE_SIZE + 100] = 1;
+      await writeFile(scratch.file('memory'), padded);
+      expect(await compareMemory(directory, { memFd })).to.include({ nrPages: 2, nrMismatches: 1 });
+    });
+
+    it('agrees with the memory of a process, read by the kernel', async () => {
+      const path = scratch.file('images');
+      const memFd = await scratch.openFd('/proc/self/mem', 'r');
+      const { stdout: maps } = await run('cat', [`/proc/${process.pid}/maps`]);
+      const text = /^([0-9a-f]+)-([0-9a-f]+) r-xp/m.exec(maps);
+      const startPage = parseInt(text?.[1] ?? '', 16) / PAGE_SIZE;
+      const endPage = Math.min(parseInt(text?.[2] ?? '', 16) / PAGE_SIZE, startPage + 2000);
+      const runs = [startPage, startPage, endPage - startPage];
+      await using directory = await ImageDirectory.create(path, { target: TARGET });
+      const vmas = [anonVma(startPage, endPage)];
+      await addRound(directory, { kind: 'full', vmas, sourceFd: memFd, runs });
+      const result = await compareMemory(directory, { memFd });
+      expect(result).to.include({ nrPages: endPage - startPage, nrMismatches: 0 });
+    });
+
+    it('stops on request', async () => {
+      await using directory = await ImageDirectory.open(await makeChain(scratch));
+      const memFd = await makeMemory([1]);
+      const outcome = errorOf(compareMemory(directory, { memFd, signal: AbortSignal.abort() }));
+      expect(await outcome).to.include({ code: 'ABORT_ERR' });
+    });
+  });
+
+  describe('on a full disk', () => {
+    let mount: string;
+
+    beforeEach(async () => {
+      mount = scratch.file('small');
+      await mkdir(mount);
+      await run('mount', ['-t', 'tmpfs', '-o', 'size=256k', 'tmpfs', mount]);
+    });
+
+    afterEach(async () => {
+      await run('umount', [mount]);
+    });
+
+    const VMAS = [anonVma(0, 1000)];
+
+    it('drops the round, says what to do, and keeps the chain whole', async () => {
+      const sourceFd = await scratch.source(Array.from({ length: 100 }, (_, i) => i + 1));
+      const path = `${mount}/images`;
+      await using directory = await ImageDirectory.create(path, { target: TARGET });
+      await addRound(directory, { kind: 'full', vmas: VMAS, sourceFd, runs: [0, 0, 10] });
+      const names = await readdir(path);
+
+      await using writer = await directory.beginRound();
+      const error = await imageErrorOf(() =>
+        writer.append({ sourceFd, runs: Float64Array.of(0, 0, 100) }),
+      );
+      expect(error.code).to.equal('IMAGES_NO_SPACE');
+      expect(error.message).to.include('round 1').and.include('make room');
+      expect(await readdir(path)).to.have.members(names);
+      expect(await checkDirectory(path)).to.include({ nrRounds: 1, nrPages: 10 });
+
+      await addRound(directory, { sourceFd, runs: [50, 0, 5] });
+      expect(await checkDirectory(path)).to.include({ nrRounds: 2, nrPages: 15 });
+    });
+
+    it('drops the round when only the metadata does not fit', async () => {
+      const path = `${mount}/images`;
+      await using directory = await ImageDirectory.create(path, { target: TARGET });
+      const names = await readdir(path);
+      await using writer = await directory.beginRound();
+      const { bfree, bsize } = await statfs(mount);
+      await writeFile(`${mount}/filler`, Buffer.alloc(bfree * bsize));
+      const error = await imageErrorOf(() => writer.commit(details({ kind: 'full', vmas: VMAS })));
+      expect(error.code).to.equal('IMAGES_NO_SPACE');
+      expect(await readdir(path)).to.have.members(names);
+    });
+
+    it('says so when there is no room for a new directory', async () => {
+      const { bfree, bsize } = await statfs(mount);
+      await writeFile(`${mount}/filler`, Buffer.alloc(bfree * bsize));
+      const create = () => ImageDirectory.create(`${mount}/images`, { target: TARGET });
+      expect((await imageErrorOf(create)).code).to.equal('IMAGES_NO_SPACE');
+    });
+  });
+});

@@ -1,0 +1,127 @@
+import { mkdtemp, open, rm, writeFile, type FileHandle } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { ImageError } from '../../../src/errors.js';
+import {
+  ImageDirectory,
+  PAGE_SIZE,
+  type RoundDetails,
+  type RoundMeta,
+  type VmaRecord,
+} from '../../../src/image/index.js';
+
+export const TARGET = { pid: 4242, comm: 'writer', exe: '/usr/bin/writer', startTime: 1234567 };
+
+/** A directory of its own for one test, and files in it. */
+export class Scratch implements AsyncDisposable {
+  readonly #files: FileHandle[] = [];
+
+  private constructor(readonly path: string) {}
+
+  static async create(): Promise<Scratch> {
+    return new Scratch(await mkdtemp(join(tmpdir(), 'tracker-image-')));
+  }
+
+  file(name: string): string {
+    return join(this.path, name);
+  }
+
+  /** A file to copy pages from; page n holds `pageOf(pages[n])`. */
+  async source(pages: readonly number[], name = 'source'): Promise<number> {
+    await writeFile(this.file(name), Buffer.concat(pages.map(pageOf)));
+    return this.openFd(this.file(name));
+  }
+
+  /** Closed with the scratch directory. */
+  async openFd(path: string, flags = 'r+'): Promise<number> {
+    const file = await open(path, flags);
+    this.#files.push(file);
+    return file.fd;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.#files.map((file) => file.close()));
+    await rm(this.path, { recursive: true });
+  }
+}
+
+/** A page that holds the number `content` all over; zeros for 0. */
+export function pageOf(content: number): Buffer {
+  const page = Buffer.alloc(PAGE_SIZE);
+  for (let i = 0; i < PAGE_SIZE; i += 4) page.writeUInt32LE(content, i);
+  return page;
+}
+
+export function anonVma(
+  startPage: number,
+  endPage: number,
+  more: Partial<VmaRecord> = {},
+): VmaRecord {
+  return {
+    startPage,
+    endPage,
+    prot: 3,
+    shared: false,
+    kind: 'anon-private',
+    state: 'tracked',
+    path: '',
+    offset: 0,
+    dev: '00:00',
+    inode: 0,
+    ...more,
+  };
+}
+
+export function details(more: Partial<RoundDetails> = {}): RoundDetails {
+  return {
+    kind: 'delta',
+    sessionId: '00112233445566778899aabbccddeeff',
+    epoch: 1,
+    target: TARGET,
+    isFrozen: false,
+    vmas: null,
+    stats: {},
+    ...more,
+  };
+}
+
+/** What one round of a test stores. */
+export interface TestRound extends Partial<RoundDetails> {
+  sourceFd?: number;
+  /** triples sourcePage, page, nrPages */
+  runs?: number[];
+}
+
+export async function addRound(
+  directory: ImageDirectory,
+  { sourceFd = -1, runs = [], ...more }: TestRound,
+): Promise<RoundMeta> {
+  await using writer = await directory.beginRound();
+  await writer.append({ sourceFd, runs: Float64Array.from(runs) });
+  return writer.commit(details(more));
+}
+
+/** Three rounds over the pages 16 to 32: 1 2 3 4, then a change each of 17 and 18. */
+export async function makeChain(scratch: Scratch, name = 'images'): Promise<string> {
+  const path = scratch.file(name);
+  const sourceFd = await scratch.source([1, 2, 3, 4, 5, 6], `${name}-source`);
+  await using directory = await ImageDirectory.create(path, { target: TARGET });
+  const vmas = [anonVma(16, 32)];
+  await addRound(directory, { kind: 'full', vmas, sourceFd, runs: [0, 16, 4] });
+  await addRound(directory, { epoch: 2, sourceFd, runs: [4, 17, 1] });
+  await addRound(directory, { epoch: 3, sourceFd, runs: [5, 18, 1] });
+  return path;
+}
+
+/** Waits for the ImageError that `run` must end in. */
+export async function imageErrorOf(run: () => Promise<unknown>): Promise<ImageError> {
+  let caught: unknown;
+  try {
+    await run();
+  } catch (error) {
+    caught = error;
+  }
+  expect(caught).to.be.instanceOf(ImageError);
+  return caught as ImageError;
+}

@@ -1,0 +1,137 @@
+import { expect } from 'chai';
+import { ExtentTable, resolveChain, type RoundMeta } from '../../../src/image/index.js';
+import { anonVma, details } from './fixtures.js';
+
+/** Quadruples page, nrPages, flags, filePage. */
+function round(number: number, extents: number[][], more: Partial<RoundMeta> = {}): RoundMeta {
+  const bytes = Buffer.alloc(extents.length * 32);
+  extents.forEach(([page = 0, nrPages = 0, flags = 0, filePage = 0], i) => {
+    bytes.writeBigUInt64LE(BigInt(page), i * 32);
+    bytes.writeUInt32LE(nrPages, i * 32 + 8);
+    bytes.writeUInt32LE(flags, i * 32 + 12);
+    bytes.writeBigUInt64LE(BigInt(filePage), i * 32 + 16);
+  });
+  return {
+    ...details({ kind: number === 0 ? 'full' : 'delta' }),
+    number,
+    id: String(number),
+    parent: null,
+    imagesId: '',
+    time: '',
+    cleared: new Float64Array(0),
+    extents: new ExtentTable(bytes),
+    pagesBytes: 0,
+    unknownFields: {},
+    ...more,
+  };
+}
+
+function pieces(rounds: RoundMeta[], upTo?: number): number[][] {
+  return [...resolveChain(rounds, upTo).entries()].map(
+    ({ page, nrPages, round, isZero, filePage }) => [page, nrPages, round, isZero ? -1 : filePage],
+  );
+}
+
+const EVERYTHING = { vmas: [anonVma(0, 2 ** 40)] };
+
+describe('resolveChain', () => {
+  it('takes the newest of several versions of a page', () => {
+    const rounds = [round(0, [[10, 10, 0, 0]], EVERYTHING), round(1, [[12, 2, 0, 0]])];
+    expect(pieces(rounds)).to.deep.equal([
+      [10, 2, 0, 0],
+      [12, 2, 1, 0],
+      [14, 6, 0, 4],
+    ]);
+  });
+
+  it('takes the later of two extents that overlap in one round', () => {
+    const rounds = [
+      round(
+        0,
+        [
+          [12, 10, 0, 0],
+          [10, 4, 0, 10],
+        ],
+        EVERYTHING,
+      ),
+    ];
+    expect(pieces(rounds)).to.deep.equal([
+      [10, 4, 0, 10],
+      [14, 8, 0, 2],
+    ]);
+  });
+
+  it('keeps a hidden extent whole under one that was hidden in its turn', () => {
+    const rounds = [
+      round(0, [[0, 9, 0, 0]], EVERYTHING),
+      round(1, [[3, 3, 0, 0]]),
+      round(2, [[2, 5, 1, 0]]),
+    ];
+    expect(pieces(rounds)).to.deep.equal([
+      [0, 2, 0, 0],
+      [2, 5, 2, -1],
+      [7, 2, 0, 7],
+    ]);
+  });
+
+  it('forgets what a newer round has cleared, and keeps what that round stores itself', () => {
+    const rounds = [
+      round(0, [[0, 10, 0, 0]], EVERYTHING),
+      round(1, [[5, 1, 0, 0]], { cleared: Float64Array.of(4, 8) }),
+    ];
+    expect(pieces(rounds)).to.deep.equal([
+      [0, 4, 0, 0],
+      [5, 1, 1, 0],
+      [8, 2, 0, 8],
+    ]);
+  });
+
+  it('ignores everything before the last full round', () => {
+    const rounds = [
+      round(0, [[0, 10, 0, 0]], EVERYTHING),
+      round(1, [[20, 1, 0, 0]], { ...EVERYTHING, kind: 'full' }),
+    ];
+    expect(pieces(rounds)).to.deep.equal([[20, 1, 1, 0]]);
+    expect(pieces(rounds, 0)).to.deep.equal([[0, 10, 0, 0]]);
+  });
+
+  it('leaves out what the layout of the round does not map', () => {
+    const rounds = [
+      round(0, [[0, 10, 0, 0]], EVERYTHING),
+      round(1, [], { vmas: [anonVma(1, 3), anonVma(3, 4), anonVma(8, 20)] }),
+    ];
+    expect(pieces(rounds)).to.deep.equal([
+      [1, 3, 0, 1],
+      [8, 2, 0, 8],
+    ]);
+  });
+
+  it('finds the piece that holds a page', () => {
+    const map = resolveChain([
+      round(
+        0,
+        [
+          [4, 4, 0, 7],
+          [10, 1, 1, 0],
+        ],
+        EVERYTHING,
+      ),
+    ]);
+    expect(map.lookup(3)).to.equal(undefined);
+    expect(map.lookup(6)).to.include({ page: 6, nrPages: 2, filePage: 9, isZero: false });
+    expect(map.lookup(8)).to.equal(undefined);
+    expect(map.lookup(10)).to.include({ page: 10, nrPages: 1, isZero: true });
+    expect(map.lookup(11)).to.equal(undefined);
+  });
+
+  it('resolves a chain of 300 rounds with 1000 scattered pages each', () => {
+    const rounds = Array.from({ length: 300 }, (_, number) =>
+      round(
+        number,
+        Array.from({ length: 1000 }, (_, i) => [i * 600 + number, 1, 0, i]),
+        number === 0 ? EVERYTHING : {},
+      ),
+    );
+    expect(resolveChain(rounds).length).to.equal(300_000);
+  });
+});
