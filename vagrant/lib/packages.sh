@@ -17,24 +17,26 @@ apt_dir=$vm_dir/apt
   )
   lint_packages=(clang-format shellcheck sparse)
   vagrant_packages=(vagrant qemu-utils rsync)
-  debug_kernel_packages=(bc bison flex libelf-dev libssl-dev)
+  debug_kernel_packages=(bc bison flex)
 }
 
+# missing_packages PACKAGE...: those that are not installed
 missing_packages() {
+  local -A installed=()
   local package
+  while read -r package; do
+    installed[$package]=yes
+  done < <(dpkg-query -W -f '${db:Status-Status} ${Package}\n' "$@" 2>/dev/null | sed -n 's/^installed //p')
   for package in "$@"; do
-    [[ $(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) == installed ]] ||
-      printf '%s\n' "$package"
+    [[ -n ${installed[$package]-} ]] || printf '%s\n' "$package"
   done
 }
 
 # install_packages PACKAGE...: only what is missing, and then with fresh package lists
 install_packages() {
   local -a missing
-  # One dpkg-query for the usual case that nothing is missing.
-  [[ $(dpkg-query -W -f '${db:Status-Status}\n' "$@" 2>/dev/null | grep -cx installed) == "$#" ]] &&
-    return
   mapfile -t missing < <(missing_packages "$@")
+  ((${#missing[@]} > 0)) || return 0
   say "installing ${missing[*]}"
   run_logged "$vm_dir/log/apt-update" apt-get -q update
   DEBIAN_FRONTEND=noninteractive run_logged "$vm_dir/log/apt-install" \
