@@ -14,15 +14,11 @@ export class FieldReader {
   }
 
   string(field: string): string {
-    return this.#take(field, 'a string', (value) => typeof value === 'string');
+    return this.#take(field, 'a string', isString);
   }
 
   stringOrNull(field: string): string | null {
-    return this.#take(
-      field,
-      'a string or null',
-      (value) => value === null || typeof value === 'string',
-    );
+    return this.#take(field, 'a string or null', (value) => value === null || isString(value));
   }
 
   boolean(field: string): boolean {
@@ -31,11 +27,7 @@ export class FieldReader {
 
   /** A whole number from 0 to 2^53 - 1. */
   count(field: string): number {
-    return this.#take(
-      field,
-      'a count',
-      (value) => Number.isSafeInteger(value) && (value as number) >= 0,
-    );
+    return this.#take(field, 'a count', isCount);
   }
 
   bytes(field: string): Uint8Array {
@@ -47,11 +39,7 @@ export class FieldReader {
   }
 
   mapsOrNull(field: string): Fields[] | null {
-    return this.#take(
-      field,
-      'a list of maps or null',
-      (value) => value === null || (Array.isArray(value) && value.every(isMap)),
-    );
+    return this.#take(field, 'a list of maps or null', isMapsOrNull);
   }
 
   /** Fields that nothing has taken. */
@@ -63,19 +51,31 @@ export class FieldReader {
     throw new ImageError('IMAGES_DAMAGED', `${this.name} is damaged: ${what}`);
   }
 
-  #take<T>(field: string, expected: string, isExpected: (value: unknown) => boolean): T {
+  #take<T>(field: string, expected: string, isExpected: (value: unknown) => value is T): T {
     const value = this.#rest.get(field);
-    if (!isExpected(value)) this.fail(`field ${field} is not ${expected}`);
+    if (!isExpected(value)) return this.fail(`field ${field} is not ${expected}`);
     this.#rest.delete(field);
-    return value as T;
+    return value;
   }
 }
 
-function isMap(value: unknown): boolean {
+function isString(value: unknown): value is string {
+  return typeof value === 'string';
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
+
+function isMap(value: unknown): value is Fields {
   return (
     typeof value === 'object' &&
     value !== null &&
     !Array.isArray(value) &&
     !(value instanceof Uint8Array)
   );
+}
+
+function isMapsOrNull(value: unknown): value is Fields[] | null {
+  return value === null || (Array.isArray(value) && value.every(isMap));
 }

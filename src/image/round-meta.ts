@@ -103,7 +103,7 @@ function findLayoutFault(vmas: readonly VmaRecord[]): string | undefined {
 function readKind(reader: FieldReader): 'full' | 'delta' {
   const kind = reader.string('kind');
   if (kind !== 'full' && kind !== 'delta') reader.fail(`kind ${kind} is unknown`);
-  return kind as 'full' | 'delta';
+  return kind;
 }
 
 function readVma(vma: Fields, name: string): VmaRecord {

@@ -153,16 +153,7 @@ export class RoundWriter implements AsyncDisposable {
     if (this.#isEnded) return;
     this.#abort.abort();
     await this.#running?.catch(() => undefined);
-    // A commit or a failed append may have ended the round meanwhile.
-    if (this.#isEnded) return;
-    this.#isEnded = true;
-    try {
-      await this.#file.close();
-    } finally {
-      await this.#removeFiles().finally(() => {
-        this.#position.onEnd(undefined);
-      });
-    }
+    await this.#drop();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -175,6 +166,19 @@ export class RoundWriter implements AsyncDisposable {
 
   get #metaPath(): string {
     return join(this.#position.directory, metaFile(this.number));
+  }
+
+  /** A commit or a failed append may have ended the round while `discard` waited. */
+  async #drop(): Promise<void> {
+    if (this.#isEnded) return;
+    this.#isEnded = true;
+    try {
+      await this.#file.close();
+    } finally {
+      await this.#removeFiles().finally(() => {
+        this.#position.onEnd(undefined);
+      });
+    }
   }
 
   #copy({ progress, signal, ...options }: AppendOptions) {

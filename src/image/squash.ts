@@ -77,7 +77,7 @@ async function squashInto(
     nrBatchPages = 0;
   }
   await copyBatch(batch, pagesFiles, writer, job);
-  return writer.commit(describe(source, chain));
+  return await writer.commit(describe(source, chain));
 }
 
 async function copyBatch(

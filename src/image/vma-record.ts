@@ -24,6 +24,9 @@ export interface VmaRecord {
   /** `08:01` */
   dev: string;
   inode: number;
+  /** tracked: the session's region behind it and the region's page at `startPage` */
+  region?: number;
+  regionPage?: number;
   /** of the mapped file when it was dumped, where known */
   fileSize?: number;
   fileMtimeNs?: bigint;

@@ -99,7 +99,7 @@ export async function addRound(
 ): Promise<RoundMeta> {
   await using writer = await directory.beginRound();
   await writer.append({ sourceFd, runs: Float64Array.from(runs) });
-  return writer.commit(details(more));
+  return await writer.commit(details(more));
 }
 
 /** Three rounds over the pages 16 to 32: 1 2 3 4, then a change each of 17 and 18. */

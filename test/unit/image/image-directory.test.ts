@@ -95,7 +95,7 @@ describe('ImageDirectory', () => {
         await writer.append({ sourceFd, runs: Float64Array.of(0, 2 ** 35, 3) });
         writer.clear(1, 5);
         const vmas = [anonVma(1, 9), fileVma];
-        return writer.commit(details({ kind: 'full', vmas, stats: { freezeMs: 1.5 } }));
+        return await writer.commit(details({ kind: 'full', vmas, stats: { freezeMs: 1.5 } }));
       })();
 
       await using directory = await ImageDirectory.open(path);
@@ -293,7 +293,7 @@ describe('ImageDirectory', () => {
       await once(writer.stdout, 'data');
       const error = await imageErrorOf(() => ImageDirectory.open(path, { write: true }));
       expect(error.code).to.equal('IMAGES_LOCKED');
-      expect(error.message).to.include(`pid ${writer.pid}`);
+      expect(error.message).to.include(`pid ${writer.pid ?? ''}`);
       expect(await readdir(path)).to.include('round-0003.pages.tmp');
 
       writer.kill('SIGKILL');
