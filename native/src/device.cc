@@ -38,9 +38,10 @@ Napi::Value SessionOpen(const Napi::CallbackInfo& info) {
   args.pid = info[1].As<Napi::Number>();
   args.flags = info[2].As<Napi::Number>();
   if (ioctl(info[0].As<Napi::Number>(), TRACKER_IOC_SESSION_OPEN, &args) < 0) {
+    const int number = errno;
     Napi::Error error = ErrnoError(
-        info.Env(), {errno, "ioctl(TRACKER_IOC_SESSION_OPEN)", "pid " + std::to_string(args.pid)});
-    error.Set("holder", Napi::Number::New(info.Env(), args.holder));
+        info.Env(), {number, "ioctl(TRACKER_IOC_SESSION_OPEN)", "pid " + std::to_string(args.pid)});
+    if (number == EBUSY) error.Set("holder", Napi::Number::New(info.Env(), args.holder));
     error.ThrowAsJavaScriptException();
     return info.Env().Undefined();
   }

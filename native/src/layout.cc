@@ -14,12 +14,12 @@ namespace {
 
 class LayoutWorker : public SessionWorker {
  public:
-  LayoutWorker(Napi::Env env, int fd, uint32_t nrVmasHint)
-      : SessionWorker(env, fd), nrVmasHint_(nrVmasHint) {}
+  LayoutWorker(Napi::Env env, int fd, uint32_t nr_vmas_hint)
+      : SessionWorker(env, fd), nr_vmas_hint_(nr_vmas_hint) {}
 
  private:
   void Call() override {
-    uint32_t capacity = std::max<uint32_t>(nrVmasHint_, 256);
+    uint32_t capacity = std::max<uint32_t>(nr_vmas_hint_, 256);
     for (;;) {
       vmas_.resize(capacity);
       tracker_layout args = {};
@@ -39,12 +39,12 @@ class LayoutWorker : public SessionWorker {
     return bytes;
   }
 
-  const uint32_t nrVmasHint_;
+  const uint32_t nr_vmas_hint_;
   std::vector<tracker_vma> vmas_;
 };
 
 }  // namespace
 
-Napi::Promise StartLayout(Napi::Env env, int fd, uint32_t nrVmasHint) {
-  return (new LayoutWorker(env, fd, nrVmasHint))->Start();
+Napi::Promise StartLayout(Napi::Env env, int fd, uint32_t nr_vmas_hint) {
+  return (new LayoutWorker(env, fd, nr_vmas_hint))->Start();
 }

@@ -37,6 +37,8 @@ class PromiseWorker : public Napi::AsyncWorker {
     failure_ = {number, std::move(syscall), std::move(context)};
   }
   bool HasFailed() const { return failure_.number != 0; }
+  /** The errno given to Fail(), or 0. */
+  int failure_number() const { return failure_.number; }
 
  private:
   void Execute() final { Work(); }

@@ -12,10 +12,10 @@ constexpr uint32_t kRunsPerCall = 4096;
 
 class ResidentWorker : public SessionWorker {
  public:
-  ResidentWorker(Napi::Env env, int fd, double startPage, double endPage)
+  ResidentWorker(Napi::Env env, int fd, double start_page, double end_page)
       : SessionWorker(env, fd),
-        start_(static_cast<uint64_t>(startPage) << TRACKER_PAGE_SHIFT),
-        end_(static_cast<uint64_t>(endPage) << TRACKER_PAGE_SHIFT) {}
+        start_(static_cast<uint64_t>(start_page) << TRACKER_PAGE_SHIFT),
+        end_(static_cast<uint64_t>(end_page) << TRACKER_PAGE_SHIFT) {}
 
  private:
   void Call() override {
@@ -54,6 +54,6 @@ class ResidentWorker : public SessionWorker {
 
 }  // namespace
 
-Napi::Promise StartResident(Napi::Env env, int fd, double startPage, double endPage) {
-  return (new ResidentWorker(env, fd, startPage, endPage))->Start();
+Napi::Promise StartResident(Napi::Env env, int fd, double start_page, double end_page) {
+  return (new ResidentWorker(env, fd, start_page, end_page))->Start();
 }

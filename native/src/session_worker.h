@@ -46,8 +46,8 @@ inline Napi::Float64Array Float64ArrayOf(Napi::Env env, const std::vector<double
   return array;
 }
 
-Napi::Promise StartLayout(Napi::Env env, int fd, uint32_t nrVmasHint);
-Napi::Promise StartSwap(Napi::Env env, int fd, const Napi::Float64Array& pagePairs);
+Napi::Promise StartLayout(Napi::Env env, int fd, uint32_t nr_vmas_hint);
+Napi::Promise StartSwap(Napi::Env env, int fd, const Napi::Float64Array& page_pairs);
 Napi::Promise StartRevert(Napi::Env env, int fd);
 Napi::Promise StartHarvest(Napi::Env env, int fd);
-Napi::Promise StartResident(Napi::Env env, int fd, double startPage, double endPage);
+Napi::Promise StartResident(Napi::Env env, int fd, double start_page, double end_page);

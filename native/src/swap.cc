@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <errno.h>
 #include <linux/tracker.h>
 
 #include <vector>
@@ -9,10 +10,10 @@ namespace {
 
 class SwapWorker : public SessionWorker {
  public:
-  SwapWorker(Napi::Env env, int fd, const Napi::Float64Array& pagePairs) : SessionWorker(env, fd) {
-    for (size_t i = 0; i + 1 < pagePairs.ElementLength(); i += 2) {
-      ranges_.push_back({static_cast<__u64>(pagePairs[i]) << TRACKER_PAGE_SHIFT,
-                         static_cast<__u64>(pagePairs[i + 1]) << TRACKER_PAGE_SHIFT});
+  SwapWorker(Napi::Env env, int fd, const Napi::Float64Array& page_pairs) : SessionWorker(env, fd) {
+    for (size_t i = 0; i + 1 < page_pairs.ElementLength(); i += 2) {
+      ranges_.push_back({static_cast<__u64>(page_pairs[i]) << TRACKER_PAGE_SHIFT,
+                         static_cast<__u64>(page_pairs[i + 1]) << TRACKER_PAGE_SHIFT});
     }
   }
 
@@ -33,7 +34,7 @@ class SwapWorker : public SessionWorker {
   void Describe(Napi::Env env, Napi::Error& error) override {
     error.Set("nrDone", Napi::Number::New(env, args_.nr_done));
     error.Set("nrPages", Napi::Number::New(env, args_.nr_pages));
-    error.Set("busyTid", Napi::Number::New(env, args_.busy_tid));
+    if (failure_number() == EBUSY) error.Set("busyTid", Napi::Number::New(env, args_.busy_tid));
   }
 
   std::vector<tracker_range> ranges_;
@@ -57,7 +58,7 @@ class RevertWorker : public SessionWorker {
   void Describe(Napi::Env env, Napi::Error& error) override {
     error.Set("nrVmas", Napi::Number::New(env, args_.nr_vmas));
     error.Set("nrPages", Napi::Number::New(env, args_.nr_pages));
-    error.Set("busyTid", Napi::Number::New(env, args_.busy_tid));
+    if (failure_number() == EBUSY) error.Set("busyTid", Napi::Number::New(env, args_.busy_tid));
   }
 
   tracker_revert args_ = {};
@@ -65,8 +66,8 @@ class RevertWorker : public SessionWorker {
 
 }  // namespace
 
-Napi::Promise StartSwap(Napi::Env env, int fd, const Napi::Float64Array& pagePairs) {
-  return (new SwapWorker(env, fd, pagePairs))->Start();
+Napi::Promise StartSwap(Napi::Env env, int fd, const Napi::Float64Array& page_pairs) {
+  return (new SwapWorker(env, fd, page_pairs))->Start();
 }
 
 Napi::Promise StartRevert(Napi::Env env, int fd) { return (new RevertWorker(env, fd))->Start(); }

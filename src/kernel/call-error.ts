@@ -57,7 +57,7 @@ function targetError(
           )
         : new TargetError(
             'CONTROLLER_BUSY',
-            `cannot ${doing}: another controller, pid ${facts.holder}, is working on it; ` +
+            `cannot ${doing}: another controller, ${holderName(facts.holder)}, is working on it; ` +
               'wait until it is done',
             options,
           );
@@ -72,6 +72,11 @@ function targetError(
     default:
       return undefined;
   }
+}
+
+/** The module gives 0 for a process that has no pid in this namespace. */
+function holderName(pid: number): string {
+  return pid > 0 ? `pid ${pid}` : 'outside this pid namespace';
 }
 
 function deviceError(code: string, doing: string, facts: Facts, cause: Error): TrackerError {

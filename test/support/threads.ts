@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { readStat } from '../../src/proc/stat.js';
+import { isKernelThread, readStat } from '../../src/proc/stat.js';
 
 /** Ids of a process' threads, in order. */
 export function threadsOf(pid: number): number[] {
@@ -22,4 +22,20 @@ export function tracerOf(tid: number): number {
 export function systemCallOf(tid: number): number | undefined {
   const number = parseInt(readFileSync(`/proc/${tid}/syscall`, 'utf8'), 10);
   return Number.isNaN(number) ? undefined : number;
+}
+
+/** The pid of a kernel thread, undefined where a pid namespace hides them. */
+export function kernelThread(): number | undefined {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
+    .find(isKernelPid);
+}
+
+function isKernelPid(pid: number): boolean {
+  try {
+    return isKernelThread(readStat(pid));
+  } catch {
+    return false; // it has exited since the listing
+  }
 }

@@ -1,0 +1,152 @@
+import { expect } from 'chai';
+import { withFakeTracker } from '../support/fake-tracker.js';
+
+const epoch = 7;
+
+describe('Session, on a fake module', function () {
+  this.timeout(30_000);
+
+  it('sorts a harvest of several parts and joins runs that touch', () => {
+    const result = withFakeTracker(`
+      const { runs, ...rest } = await device.openSession(5).harvest();
+      return { ...rest, first: [...runs.slice(0, 9)], length: runs.length };`);
+    const first = 2 ** 33;
+    expect(result).to.deep.equal({
+      epoch,
+      nrPages: 15000,
+      nrPinned: 3,
+      overflow: true,
+      first: [1, first, 10000, 2, first, 1, 2, first + 3, 1],
+      length: 3 * 5001,
+    });
+  });
+
+  it('puts the pages of a harvest that fails half-way back into the log', () => {
+    const result = withFakeTracker(
+      `const session = device.openSession(5);
+       return [await outcomeOf(() => session.harvest()), await outcomeOf(() => session.abort(7))];`,
+      { FAKE_HARVEST_ERROR: '1' },
+    );
+    expect(result).to.have.nested.property('[0].code', 'NO_MEMORY');
+    expect(result).to.have.nested.property('[1].code', 'STALE_EPOCH');
+  });
+
+  it('commits and aborts the harvest of its epoch only', () => {
+    const result = withFakeTracker(`
+      const session = device.openSession(5);
+      const { epoch } = await session.harvest();
+      return [
+        await outcomeOf(() => session.commit(epoch - 1)),
+        await outcomeOf(() => session.commit(epoch) ?? 'done'),
+        await outcomeOf(() => session.abort(epoch)),
+      ];`);
+    expect(result).to.have.nested.property('[0].code', 'STALE_EPOCH');
+    expect(result).to.have.nested.property('[1]', 'done');
+    expect(result).to.have.nested.property('[2].code', 'STALE_EPOCH');
+  });
+
+  it('reads a layout that is larger than the first buffer', () => {
+    const result = withFakeTracker(`
+      const layout = await device.openSession(5).layout();
+      return [layout.length, layout.startPage(999), layout.endPage(999), layout.stateName(999)];`);
+    const startPage = 0x7f0000000 + 2 * 999;
+    expect(result).to.deep.equal([1000, startPage, startPage + 1, 'swappable']);
+  });
+
+  it('reads resident pages over several calls and joins runs that touch', () => {
+    const result = withFakeTracker(
+      'return [...await device.openSession(5).resident(0xf0, 0x110)];',
+    );
+    expect(result).to.deep.equal([0xf0, 16, 1, 0x100, 16, 0]);
+  });
+
+  it('swaps ranges of pages', () => {
+    const result = withFakeTracker(
+      'return device.openSession(5).swap(new Float64Array([1, 3, 0x7ffffff00, 0x7ffffff10]));',
+    );
+    expect(result).to.deep.equal({ nrDone: 2, nrPages: 18 });
+  });
+
+  it('says which range cannot be swapped, and which thread is not stopped', () => {
+    const result = withFakeTracker(`
+      const session = device.openSession(5);
+      return [
+        await outcomeOf(() => session.swap(new Float64Array([1, 3, 0, 9]))),
+        await outcomeOf(() => session.swap(new Float64Array([0, 9]))),
+      ];`);
+    expect(result).to.deep.equal([
+      { name: 'DeviceError', code: 'NOT_SWAPPABLE', facts: { pid: 5, nrDone: 1, startPage: 0 } },
+      {
+        name: 'TargetError',
+        code: 'NOT_STOPPED',
+        facts: { pid: 5, busyTid: 99, nrDone: 0, nrPages: 0 },
+      },
+    ]);
+  });
+
+  it('opens regions, reverts, and reads its status', () => {
+    const result = withFakeTracker(`
+      const session = device.openSession(5);
+      const { id, epoch, nrDirty, overflow } = session.status();
+      return [session.openRegion(1) > 2, await session.revert(), { id, epoch, nrDirty, overflow }];`);
+    expect(result).to.deep.equal([
+      true,
+      { nrVmas: 3, nrPages: 4 },
+      { id: 'f0f1f2f3f4f5f6f7f8f9fafbfcfdfeff', epoch, nrDirty: 2 ** 40, overflow: true },
+    ]);
+  });
+
+  it('ends a call that was under way when it was closed, and refuses others', () => {
+    const result = withFakeTracker(`
+      const session = device.openSession(5);
+      const layout = session.layout();
+      session.close();
+      return [(await layout).length, await outcomeOf(() => session.harvest())];`);
+    expect(result).to.have.nested.property('[0]', 1000);
+    expect(result).to.have.nested.property('[1].code', 'SESSION_CLOSED');
+  });
+});
+
+describe('Device, on a fake module', function () {
+  this.timeout(30_000);
+
+  it('refuses a module of another ABI version and names both', () => {
+    const result = withFakeTracker('', { FAKE_ABI: '1' });
+    expect(result).to.deep.equal({
+      name: 'DeviceError',
+      code: 'ABI_MISMATCH',
+      facts: { moduleVersion: 1000, programVersion: 1 },
+    });
+  });
+
+  it('has a code of its own for each reason not to open a session', () => {
+    const result = withFakeTracker(`
+      const outcomes = [];
+      for (let pid = 101; pid <= 106; pid++)
+        outcomes.push(await outcomeOf(() => device.openSession(pid)));
+      return outcomes.map(({ code, facts }) => code + ' ' + (facts.holder ?? ''));`);
+    expect(result).to.deep.equal([
+      'CONTROLLER_BUSY 77',
+      'NOT_TRACKED ',
+      'ALREADY_TRACKED ',
+      'KERNEL_THREAD ',
+      'NO_SUCH_PROCESS ',
+      'NOT_PERMITTED ',
+    ]);
+  });
+
+  it('creates sessions on request', () => {
+    const result = withFakeTracker(`
+      return [
+        device.openSession(5).isNew,
+        device.openSession(5, { create: true, exclusive: true }).isNew,
+      ];`);
+    expect(result).to.deep.equal([false, true]);
+  });
+
+  it('lists every session, and finds none for a pid that has none', () => {
+    const result = withFakeTracker(`
+      return [device.sessions().map(({ pid }) => pid), device.status(101) ?? 'none'];`);
+    expect(result).to.deep.equal([[10, 11, 12], 'none']);
+  });
+});
