@@ -22,7 +22,7 @@
 
 u16 tracker_vma_kind(struct vm_area_struct *vma)
 {
-	if (vma->vm_flags & (VM_IO | VM_PFNMAP | VM_MIXEDMAP))
+	if (vma->vm_flags & (VM_IO | VM_PFNMAP | VM_MIXEDMAP | VM_HUGETLB))
 		return TRACKER_KIND_SPECIAL;
 	if (!vma->vm_file)
 		return vma->vm_ops ? TRACKER_KIND_SPECIAL :

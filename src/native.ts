@@ -77,6 +77,12 @@ export interface Native extends NativePageCopy {
   /** first page, number of pages, flags (1: anonymous); and so on, by page */
   resident(fd: number, startPage: number, endPage: number): Promise<Float64Array>;
 
+  /**
+   * Where a sparse file has data, by lseek: page, number of pages; and so on. The fd's position
+   * moves.
+   */
+  dataRuns(fd: number, startPage: number, endPage: number): Promise<Float64Array>;
+
   /** Blocks up to `timeoutMs`. The error has `tid`, `state`, `wchan` and, with EPERM, `tracerPid`. */
   freeze(
     pid: number,

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "page_compare.h"
 
+#include <unistd.h>
+
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <utility>
@@ -13,6 +16,10 @@
 namespace tracker {
 namespace {
 
+constexpr int64_t kZeros = -1;
+constexpr int64_t kExistingZeros = -2;
+constexpr int64_t kPagemapBatch = 65536;
+
 /// Compares a target's memory, read by address, with pages of image files.
 class PageComparer final : public PageWorker {
  public:
@@ -21,6 +28,7 @@ class PageComparer final : public PageWorker {
         runs_(std::move(runs)),
         fds_(std::move(fds)),
         mem_fd_(static_cast<int>(GetInt(options, "memFd", -1))),
+        pagemap_fd_(static_cast<int>(GetInt(options, "pagemapFd", -1))),
         limit_(static_cast<size_t>(GetInt(options, "limit", 16))) {}
 
  protected:
@@ -28,13 +36,16 @@ class PageComparer final : public PageWorker {
   Napi::Value Result(Napi::Env env) override;
 
  private:
+  bool DropMissing();
+  bool AddExisting(const PageRun& run, std::vector<PageRun>* runs);
   bool ReadMemory(const std::vector<PageRun>& pieces);
   bool ReadImage(const std::vector<PageRun>& pieces);
   void Compare(int64_t page, size_t index);
 
-  const std::vector<PageRun> runs_;
+  std::vector<PageRun> runs_;
   const std::vector<int> fds_;
   const int mem_fd_;
+  const int pagemap_fd_;
   const size_t limit_;
 
   PageBuffer memory_;
@@ -54,6 +65,7 @@ void PageComparer::Work() {
     return Fail(ENOMEM, "malloc", "the comparison buffers");
   }
 
+  if (!DropMissing()) return;
   RunCursor cursor(runs_);
   std::vector<PageRun> pieces;
   while (const size_t nr_pages = cursor.Next(&pieces)) {
@@ -64,6 +76,46 @@ void PageComparer::Work() {
     }
     AddProgress(nr_pages);
   }
+}
+
+/// Replaces runs of kExistingZeros by those of their pages that exist.
+bool PageComparer::DropMissing() {
+  std::vector<PageRun> runs;
+  for (const PageRun& run : runs_) {
+    if (run.file != kExistingZeros) {
+      runs.push_back(run);
+    } else if (IsCancelled() || !AddExisting(run, &runs)) {
+      return false;
+    }
+  }
+  runs_ = std::move(runs);
+  return true;
+}
+
+/// Bits 63 and 62 of a pagemap entry: present, swapped out.
+bool PageComparer::AddExisting(const PageRun& run, std::vector<PageRun>* runs) {
+  std::vector<uint64_t> entries(kPagemapBatch);
+  for (int64_t done = 0; done < run.nr_pages;) {
+    const int64_t wanted = std::min<int64_t>(kPagemapBatch, run.nr_pages - done);
+    const ssize_t bytes = pread(pagemap_fd_, entries.data(), static_cast<size_t>(wanted) * 8,
+                                (run.page + done) * 8);
+    if (bytes <= 0) {
+      Fail(bytes < 0 ? errno : EIO, "pread", "the page map of page " + std::to_string(run.page));
+      return false;
+    }
+    for (int64_t i = 0; i < bytes / 8; i++) {
+      if ((entries[static_cast<size_t>(i)] >> 62) == 0) continue;
+      const int64_t page = run.page + done + i;
+      PageRun* const last = runs->empty() ? nullptr : &runs->back();
+      if (last != nullptr && last->file == kZeros && last->page + last->nr_pages == page) {
+        last->nr_pages++;
+      } else {
+        runs->push_back({page, 0, kZeros, 1});
+      }
+    }
+    done += bytes / 8;
+  }
+  return true;
 }
 
 bool PageComparer::ReadMemory(const std::vector<PageRun>& pieces) {

@@ -9,11 +9,19 @@ import type { VmaRecord } from './vma-record.js';
 
 const RUN_NUMBERS = 4;
 const MAX_RUNS = 65_536;
+/** Instead of an index of a file: pages of zeros; the same, those that do not exist left out. */
+const ZEROS = -1;
+const EXISTING_ZEROS = -2;
 
 /** What to compare with the images. */
 export interface CompareMemoryOptions extends PageJob {
   /** `/proc/PID/mem` of the target, which must stand still */
   memFd: number;
+  /**
+   * `/proc/PID/pagemap`: pages of private anonymous memory that do not exist are zeros and are not
+   * read, which would make them exist
+   */
+  pagemapFd?: number;
   /** round number; the last one if absent */
   upTo?: number;
   /** which mappings; all but `special` ones if absent */
@@ -32,7 +40,7 @@ export async function compareMemory(
   directory: ImageDirectory,
   options: CompareMemoryOptions,
 ): Promise<ComparePagesResult> {
-  const { memFd, upTo, includes = isNotSpecial, limit = 16 } = options;
+  const { memFd, pagemapFd = -1, upTo, includes = isNotSpecial, limit = 16 } = options;
   const chain = new ImageChain(directory.rounds, upTo);
   await using pagesFiles = new PagesFiles(directory);
   await using mappedFiles = new MappedFiles(options.openMappedFile);
@@ -49,13 +57,14 @@ export async function compareMemory(
     const { fds, runs } = batch.take();
     total.add(
       await runPageJob(options, (job) =>
-        native.comparePages({ ...job, memFd, fds, runs, limit: total.room }),
+        native.comparePages({ ...job, memFd, pagemapFd, fds, runs, limit: total.room }),
       ),
     );
   };
   for (const vma of chain.vmas.filter(includes)) {
     for (const piece of chain.pieces(vma.startPage, vma.endPage)) {
-      batch.add(piece, await fdOf(piece));
+      const isHole = piece.source === 'zero' && vma.kind === 'anon-private' && pagemapFd >= 0;
+      batch.add(piece, await fdOf(piece), isHole ? EXISTING_ZEROS : ZEROS);
       if (batch.isFull) await compare();
     }
   }
@@ -76,9 +85,10 @@ class ComparisonBatch {
     return this.#numbers.length >= MAX_RUNS * RUN_NUMBERS;
   }
 
-  add(piece: ContentPiece, fd: number | undefined): void {
+  add(piece: ContentPiece, fd: number | undefined, zeros: number): void {
     const filePage = piece.source === 'zero' ? 0 : piece.filePage;
-    this.#numbers.push(piece.page, piece.nrPages, this.#indexOf(fd), filePage);
+    const index = fd === undefined ? zeros : this.#indexOf(fd);
+    this.#numbers.push(piece.page, piece.nrPages, index, filePage);
   }
 
   take(): { fds: number[]; runs: Float64Array } {
@@ -88,8 +98,7 @@ class ComparisonBatch {
     return taken;
   }
 
-  #indexOf(fd: number | undefined): number {
-    if (fd === undefined) return -1;
+  #indexOf(fd: number): number {
     const index = this.#fdIndexes.get(fd) ?? this.#fdIndexes.size;
     this.#fdIndexes.set(fd, index);
     return index;

@@ -10,7 +10,7 @@ export { PAGE_SIZE } from './page.js';
 export type { PageJob } from './page-job.js';
 export { PageMap, type StoredPiece } from './page-map.js';
 export { PageReader, type PageReaderOptions } from './page-reader.js';
-export { resolveChain } from './resolve-chain.js';
+export { layoutAt, resolveChain } from './resolve-chain.js';
 export type { RoundDetails, RoundMeta } from './round-meta.js';
 export { RoundWriter, type AppendOptions, type AppendResult } from './round-writer.js';
 export { squash, type SquashOptions } from './squash.js';

@@ -50,8 +50,13 @@ export interface ComparePagesOptions extends NativePageJob {
   memFd: number;
   /** files that `runs` refer to by index */
   fds: number[];
-  /** quadruples page, nrPages, fdIndex (-1: compare with zeros), filePage */
+  /**
+   * quadruples page, nrPages, fdIndex, filePage; fdIndex -1: compare with zeros, -2: the same, but
+   * only pages that `/proc/PID/pagemap` says exist
+   */
   runs: Float64Array;
+  /** needed for fdIndex -2 */
+  pagemapFd?: number;
   /** page numbers to list in `mismatches` at most; 16 if absent */
   limit?: number;
 }

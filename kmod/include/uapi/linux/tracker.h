@@ -37,7 +37,8 @@
  * @TRACKER_KIND_FILE_PRIVATE: MAP_PRIVATE of a file
  * @TRACKER_KIND_ANON_SHARED: MAP_SHARED memory without a named file: shm, memfd
  * @TRACKER_KIND_FILE_SHARED: MAP_SHARED of a file
- * @TRACKER_KIND_SPECIAL: vdso, vvar, devices: nothing the module understands
+ * @TRACKER_KIND_SPECIAL: vdso, vvar, devices, hugetlb: nothing that the module
+ *	understands
  */
 enum tracker_kind {
 	TRACKER_KIND_ANON_PRIVATE = 0,

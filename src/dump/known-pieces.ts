@@ -1,0 +1,45 @@
+import type { VmaRecord } from '../image/index.js';
+
+/** Part of a region at an address: [page, endPage) shows the region from regionPage on. */
+export interface Piece {
+  page: number;
+  endPage: number;
+  regionPage: number;
+}
+
+/**
+ * Where the images already have each region. A piece that is elsewhere now (moved, grown, new)
+ * is not known: the pages stored for its address are other pages.
+ */
+export class KnownPieces {
+  /** by region, ascending by address */
+  readonly #pieces = new Map<number, Piece[]>();
+
+  /** @param vmas layout of the last round, of the same session; null if there is none */
+  constructor(vmas: readonly VmaRecord[] | null) {
+    for (const { region = 0, regionPage = 0, startPage, endPage } of vmas ?? []) {
+      if (region === 0) continue;
+      const list = this.#pieces.get(region) ?? [];
+      list.push({ page: startPage, endPage, regionPage });
+      this.#pieces.set(region, list);
+    }
+  }
+
+  /** Splits a piece of today's layout into known and unknown parts, by address. */
+  *split(region: number, piece: Piece): Generator<Piece & { isKnown: boolean }> {
+    const shift = piece.regionPage - piece.page;
+    let page = piece.page;
+    for (const known of this.#pieces.get(region) ?? []) {
+      if (known.regionPage - known.page !== shift || known.endPage <= page) continue;
+      if (known.page >= piece.endPage) break;
+      const start = Math.max(page, known.page);
+      const end = Math.min(piece.endPage, known.endPage);
+      if (page < start)
+        yield { page, endPage: start, regionPage: page + shift, isKnown: false };
+      yield { page: start, endPage: end, regionPage: start + shift, isKnown: true };
+      page = end;
+    }
+    if (page < piece.endPage)
+      yield { page, endPage: piece.endPage, regionPage: page + shift, isKnown: false };
+  }
+}

@@ -1,0 +1,164 @@
+import type { ImageDirectory, RoundWriter, TargetIdentity, VmaRecord } from '../image/index.js';
+import type { Layout } from '../kernel/layout.js';
+import type { Session } from '../kernel/session.js';
+import type { Harvest } from '../native.js';
+import type { Frozen } from '../proc/freeze.js';
+import { planRound, type RoundPlan } from './plan.js';
+import type { Progress, RoundReport } from './reports.js';
+import { copyMemory, copyRegion, copySegment, type CopyTarget } from './sources.js';
+import { swapNew } from './swap-new.js';
+import { untrackedOf } from './untracked.js';
+import { describeVmas } from './vma-records.js';
+
+/** What every round of one target has in common. */
+export interface RoundContext {
+  pid: number;
+  session: Session;
+  images: ImageDirectory;
+  target: TargetIdentity;
+  signal?: AbortSignal | undefined;
+  onProgress?: ((progress: Progress) => void) | undefined;
+}
+
+/** What a round hands to the next one. */
+export interface RoundState {
+  layout: Layout;
+  vmas: readonly VmaRecord[];
+}
+
+/** How to take a round. */
+export interface RoundOptions {
+  /** of the round before, by this controller or (without layout) from the images; null: a full round */
+  previous: { layout?: Layout; vmas: readonly VmaRecord[] } | null;
+  /** names of mappings from before they were swapped, where there is no round before */
+  names?: readonly VmaRecord[];
+  /** the final round: the target stands and nothing new is swapped */
+  frozen?: Frozen;
+}
+
+/**
+ * Takes one round: swap what is new, harvest, copy, commit. On an error, or when the signal
+ * aborts, the round is dropped, its pages are back in the log, and the target runs (or stands in
+ * `frozen`, as before).
+ */
+export async function takeRound(
+  context: RoundContext,
+  options: RoundOptions,
+): Promise<{ report: RoundReport; state: RoundState }> {
+  const startMs = performance.now();
+  const { session, images, onProgress } = context;
+  const before = await session.layout();
+  const swap = await swapNew(context, before, options.frozen !== undefined);
+  const layout = swap.layout;
+  const { vmas, isSame } = await layoutOf(context, layout, options, swap.names);
+  await using writer = await images.beginRound();
+
+  context.signal?.throwIfAborted();
+  onProgress?.({ phase: 'harvest', donePages: 0, totalPages: 0 });
+  const harvestStartMs = performance.now();
+  const harvest = await session.harvest();
+  const harvestMs = performance.now() - harvestStartMs;
+  try {
+    const copyStartMs = performance.now();
+    const plan = planRound({
+      vmas,
+      previous: options.previous?.vmas ?? null,
+      runs: harvest.runs,
+      isOverflow: harvest.overflow,
+      isFinal: options.frozen !== undefined,
+    });
+    await copyPlan(context, plan, writer, harvest, options.frozen !== undefined);
+    const copyMs = performance.now() - copyStartMs;
+    onProgress?.({ phase: 'commit', donePages: 0, totalPages: 0 });
+    const commitStartMs = performance.now();
+    const meta = await writer.commit({
+      kind: options.previous === null ? 'full' : 'delta',
+      sessionId: session.status().id,
+      epoch: harvest.epoch,
+      target: context.target,
+      isFrozen: options.frozen !== undefined,
+      vmas: isSame ? null : [...vmas],
+      stats: {
+        durationMs: performance.now() - startMs,
+        freezeMs: swap.freezeMs,
+        harvestMs,
+        copyMs,
+        dirtyPages: harvest.nrPages,
+        pinnedPages: harvest.nrPinned,
+        swappedVmas: swap.nrVmas,
+        swappedPages: swap.nrPages,
+      },
+    });
+    session.commit(harvest.epoch);
+    const report: RoundReport = {
+      round: meta.number,
+      kind: meta.kind,
+      pages: writer.nrPages,
+      zeroPages: writer.nrZeroPages,
+      bytes: writer.bytes,
+      durationMs: performance.now() - startMs,
+      freezeMs: swap.freezeMs,
+      harvestMs,
+      copyMs,
+      commitMs: performance.now() - commitStartMs,
+      dirtyPages: harvest.nrPages,
+      pinnedPages: harvest.nrPinned,
+      swappedVmas: swap.nrVmas,
+      swappedPages: swap.nrPages,
+      nrVmas: vmas.length,
+      untracked: untrackedOf(vmas),
+      epoch: harvest.epoch,
+      isFrozen: options.frozen !== undefined,
+    };
+    return { report, state: { layout, vmas } };
+  } catch (error) {
+    putBack(session, harvest);
+    throw error;
+  }
+}
+
+/** The target may be gone, or the round committed: then there is nothing to put back. */
+function putBack(session: Session, harvest: Harvest): void {
+  try {
+    session.abort(harvest.epoch);
+  } catch {
+    // Closing the session does the same; the first error is the one to report.
+  }
+}
+
+async function layoutOf(
+  { pid }: RoundContext,
+  layout: Layout,
+  { previous, names = [] }: RoundOptions,
+  swapped: readonly VmaRecord[],
+): Promise<{ vmas: readonly VmaRecord[]; isSame: boolean }> {
+  if (previous?.layout?.equals(layout)) return { vmas: previous.vmas, isSame: true };
+  const old = [...swapped, ...(previous?.vmas ?? []), ...names];
+  return { vmas: await describeVmas(pid, layout, old), isSame: false };
+}
+
+async function copyPlan(
+  context: RoundContext,
+  plan: RoundPlan,
+  writer: RoundWriter,
+  harvest: Harvest,
+  isFrozen: boolean,
+): Promise<void> {
+  const { pid, session, signal, onProgress } = context;
+  const progress = new Float64Array(1);
+  const target: CopyTarget = { pid, session, writer, isFrozen, progress, signal };
+  const timer =
+    onProgress &&
+    setInterval(() => {
+      onProgress({ phase: 'copy', donePages: progress[0] ?? 0, totalPages: harvest.nrPages });
+    }, 200);
+  try {
+    const cleared = plan.cleared.view();
+    for (let i = 0; i < cleared.length; i += 2) writer.clear(cleared[i] ?? 0, cleared[i + 1] ?? 0);
+    for (const [region, regionPlan] of plan.regions) await copyRegion(target, region, regionPlan);
+    for (const vma of plan.segments) await copySegment(target, vma);
+    await copyMemory(target, plan.memory);
+  } finally {
+    clearInterval(timer);
+  }
+}

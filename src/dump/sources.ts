@@ -1,0 +1,117 @@
+import { closeSync } from 'node:fs';
+import { open } from 'node:fs/promises';
+import type { AppendResult, PageJob, RoundWriter, VmaRecord } from '../image/index.js';
+import { TargetError } from '../errors.js';
+import { residentAnon, type Session } from '../kernel/session.js';
+import { native } from '../native.js';
+import type { RegionPlan } from './plan.js';
+import { RunTable } from './runs.js';
+
+/** Where the pages go, and how the work is followed and stopped. */
+export interface CopyTarget extends PageJob {
+  pid: number;
+  session: Session;
+  writer: RoundWriter;
+  /** the target stands: every page must be readable */
+  isFrozen: boolean;
+}
+
+const rowPage = 0;
+
+/** Stores a region's dirty pages and those of pieces that are new at their address. */
+export async function copyRegion(
+  { session, writer, progress, signal }: CopyTarget,
+  region: number,
+  plan: RegionPlan,
+): Promise<void> {
+  const sourceFd = session.openRegion(region);
+  try {
+    const runs = plan.dirty;
+    for (const { page, endPage, regionPage } of plan.whole) {
+      const end = regionPage + endPage - page;
+      const data = await native.dataRuns(sourceFd, regionPage, end);
+      for (let i = 0; i < data.length; i += 2) {
+        const start = data[i + rowPage] ?? 0;
+        runs.push(start, page + start - regionPage, data[i + 1] ?? 0);
+      }
+    }
+    const sourceName = `region ${region} of pid ${session.pid}`;
+    await writer.append({ sourceFd, sourceName, runs: runs.view(), progress, signal });
+  } finally {
+    closeSync(sourceFd);
+  }
+}
+
+/**
+ * Stores the pages that exist in mappings that are not tracked, read through the process' memory.
+ * Of a private file mapping only the process' own pages are stored: the rest is the file's.
+ */
+export async function copyMemory(target: CopyTarget, vmas: readonly VmaRecord[]): Promise<void> {
+  const runs = new RunTable(3);
+  for (const vma of vmas) {
+    const resident = await target.session.resident(vma.startPage, vma.endPage);
+    for (let i = 0; i < resident.length; i += 3) {
+      const page = resident[i] ?? 0;
+      const isOwn = ((resident[i + 2] ?? 0) & residentAnon) !== 0;
+      if (isOwn || vma.kind !== 'file-private') runs.push(page, page, resident[i + 1] ?? 0);
+    }
+  }
+  if (runs.length === 0) return;
+  const sourceName = `the memory of pid ${target.pid}`;
+  await using memory = await open(`/proc/${target.pid}/mem`, 'r');
+  const result = await target.writer.append({
+    sourceFd: memory.fd,
+    sourceName,
+    runs: runs.view(),
+    allowUnreadable: true,
+    progress: target.progress,
+    signal: target.signal,
+  });
+  if (target.isFrozen) assertReadable(result, target.pid);
+}
+
+/** A running target may unmap a page before it is read; one that stands may not. */
+function assertReadable({ unreadable }: AppendResult, pid: number): void {
+  const [page, nrPages = 0] = unreadable;
+  if (page === undefined) return;
+  const address = `0x${(page * 4096).toString(16)}`;
+  throw new TargetError(
+    'UNREADABLE_MEMORY',
+    `cannot read ${nrPages} pages at ${address} of pid ${pid}, which exist; ` +
+      'unmap what cannot be read (a truncated file, a device) and try again',
+    { facts: { pid, address, nrPages } },
+  );
+}
+
+/** Stores shared memory through its file: holes stay holes, and other mappers' pages are seen. */
+export async function copySegment(target: CopyTarget, vma: VmaRecord): Promise<void> {
+  const range = `${(vma.startPage * 4096).toString(16)}-${(vma.endPage * 4096).toString(16)}`;
+  const path = `/proc/${target.pid}/map_files/${range}`;
+  await using file = await openSegment(path, target.isFrozen);
+  if (!file) return;
+  const filePage = vma.offset / 4096;
+  const nrPages = vma.endPage - vma.startPage;
+  const data = await native.dataRuns(file.fd, filePage, filePage + nrPages);
+  const runs = new RunTable(3);
+  for (let i = 0; i < data.length; i += 2) {
+    const start = data[i + rowPage] ?? 0;
+    runs.push(start, vma.startPage + start - filePage, data[i + 1] ?? 0);
+  }
+  await target.writer.append({
+    sourceFd: file.fd,
+    sourceName: path,
+    runs: runs.view(),
+    progress: target.progress,
+    signal: target.signal,
+  });
+}
+
+async function openSegment(path: string, mustExist: boolean) {
+  try {
+    return await open(path, 'r');
+  } catch (error) {
+    if (mustExist) throw error;
+    // Unmapped since the layout was read; the next round sees that.
+    return undefined;
+  }
+}

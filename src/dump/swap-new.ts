@@ -1,0 +1,92 @@
+import type { VmaRecord } from '../image/index.js';
+import { TargetError } from '../errors.js';
+import { type Layout, vmaStates } from '../kernel/layout.js';
+import type { Session } from '../kernel/session.js';
+import { withFrozen } from '../proc/freeze.js';
+import type { RoundContext } from './round.js';
+import { RunTable } from './runs.js';
+import { describeVmas } from './vma-records.js';
+
+/** What became of the mappings that were not tracked yet. */
+export interface SwapResult {
+  /** the layout afterwards */
+  layout: Layout;
+  /** the layout before, with the names that swapped mappings had; empty if nothing was swapped */
+  names: readonly VmaRecord[];
+  nrVmas: number;
+  nrPages: number;
+  freezeMs: number;
+}
+
+const swappable = vmaStates.indexOf('swappable');
+
+/** Processes that share the target's memory are found one by one, by the thread that still runs. */
+const maxSharers = 64;
+
+/**
+ * Swaps every mapping that can be, in a short freeze of its own; without such mappings the target
+ * is not stopped.
+ * @param isFrozen the target stands already, for its final round: swapping would be for nothing
+ */
+export async function swapNew(
+  context: RoundContext,
+  layout: Layout,
+  isFrozen: boolean,
+): Promise<SwapResult> {
+  const nothing = { layout, names: [], nrVmas: 0, nrPages: 0, freezeMs: 0 };
+  if (isFrozen || rangesOf(layout).length === 0) return nothing;
+  context.onProgress?.({ phase: 'swap', donePages: 0, totalPages: 0 });
+  const { result, freezeMs } = await whileShared((extraTids) =>
+    withFrozen(context.pid, () => swapFrozen(context), { extraTids }),
+  );
+  return { ...result, freezeMs };
+}
+
+async function swapFrozen({ session, pid }: RoundContext): Promise<Omit<SwapResult, 'freezeMs'>> {
+  const before = await session.layout();
+  const names = await describeVmas(pid, before, []);
+  const ranges = rangesOf(before);
+  const { nrDone, nrPages } = await swapRanges(session, ranges);
+  return { layout: await session.layout(), names, nrVmas: nrDone, nrPages };
+}
+
+async function swapRanges(
+  session: Session,
+  ranges: RunTable,
+): Promise<{ nrDone: number; nrPages: number }> {
+  return ranges.length > 0 ? session.swap(ranges.view()) : { nrDone: 0, nrPages: 0 };
+}
+
+/**
+ * Runs `work`, and again with the threads added that it finds running on the target's memory
+ * (processes made with CLONE_VM).
+ */
+export async function whileShared<T>(
+  work: (extraTids: readonly number[]) => Promise<T>,
+): Promise<T> {
+  const extraTids: number[] = [];
+  for (;;) {
+    try {
+      return await work(extraTids);
+    } catch (error) {
+      const tid = busyTid(error);
+      if (tid === undefined || extraTids.includes(tid) || extraTids.length >= maxSharers)
+        throw error;
+      extraTids.push(tid);
+    }
+  }
+}
+
+function busyTid(error: unknown): number | undefined {
+  if (!(error instanceof TargetError) || error.code !== 'NOT_STOPPED') return undefined;
+  const tid = error.facts['busyTid'];
+  return typeof tid === 'number' && tid > 0 ? tid : undefined;
+}
+
+/** Start and end page of each mapping that can be swapped. */
+function rangesOf(layout: Layout): RunTable {
+  const ranges = new RunTable(2);
+  for (let i = 0; i < layout.length; i++)
+    if (layout.state(i) === swappable) ranges.push(layout.startPage(i), layout.endPage(i));
+  return ranges;
+}

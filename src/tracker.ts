@@ -1,0 +1,270 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { checkUntrackable } from './dump/check-untrackable.js';
+import { removeImages, prepareImages } from './dump/new-images.js';
+import type { Progress, RoundReport, StopReport } from './dump/reports.js';
+import { type RoundContext, type RoundState, takeRound } from './dump/round.js';
+import { whileShared } from './dump/swap-new.js';
+import { verifyMemory } from './dump/verify.js';
+import { ImageError } from './errors.js';
+import { ImageDirectory, layoutAt, type TargetIdentity, type VmaRecord } from './image/index.js';
+import { Device } from './kernel/device.js';
+import type { Session } from './kernel/session.js';
+import { Frozen, withFrozen } from './proc/freeze.js';
+import { checkTrackable } from './proc/target.js';
+
+/** Whom to track, and where the images go. */
+export interface TrackerOptions {
+  pid: number;
+  /** images directory */
+  images: string;
+  /** aborts what is running: the round is dropped, its pages go back into the log */
+  signal?: AbortSignal;
+  /** called a few times per second */
+  onProgress?: (progress: Progress) => void;
+}
+
+/** When {@link Tracker.rounds} ends by itself. */
+export interface RoundsOptions {
+  /** after that many rounds */
+  count?: number;
+  /** pause between the end of a round and the next one */
+  intervalMs?: number;
+  /** after a round with at most that many dirty pages */
+  until?: number;
+}
+
+/** How to end tracking. */
+export interface StopOptions {
+  /** kill the target instead of letting it go on */
+  kill?: boolean;
+  /** compare the target's memory with the images before it goes on */
+  verify?: boolean;
+}
+
+/** What the next round builds on. */
+type Previous = Partial<RoundState> & { vmas: readonly VmaRecord[] };
+
+/**
+ * Control of a target that is being tracked. Tracking belongs to the target: closing gives up
+ * control and lets it go on, for the next `Tracker.resume`.
+ */
+export class Tracker implements AsyncDisposable {
+  readonly pid: number;
+  readonly images: ImageDirectory;
+  readonly #device: Device;
+  readonly #context: RoundContext;
+  #previous: Previous | null;
+
+  private constructor(device: Device, context: RoundContext, previous: Previous | null) {
+    this.pid = context.pid;
+    this.images = context.images;
+    this.#device = device;
+    this.#context = context;
+    this.#previous = previous;
+  }
+
+  /**
+   * Swaps everything that can be swapped and takes round 0. When that fails or is aborted, the
+   * target is as it was and nothing is left in `images`.
+   * @throws TargetError, DeviceError, ImageError
+   */
+  static async start(
+    options: TrackerOptions,
+  ): Promise<{ tracker: Tracker; round: RoundReport }> {
+    const { pid } = options;
+    const target = checkTrackable(pid);
+    const device = Device.open();
+    let session: Session | undefined;
+    try {
+      session = device.openSession(pid, { create: true, exclusive: true });
+      const names = await checkUntrackable(pid, await session.layout());
+      const prepared = await prepareImages(options.images, target);
+      const context = contextOf(options, session, prepared.images, target);
+      try {
+        const { report, state } = await takeRound(context, { previous: null, names });
+        return { tracker: new Tracker(device, context, state), round: report };
+      } catch (error) {
+        await undoStart(context);
+        await removeImages(prepared);
+        throw error;
+      }
+    } catch (error) {
+      session?.close();
+      device.close();
+      throw error;
+    }
+  }
+
+  /**
+   * Takes control of a target that is tracked, to go on with its images.
+   * @throws TargetError `NOT_TRACKED`, `CONTROLLER_BUSY`, ...; ImageError `IMAGES_OTHER_TARGET`,
+   *   `IMAGES_OTHER_SESSION` where images and session do not belong together
+   */
+  static async resume(options: TrackerOptions): Promise<Tracker> {
+    const { pid } = options;
+    const target = checkTrackable(pid);
+    const device = Device.open();
+    let session: Session | undefined;
+    let images: ImageDirectory | undefined;
+    try {
+      session = device.openSession(pid);
+      images = await ImageDirectory.open(options.images, { write: true });
+      const previous = continueFrom(images, target, session);
+      return new Tracker(device, contextOf(options, session, images, target), previous);
+    } catch (error) {
+      await images?.close();
+      session?.close();
+      device.close();
+      throw error;
+    }
+  }
+
+  /** Takes a pre-dump round. The target is stopped only if it has new memory to swap. */
+  async round(): Promise<RoundReport> {
+    const { report, state } = await takeRound(this.#context, { previous: this.#previous });
+    this.#previous = state;
+    return report;
+  }
+
+  /**
+   * Takes pre-dump rounds until a limit of `options` is met.
+   * @throws what `round` throws; an error with code `ABORT_ERR` when the signal aborts
+   */
+  async *rounds({
+    count = Infinity,
+    intervalMs = 0,
+    until = -1,
+  }: RoundsOptions = {}): AsyncGenerator<RoundReport, void, undefined> {
+    const { signal } = this.#context;
+    for (let taken = 0; taken < count; taken++) {
+      if (taken > 0 && intervalMs > 0) await delay(intervalMs, undefined, signal && { signal });
+      const report = await this.round();
+      yield report;
+      if (report.dirtyPages <= until) return;
+    }
+  }
+
+  /**
+   * Freezes the target, takes the final round, puts its memory back as it was, and lets it go on
+   * (or kills it). On an error the target goes on, tracked.
+   */
+  async stop({ kill = false, verify = false }: StopOptions = {}): Promise<StopReport> {
+    const report = await whileShared((extraTids) =>
+      this.#stopFrozen(extraTids, kill, verify),
+    );
+    await this.close();
+    return report;
+  }
+
+  /** Gives control up; tracking goes on. */
+  async close(): Promise<void> {
+    await this.images.close();
+    this.#context.session.close();
+    this.#device.close();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  async #stopFrozen(
+    extraTids: readonly number[],
+    kill: boolean,
+    verify: boolean,
+  ): Promise<StopReport> {
+    const { session, onProgress } = this.#context;
+    onProgress?.({ phase: 'freeze', donePages: 0, totalPages: 0 });
+    const frozen = new Frozen(this.pid, { extraTids });
+    try {
+      // An empty swap: the module checks that nothing runs on this memory any more.
+      await session.swap(new Float64Array(0));
+      const final = await this.#finalRound(frozen);
+      const revert = await this.#revert(kill && !verify);
+      const verified = verify ? await this.#verify() : null;
+      if (kill) process.kill(this.pid, 'SIGKILL');
+      frozen.thaw();
+      return { final, freezeMs: frozen.freezeMs, ...revert, verify: verified, isKilled: kill };
+    } finally {
+      frozen.thaw();
+    }
+  }
+
+  async #finalRound(frozen: Frozen): Promise<RoundReport> {
+    const { report, state } = await takeRound(this.#context, { previous: this.#previous, frozen });
+    this.#previous = state;
+    return { ...report, freezeMs: report.durationMs };
+  }
+
+  async #revert(isNeedless: boolean): Promise<Pick<StopReport, 'revertMs' | 'revertedVmas'>> {
+    if (isNeedless) return { revertMs: 0, revertedVmas: 0 };
+    const startMs = performance.now();
+    this.#context.onProgress?.({ phase: 'revert', donePages: 0, totalPages: 0 });
+    const { nrVmas } = await this.#context.session.revert();
+    return { revertMs: performance.now() - startMs, revertedVmas: nrVmas };
+  }
+
+  async #verify(): Promise<NonNullable<StopReport['verify']>> {
+    const { images, signal, onProgress } = this.#context;
+    const progress = new Float64Array(1);
+    const timer = setInterval(() => {
+      onProgress?.({ phase: 'verify', donePages: progress[0] ?? 0, totalPages: 0 });
+    }, 200);
+    try {
+      return await verifyMemory(this.pid, images, { progress, signal });
+    } finally {
+      clearInterval(timer);
+    }
+  }
+}
+
+function contextOf(
+  { pid, signal, onProgress }: TrackerOptions,
+  session: Session,
+  images: ImageDirectory,
+  target: TargetIdentity,
+): RoundContext {
+  return { pid, session, images, target, signal, onProgress };
+}
+
+/** Puts the memory of a target back whose round 0 failed. */
+async function undoStart({ pid, session }: RoundContext): Promise<void> {
+  await whileShared((extraTids) =>
+    withFrozen(pid, () => session.revert(), { extraTids }),
+  ).catch((error: unknown) => {
+    // A target that is gone needs nothing put back; any other stays tracked, its memory right.
+    if (process.listenerCount('warning') > 0)
+      process.emitWarning(`pid ${pid} stays tracked: ${String(error)}`);
+  });
+}
+
+/**
+ * Decides what the next round builds on.
+ * @returns the last round's layout, or null where only a full round is right
+ */
+function continueFrom(
+  images: ImageDirectory,
+  target: TargetIdentity,
+  session: Session,
+): Previous | null {
+  const { target: old } = images.manifest;
+  if (old.pid !== target.pid || old.startTime !== target.startTime)
+    throw new ImageError(
+      'IMAGES_OTHER_TARGET',
+      `${images.path} holds images of ${old.comm} (pid ${old.pid}), another process than ` +
+        `${target.comm} (pid ${target.pid}): name the directory that was given to tracker start`,
+      { facts: { images: images.path, pid: target.pid, imagesPid: old.pid } },
+    );
+  const { last } = images;
+  if (!last) return null;
+  const status = session.status();
+  if (last.sessionId !== status.id)
+    throw new ImageError(
+      'IMAGES_OTHER_SESSION',
+      `${images.path} belongs to an earlier session of pid ${target.pid}, which has ended: name ` +
+        'the directory that was given to the last tracker start',
+      { facts: { images: images.path, pid: target.pid } },
+    );
+  // A harvest after the images' last one was committed elsewhere: those pages are not here.
+  const isCurrent = status.committed <= last.epoch && last.epoch <= status.epoch;
+  return isCurrent ? { vmas: layoutAt(images.rounds, last.number) } : null;
+}
