@@ -48,19 +48,7 @@ function targetError(
         options,
       );
     case 'EBUSY':
-      return facts.holder === undefined
-        ? new TargetError(
-            'NOT_STOPPED',
-            `cannot ${doing}: thread ${facts.busyTid ?? 0} on its memory is not stopped; ` +
-              'freeze its process as well and try again',
-            options,
-          )
-        : new TargetError(
-            'CONTROLLER_BUSY',
-            `cannot ${doing}: another controller, ${holderName(facts.holder)}, is working on it; ` +
-              'wait until it is done',
-            options,
-          );
+      return busyError(doing, facts, cause);
     case 'EPERM':
     case 'EACCES':
       return new TargetError(
@@ -72,6 +60,23 @@ function targetError(
     default:
       return undefined;
   }
+}
+
+function busyError(doing: string, facts: Facts & CallFacts, cause: Error): TargetError {
+  if (facts.holder === undefined) {
+    return new TargetError(
+      'NOT_STOPPED',
+      `cannot ${doing}: thread ${facts.busyTid ?? 0} on its memory is not stopped; freeze its ` +
+        'process as well and try again',
+      { cause, facts },
+    );
+  }
+  return new TargetError(
+    'CONTROLLER_BUSY',
+    `cannot ${doing}: another controller, ${holderName(facts.holder)}, is working on it; wait ` +
+      'until it is done',
+    { cause, facts },
+  );
 }
 
 /** The module gives 0 for a process that has no pid in this namespace. */

@@ -111,6 +111,7 @@ function freeze(
   }
 }
 
+/** What the addon knows of the thread that a freeze failed on. */
 interface FreezeFailure {
   tid?: number;
   state?: string;
@@ -120,37 +121,47 @@ interface FreezeFailure {
 
 function freezeError(error: unknown, pid: number, timeoutMs: number): unknown {
   if (!isSystemError(error)) return error;
-  const { tid = pid, state = '', wchan = '', tracerPid = 0 } = error as Error & FreezeFailure;
-  const who = tid === pid ? `pid ${pid}` : `thread ${tid} of pid ${pid}`;
   switch (error.code) {
     case 'ESRCH':
       return noSuchProcess(`freeze pid ${pid}`, pid, error);
     case 'ETIMEDOUT':
-      return new TargetError(
-        'FREEZE_TIMEOUT',
-        `cannot freeze pid ${pid}: thread ${tid} did not stop within ${timeoutMs} ms ` +
-          `(state ${state}${wchan === '' ? '' : ` in ${wchan}`}); all of it runs again, ` +
-          'try again when that thread is done waiting',
-        { cause: error, facts: { pid, tid, state, wchan, timeoutMs } },
-      );
+      return timeoutError(error, pid, timeoutMs);
     case 'EPERM':
-      return tracerPid > 0
-        ? new TargetError(
-            'TRACED',
-            `cannot freeze ${who}: process or thread ${tracerPid} traces it (a debugger, strace ` +
-              'or another tracker); end that first',
-            { cause: error, facts: { pid, tid, tracer: tracerPid } },
-          )
-        : new TargetError(
-            'NOT_PERMITTED',
-            `cannot freeze ${who}: not permitted; run as root or with CAP_SYS_PTRACE, and ` +
-              'choose no kernel thread',
-            { cause: error, facts: { pid, tid } },
-          );
+      return permissionError(error, pid);
     default:
-      return new TargetError('FREEZE_FAILED', `cannot freeze ${who}: ${error.message}`, {
+      return new TargetError('FREEZE_FAILED', `cannot freeze pid ${pid}: ${error.message}`, {
         cause: error,
-        facts: { pid, tid },
+        facts: { pid },
       });
   }
+}
+
+function timeoutError(cause: Error & FreezeFailure, pid: number, timeoutMs: number): TargetError {
+  const { tid = pid, state = '', wchan = '' } = cause;
+  const where = wchan === '' ? '' : ` in ${wchan}`;
+  return new TargetError(
+    'FREEZE_TIMEOUT',
+    `cannot freeze pid ${pid}: thread ${tid} did not stop within ${timeoutMs} ms ` +
+      `(state ${state}${where}); all of it runs again, try again when that thread is done waiting`,
+    { cause, facts: { pid, tid, state, wchan, timeoutMs } },
+  );
+}
+
+function permissionError(cause: Error & FreezeFailure, pid: number): TargetError {
+  const { tid = pid, tracerPid: tracer = 0 } = cause;
+  const who = tid === pid ? `pid ${pid}` : `thread ${tid} of pid ${pid}`;
+  if (tracer > 0) {
+    return new TargetError(
+      'TRACED',
+      `cannot freeze ${who}: process or thread ${tracer} traces it (a debugger, strace or ` +
+        'another tracker); end that first',
+      { cause, facts: { pid, tid, tracer } },
+    );
+  }
+  return new TargetError(
+    'NOT_PERMITTED',
+    `cannot freeze ${who}: not permitted; run as root or with CAP_SYS_PTRACE, and choose no ` +
+      'kernel thread',
+    { cause, facts: { pid, tid } },
+  );
 }

@@ -52,7 +52,7 @@ export class Program implements Disposable {
       throw new Error('the program is not running');
     this.#child = child;
     this.pid = child.pid;
-    this.exit = once(child, 'exit').then(([code, signal]) => ({ code, signal }) as Exit);
+    this.exit = exitOf(child);
     this.#lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   }
 
@@ -105,4 +105,9 @@ export class Program implements Disposable {
   [Symbol.dispose](): void {
     this.kill();
   }
+}
+
+async function exitOf(child: ChildProcess): Promise<Exit> {
+  const [code, signal] = (await once(child, 'exit')) as [Exit['code'], Exit['signal']];
+  return { code, signal };
 }
