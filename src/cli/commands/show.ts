@@ -1,0 +1,44 @@
+import { defineCommand } from '../command.js';
+import { parseCount, parsePath } from '../option-values.js';
+
+/** `tracker show DIR [--vma] [--pages] [--round N] [--follow]` */
+export const show = defineCommand({
+  options: (yargs) =>
+    yargs
+      .positional('dir', {
+        type: 'string',
+        demandOption: true,
+        describe: 'The images',
+        coerce: parsePath('DIR'),
+      })
+      .option('vma', {
+        type: 'boolean',
+        default: false,
+        describe: 'The mappings of the last round, or of --round',
+      })
+      .option('pages', {
+        type: 'boolean',
+        default: false,
+        describe: 'Which pages each round stores, or --round alone',
+      })
+      .option('round', {
+        type: 'string',
+        requiresArg: true,
+        describe: 'A round number, for --vma and --pages',
+        coerce: parseCount('round', 0),
+      })
+      .option('follow', {
+        type: 'boolean',
+        default: false,
+        describe: 'Show rounds as they appear, until Ctrl-C',
+      }),
+
+  async run({ dir, vma, pages, round, follow }, context) {
+    if (follow) {
+      const { showNewRounds } = await import('../show/show-new-rounds.js');
+      return showNewRounds(dir, context);
+    }
+    const { showImages } = await import('../show/show-images.js');
+    return showImages(dir, { vma, pages, round }, context.output);
+  },
+});

@@ -1,0 +1,11 @@
+/**
+ * Text of strangers (names of processes and files) made safe for a terminal: control characters
+ * come out as `\x1b`, so that a name cannot move the cursor or forge a line.
+ */
+export function printable(text: string): string {
+  return text.replace(
+    // eslint-disable-next-line no-control-regex -- they are what is looked for
+    /[\u0000-\u001f\u007f-\u009f]/g,
+    (character) => `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`,
+  );
+}
