@@ -108,9 +108,7 @@ static bool tracker_child_find(struct mm_struct *mm, unsigned long start,
 			continue;
 		piece->start = max(vma->vm_start, start);
 		piece->end = min(vma->vm_end, end);
-		piece->prot = (vma->vm_flags & VM_READ ? PROT_READ : 0) |
-			      (vma->vm_flags & VM_WRITE ? PROT_WRITE : 0) |
-			      (vma->vm_flags & VM_EXEC ? PROT_EXEC : 0);
+		piece->prot = tracker_vma_prot(vma);
 		found = true;
 		break;
 	}

@@ -6,6 +6,7 @@
 #include <linux/jhash.h>
 #include <linux/magic.h>
 #include <linux/mempolicy.h>
+#include <linux/mman.h>
 #include <linux/mm_inline.h>
 #include <linux/sched/mm.h>
 #include <linux/shmem_fs.h>
@@ -18,7 +19,21 @@
 /* Flags that swap and revert keep. Any other makes a mapping untrackable. */
 #define TRACKER_KEPT_FLAGS                                                    \
 	(VM_READ | VM_WRITE | VM_EXEC | VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC | \
-	 VM_ACCOUNT | VM_NORESERVE | VM_SOFTDIRTY)
+	 VM_ACCOUNT | VM_NORESERVE | VM_SOFTDIRTY | TRACKER_STACK_FLAGS)
+
+/* PROT_* of a mapping, for vm_mmap(). */
+unsigned long tracker_vma_prot(const struct vm_area_struct *vma)
+{
+	return (vma->vm_flags & VM_READ ? PROT_READ : 0) |
+	       (vma->vm_flags & VM_WRITE ? PROT_WRITE : 0) |
+	       (vma->vm_flags & VM_EXEC ? PROT_EXEC : 0);
+}
+
+/* MAP_* that keep a mapping's flags, for vm_mmap(). */
+unsigned long tracker_vma_map_flags(const struct vm_area_struct *vma)
+{
+	return vma->vm_flags & TRACKER_STACK_FLAGS ? MAP_STACK : 0;
+}
 
 u16 tracker_vma_kind(struct vm_area_struct *vma)
 {

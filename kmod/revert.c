@@ -121,7 +121,8 @@ static int tracker_revert_piece(struct tracker_reverter *reverter,
 	if (!err)
 		err = tracker_revert_copy(reverter, piece);
 	if (err) {
-		if (tracker_revert_map(session->file, piece, MAP_SHARED))
+		if (tracker_revert_map(session->file, piece,
+				       MAP_SHARED | piece->map_flags))
 			pr_err("tracker: cannot map %lx-%lx of a target back\n",
 			       piece->start, piece->end);
 		return err;
@@ -152,10 +153,9 @@ static bool tracker_revert_next(struct tracker_reverter *reverter,
 		region = tracker_region_lookup(session, vma->vm_pgoff);
 		piece->start = max(vma->vm_start, addr);
 		piece->end = min(vma->vm_end, piece->start + TRACKER_PIECE_BYTES);
-		piece->prot = (vma->vm_flags & VM_READ ? PROT_READ : 0) |
-			      (vma->vm_flags & VM_WRITE ? PROT_WRITE : 0) |
-			      (vma->vm_flags & VM_EXEC ? PROT_EXEC : 0);
-		piece->map_flags = region && region->noreserve ? MAP_NORESERVE : 0;
+		piece->prot = tracker_vma_prot(vma);
+		piece->map_flags = tracker_vma_map_flags(vma) |
+			(region && region->noreserve ? MAP_NORESERVE : 0);
 		piece->pgoff = vma->vm_pgoff +
 			       ((piece->start - vma->vm_start) >> PAGE_SHIFT);
 		if (piece->end == vma->vm_end)

@@ -61,6 +61,7 @@ struct tracker_swapper {
 	unsigned long start;		/* of the range */
 	unsigned long end;
 	unsigned long prot;		/* PROT_* */
+	unsigned long map_flags;	/* MAP_* */
 	u64 nr_pages;
 	struct tracker_resident_run *runs;
 	struct page **pages;
@@ -184,7 +185,9 @@ static int tracker_swap_map(struct tracker_swapper *swapper,
 
 	for (tries = 0; tries < 1000; tries++) {
 		addr = vm_mmap(swapper->session->file, start, end - start,
-			       swapper->prot, MAP_SHARED | MAP_FIXED, offset);
+			       swapper->prot,
+			       MAP_SHARED | MAP_FIXED | swapper->map_flags,
+			       offset);
 		if (addr == start)
 			return 0;
 		if (addr != -ENOMEM)
@@ -228,9 +231,8 @@ static int tracker_swap_check(struct tracker_swapper *swapper)
 	    vma->vm_end < swapper->end ||
 	    tracker_vma_state(session, vma) != TRACKER_VMA_SWAPPABLE)
 		goto out;
-	swapper->prot = (vma->vm_flags & VM_READ ? PROT_READ : 0) |
-			(vma->vm_flags & VM_WRITE ? PROT_WRITE : 0) |
-			(vma->vm_flags & VM_EXEC ? PROT_EXEC : 0);
+	swapper->prot = tracker_vma_prot(vma);
+	swapper->map_flags = tracker_vma_map_flags(vma);
 	swapper->region =
 		tracker_region_create(session,
 				      (swapper->end - swapper->start) >>

@@ -199,6 +199,8 @@ bool tracker_is_active(void);
 
 int tracker_check_stopped(struct mm_struct *mm, s32 *busy_tid);
 u16 tracker_vma_kind(struct vm_area_struct *vma);
+unsigned long tracker_vma_prot(const struct vm_area_struct *vma);
+unsigned long tracker_vma_map_flags(const struct vm_area_struct *vma);
 u16 tracker_vma_state(struct tracker_session *session,
 		      struct vm_area_struct *vma);
 int tracker_resident_scan(struct vm_area_struct *vma, unsigned long start,

@@ -77,6 +77,16 @@ static inline vm_fault_t tracker_map_no_pages(struct vm_fault *vmf,
 #define TRACKER_MAP_PAGES
 #endif
 
+/*
+ * 6.7 gives MAP_STACK mappings VM_NOHUGEPAGE, so mapping with MAP_STACK is a way
+ * to keep that flag; before, there is none.
+ */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 7, 0)
+#define TRACKER_STACK_FLAGS	VM_NOHUGEPAGE
+#else
+#define TRACKER_STACK_FLAGS	VM_NONE
+#endif
+
 /* pmd_large() became pmd_leaf() for good in 6.9. */
 static inline bool tracker_pmd_is_leaf(pmd_t pmd)
 {

@@ -13,7 +13,7 @@ constexpr int64_t kMaxPage = int64_t{1} << 52;
 
 bool ToIntegers(const double* row, size_t stride, int64_t* out) {
   for (size_t i = 0; i < stride; i++) {
-    if (!(row[i] >= -1 && row[i] <= static_cast<double>(kMaxPage))) return false;
+    if (!(row[i] >= -2 && row[i] <= static_cast<double>(kMaxPage))) return false;
     out[i] = static_cast<int64_t>(row[i]);
     if (static_cast<double>(out[i]) != row[i]) return false;
   }
