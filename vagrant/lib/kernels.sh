@@ -56,6 +56,8 @@ fix_headers() {
   ln -sfn "usr/src/linux-headers-$2" "$1/kbuild"
   ln -sfn "../../../usr/src/linux-headers-$2" "$1/lib/modules/$2/build"
   rm -f "$1/lib/modules/$2/source"
+  # It is there for type information (BTF) only, which the module does not need and pahole would make.
+  rm -f "$1/usr/src/linux-headers-$2/vmlinux"
 }
 
 unpack_kernel() {

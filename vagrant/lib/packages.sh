@@ -26,7 +26,8 @@ missing_packages() {
   local package
   while read -r package; do
     installed[$package]=yes
-  done < <(dpkg-query -W -f '${db:Status-Status} ${Package}\n' "$@" 2>/dev/null | sed -n 's/^installed //p')
+  done < <({ dpkg-query -W -f '${db:Status-Status} ${Package}\n' "$@" 2>/dev/null || true; } |
+    sed -n 's/^installed //p')
   for package in "$@"; do
     [[ -n ${installed[$package]-} ]] || printf '%s\n' "$package"
   done
@@ -71,8 +72,9 @@ write_sources() {
   [[ -z $security ]] || printf 'deb %s%s bookworm-security main\n' "$option" "$security"
 }
 
+# Lists that are older than a day may name packages that the mirror no longer has.
 prepare_apt() {
-  [[ ! -e $apt_dir/ready ]] || return 0
+  [[ -z $(find "$apt_dir/ready" -mtime -1 2>/dev/null) ]] || return 0
   mkdir -p "$apt_dir/lists/partial" "$apt_dir/cache/archives/partial"
   [[ -n $(repository_uri bookworm) ]] || run_logged "$vm_dir/log/apt-update" apt-get -q update
   write_sources bookworm-updates bookworm-backports >"$apt_dir/sources.list"
@@ -81,7 +83,8 @@ prepare_apt() {
   touch "$apt_dir/ready"
 }
 
-# unpack_packages DIRECTORY PACKAGE...: downloads them and unpacks them there, installing nothing
+# unpack_packages DIRECTORY PACKAGE...: downloads them and unpacks them there, installing nothing;
+# DIRECTORY/packages records their versions
 unpack_packages() {
   local directory=$1 file
   shift
@@ -91,6 +94,7 @@ unpack_packages() {
     rm -f "$apt_dir/debs/${file}"_*.deb
     (cd "$apt_dir/debs" && run_logged "$vm_dir/log/download" apt-get "${apt_options[@]}" -q download "$file")
     dpkg-deb -x "$apt_dir/debs/${file}"_*.deb "$directory"
+    dpkg-deb -W "$apt_dir/debs/${file}"_*.deb >>"$directory/packages"
     rm -f "$apt_dir/debs/${file}"_*.deb
   done
 }
