@@ -10,7 +10,7 @@ apt_dir=$vm_dir/apt
 {
   host_packages=(
     build-essential gcc-12 libelf-dev libssl-dev # module and addon
-    python3                                      # node-gyp
+    python3 rsync                                # node-gyp; kmod/build
     qemu-system-x86 mmdebstrap e2fsprogs         # machine and its image
     kmod cpio gzip xz-utils zstd                 # initial ram disk
     openssh-client                               # key of the ssh guest
