@@ -7,7 +7,6 @@
 #include <linux/magic.h>
 #include <linux/mempolicy.h>
 #include <linux/mman.h>
-#include <linux/mm_inline.h>
 #include <linux/sched/mm.h>
 #include <linux/shmem_fs.h>
 #include <linux/slab.h>
@@ -54,7 +53,7 @@ u16 tracker_vma_kind(struct vm_area_struct *vma)
 static bool tracker_vma_is_named(struct vm_area_struct *vma)
 {
 #ifdef CONFIG_ANON_VMA_NAME
-	return anon_vma_name(vma) != NULL;
+	return vma->anon_name != NULL;	/* anon_vma_name() is not exported */
 #else
 	return false;
 #endif

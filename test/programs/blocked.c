@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * blocked nanosleep|poll|read|futex: blocks in one system call and prints its result, errno and how
  * many milliseconds it took. poll and read end with a line on stdin, the others after 300 ms.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* leader_exits: the first thread exits, a second one stays. Commands: any (echoed). */
 #include <pthread.h>
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* shared_mm: a second process on the memory of the first. Prints its pid. Commands: any (echoed). */
 #define _GNU_SOURCE
 #include <sched.h>

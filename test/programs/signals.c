@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * signals: counts each SIGRTMIN+1 it gets. A second thread raises SIGRTMIN all the time, each of
  * which its handler counts before raise() returns. Commands: count, lost (raised and not handled;

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * threads NR [churn]: NR threads that count, each for itself. With churn, each of them also creates
  * and joins threads all the time. Commands: count (prints the sum).

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * vfork: one thread is in vfork(), whose child does not leave before it is told to. Prints that
  * thread's id. Commands: release (the child leaves; prints "released" when the thread goes on).

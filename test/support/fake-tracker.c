@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The module's calls as the addon sees them, for LD_PRELOAD: lets the addon's loops and errors be
  * tested without the module. Pids choose the outcome.
