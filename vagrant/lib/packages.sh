@@ -17,7 +17,7 @@ apt_dir=$vm_dir/apt
   )
   lint_packages=(clang-format shellcheck sparse)
   vagrant_packages=(vagrant qemu-utils rsync)
-  debug_kernel_packages=(bc bison flex)
+  debug_kernel_packages=(bc bison flex lz4)
 }
 
 # missing_packages PACKAGE...: those that are not installed
