@@ -21,11 +21,11 @@ export interface System {
   kernelRelease: string;
   /** `x64`, as node calls it */
   arch: string;
-  readFile(path: string): string;
+  readFile: (path: string) => string;
   /** Throws what the addon's loader throws. */
-  loadAddon(): Promise<void>;
+  loadAddon: () => Promise<void>;
   /** Opens the device and closes it; returns the ABI version, throws as `Device.open` does. */
-  probeModule(): Promise<number>;
+  probeModule: () => Promise<number>;
 }
 
 /** Kernels that the module is built for and tested with. */

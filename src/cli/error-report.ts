@@ -1,4 +1,4 @@
-import { type Facts, TrackerError } from '../errors.js';
+import type { Facts, TrackerError } from '../errors.js';
 import { printable } from '../report/printable.js';
 
 /** An error as `--json` has it. */
@@ -8,11 +8,16 @@ export interface ErrorDocument {
   facts: Facts;
 }
 
+/** By its shape: a program may have loaded the library, and with it the class, twice. */
+export function isTrackerError(error: unknown): error is TrackerError {
+  return error instanceof Error && 'code' in error && 'facts' in error;
+}
+
 /** An error for a program. What nobody has thought of has the code `INTERNAL`. */
 export function describeError(error: unknown): ErrorDocument {
   const cause = rootOf(error);
   const message = messageOf(cause);
-  if (!(cause instanceof TrackerError)) return { code: 'INTERNAL', message, facts: {} };
+  if (!isTrackerError(cause)) return { code: 'INTERNAL', message, facts: {} };
   return { code: cause.code, message, facts: cause.facts };
 }
 
@@ -20,7 +25,7 @@ export function describeError(error: unknown): ErrorDocument {
 export function formatError(error: unknown, isVerbose: boolean): string {
   const cause = rootOf(error);
   const lines = [`tracker: ${printable(messageOf(cause))}`];
-  if (!(cause instanceof TrackerError)) {
+  if (!isTrackerError(cause)) {
     lines.push('This is a bug in tracker: please report it with what --verbose prints.');
   }
   if (isVerbose) lines.push(...formatDetails(cause), ...formatSuppressed(error));
@@ -28,7 +33,7 @@ export function formatError(error: unknown, isVerbose: boolean): string {
 }
 
 function formatDetails(error: unknown): string[] {
-  const lines = error instanceof TrackerError ? formatFacts(error) : formatStack(error);
+  const lines = isTrackerError(error) ? formatFacts(error) : formatStack(error);
   for (let cause = causeOf(error); cause !== undefined; cause = causeOf(cause)) {
     lines.push(`  caused by: ${printable(nameOf(cause) + messageOf(cause))}`);
   }
@@ -72,7 +77,7 @@ function causeOf(error: unknown): unknown {
 }
 
 function nameOf(error: unknown): string {
-  if (error instanceof TrackerError) return `${error.code}: `;
+  if (isTrackerError(error)) return `${error.code}: `;
   return error instanceof Error ? `${error.name}: ` : '';
 }
 

@@ -1,4 +1,4 @@
-import { TrackerError } from '../errors.js';
+import { isTrackerError } from './error-report.js';
 import type { Services } from './services.js';
 
 /** Whether a process has a session now; one that is gone, or out of reach, has none. */
@@ -7,7 +7,7 @@ export async function isTracked(pid: number, { device }: Services): Promise<bool
     using opened = await device();
     return opened.status(pid) !== undefined;
   } catch (error) {
-    if (error instanceof TrackerError) return false;
+    if (isTrackerError(error)) return false;
     throw error;
   }
 }

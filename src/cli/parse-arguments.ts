@@ -62,10 +62,7 @@ function addCommand(
   parser.command({
     command: usage,
     describe,
-    // The type of yargs does not know that a builder may take its time.
-    builder: (async (command: Argv) => (await load()).options(command)) as unknown as (
-      command: Argv,
-    ) => Argv,
+    builder: async (command: Argv) => (await load()).options(command),
     handler: async (options) => {
       const { json, verbose } = options as { json?: boolean; verbose?: boolean };
       choose({
@@ -85,6 +82,10 @@ function toUsageError(error: unknown, argv: readonly string[]): unknown {
   if (!isUsage) return error;
   const words = argv.filter((word) => !word.startsWith('-'));
   const entry = commandTable.find(({ usage }) => usage.split(' ')[0] === words[0]);
+  const [word] = words;
+  if (!entry && word !== undefined) {
+    return new UsageError(`unknown command: ${word}`, 'tracker --help lists the commands');
+  }
   const name = entry ? `tracker ${words[0] ?? ''}` : 'tracker';
   return new UsageError(rephrase(error.message, entry), `${name} --help tells what it takes`);
 }
@@ -97,9 +98,19 @@ function rephrase(message: string, entry: CommandEntry | undefined): string {
     const wanted = entry?.usage.match(/<\w+>/g)?.join(' ') ?? '';
     return `not enough arguments: wanted ${wanted.replace(/[<>]/g, '').toUpperCase()}`;
   }
+  const unknown = /^Unknown arguments?: (.*)$/.exec(message)?.[1]?.split(', ');
+  if (unknown) return `unknown: ${dropCamelCase(unknown).join(', ')}`;
   const valueless = /^Not enough arguments following: (.*)$/.exec(message)?.[1];
   if (valueless !== undefined) return `--${valueless} needs a value`;
   return message.charAt(0).toLowerCase() + message.slice(1);
+}
+
+/** Of `no-verify` and `noVerify`, which yargs makes of it, only the former was written. */
+function dropCamelCase(names: readonly string[]): string[] {
+  const made = names.map((name) =>
+    name.replace(/-+(\w)/g, (_, letter: string) => letter.toUpperCase()),
+  );
+  return names.filter((name, i) => !made.some((other, j) => i !== j && other === name));
 }
 
 function readVersion(): string {

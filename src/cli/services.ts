@@ -30,9 +30,9 @@ export interface TrackerFactory {
 
 /** What commands work with, loaded when they ask for it. Tests have their own. */
 export interface Services {
-  tracker(): Promise<TrackerFactory>;
+  tracker: () => Promise<TrackerFactory>;
   /** To be closed by the caller. */
-  device(): Promise<Pick<Device, 'status' | 'sessions' | typeof Symbol.dispose>>;
+  device: () => Promise<Pick<Device, 'status' | 'sessions' | typeof Symbol.dispose>>;
 }
 
 /** The real ones. */

@@ -4,7 +4,6 @@
  */
 export function printable(text: string): string {
   return text.replace(
-    // eslint-disable-next-line no-control-regex -- they are what is looked for
     /[\u0000-\u001f\u007f-\u009f]/g,
     (character) => `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`,
   );

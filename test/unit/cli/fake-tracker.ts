@@ -1,0 +1,127 @@
+import type { RoundReport, StopReport } from '../../../src/dump/reports.js';
+import type { RoundLimits, Services, TrackerOptions } from '../../../src/cli/services.js';
+import type { SessionStatus } from '../../../src/native.js';
+
+export function roundReport(more: Partial<RoundReport> = {}): RoundReport {
+  return {
+    round: 1,
+    kind: 'delta',
+    pages: 10,
+    zeroPages: 2,
+    bytes: 32_768,
+    durationMs: 12.3,
+    freezeMs: 0,
+    harvestMs: 0.5,
+    copyMs: 4,
+    commitMs: 7,
+    dirtyPages: 10,
+    pinnedPages: 0,
+    swappedVmas: 0,
+    swappedPages: 0,
+    nrVmas: 40,
+    untracked: [],
+    epoch: 2,
+    isFrozen: false,
+    ...more,
+  };
+}
+
+export function stopReport(more: Partial<StopReport> = {}): StopReport {
+  return {
+    final: roundReport({ round: 5, isFrozen: true }),
+    freezeMs: 30,
+    revertMs: 2,
+    revertedVmas: 12,
+    verify: null,
+    isKilled: false,
+    ...more,
+  };
+}
+
+export function verifyReport(lostWrites: number, lostAddresses: string[] = []) {
+  return { pages: 100, lostWrites, lostAddresses, unreadable: 0, durationMs: 3 };
+}
+
+/** What a fake tracker does, and what it was asked for. */
+export interface Script {
+  rounds?: RoundReport[];
+  /** thrown by whatever comes after the rounds */
+  error?: unknown;
+  stop?: StopReport;
+  /** waits for the signal and throws its reason, after the rounds */
+  waits?: boolean;
+  sessions?: SessionStatus[];
+  isTracked?: boolean;
+}
+
+/** Services without a kernel module, and the calls that they got. */
+export function fakeServices(script: Script) {
+  const calls: unknown[] = [];
+  const { rounds = [], error, stop = stopReport(), sessions = [] } = script;
+  const control = ({ pid, images, signal }: TrackerOptions) => ({
+    async *rounds(limits: RoundLimits) {
+      calls.push(['rounds', pid, images, limits]);
+      yield* rounds;
+      if (script.waits) await aborted(signal);
+      if (error !== undefined) throw error as Error;
+    },
+    async stop(options: object) {
+      calls.push(['stop', pid, images, options]);
+      if (script.waits) await aborted(signal);
+      if (error !== undefined) throw error as Error;
+      return stop;
+    },
+    [Symbol.asyncDispose]: () => {
+      calls.push(['close']);
+      return Promise.resolve();
+    },
+  });
+  const services: Services = {
+    tracker: () =>
+      Promise.resolve({
+        async start(options) {
+          calls.push(['start', options.pid, options.images]);
+          if (script.waits) await aborted(options.signal);
+          if (error !== undefined) throw error as Error;
+          return { tracker: control(options), round: rounds[0] ?? roundReport({ round: 0 }) };
+        },
+        resume: (options) => Promise.resolve(control(options)),
+      }),
+    device: () =>
+      Promise.resolve({
+        sessions: () => sessions,
+        status: () => (script.isTracked ? ({} as SessionStatus) : sessions[0]),
+        [Symbol.dispose]: () => undefined,
+      }),
+  };
+  return { services, calls };
+}
+
+export function sessionStatus(more: Partial<SessionStatus> = {}): SessionStatus {
+  return {
+    pid: 1,
+    holder: 0,
+    after: 7n,
+    id: '00112233445566778899aabbccddeeff',
+    epoch: 3,
+    committed: 3,
+    nrRegions: 5,
+    nrDirty: 17,
+    nrPending: 0,
+    nrChunks: 1,
+    logBytes: 4096,
+    backingPages: 256,
+    nrSnapshots: 0,
+    overflow: false,
+    ...more,
+  };
+}
+
+async function aborted(signal: AbortSignal): Promise<never> {
+  if (!signal.aborted) {
+    await new Promise((resolve) => {
+      signal.addEventListener('abort', resolve, { once: true });
+    });
+  }
+  throw signal.reason as Error;
+}
