@@ -61,6 +61,7 @@ static void tracker_chunk_clear(struct tracker_log *log,
 		atomic_long_dec(&log->nr_dirty);
 	if (!__test_and_set_bit(bit, chunk->pending))
 		log->nr_pending++;
+	/* The entry is clear before the caller looks at the page again. */
 	smp_mb__after_atomic();
 }
 
@@ -136,7 +137,7 @@ static struct tracker_chunk *tracker_harvest_take(struct tracker_log *log)
 	if (chunk)
 		list_del_init(&chunk->node);
 	spin_unlock(&log->lock);
-	smp_mb();
+	smp_mb(); /* pairs with test_and_set_bit() in tracker_log_set() */
 	return chunk;
 }
 
@@ -213,7 +214,7 @@ static void tracker_harvest_begin(struct tracker_session *session)
 		/* Cleared first: a page that is not logged from now on is new. */
 		WRITE_ONCE(log->overflow, false);
 		log->overflow_pending = true;
-		smp_mb();
+		smp_mb(); /* the flag is clear before a page is looked at */
 		tracker_harvest_everything(session);
 	}
 }

@@ -53,7 +53,7 @@ u16 tracker_vma_kind(struct vm_area_struct *vma)
 static bool tracker_vma_is_named(struct vm_area_struct *vma)
 {
 #ifdef CONFIG_ANON_VMA_NAME
-	return vma->anon_name != NULL;	/* anon_vma_name() is not exported */
+	return vma->anon_name;	/* anon_vma_name() is not exported */
 #else
 	return false;
 #endif

@@ -17,7 +17,7 @@
 
 #include "tracker.h"
 
-DEFINE_MUTEX(tracker_sessions_lock);
+DEFINE_MUTEX(tracker_sessions_lock); /* protects what follows */
 static LIST_HEAD(tracker_sessions);
 static u64 tracker_last_serial;
 

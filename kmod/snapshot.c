@@ -165,7 +165,8 @@ int tracker_family_save(struct tracker_family *family, struct folio *folio,
 					 struct tracker_snapshot, node);
 		if (!xa_load(&newest->pages, pgoff)) {
 			ret = tracker_family_save_copy(newest,
-					folio_file_page(folio, pgoff), pgoff);
+						       folio_file_page(folio, pgoff),
+						       pgoff);
 			if (!ret)
 				ret = 1;
 		}

@@ -236,5 +236,4 @@ int tracker_run_in_mm(struct mm_struct *mm, int (*work)(void *), void *data);
 int tracker_hooks_register(void);
 void tracker_hooks_unregister(void);
 
-
 #endif /* TRACKER_H */

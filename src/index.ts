@@ -1,17 +1,6 @@
 export * from './errors.js';
-export type {
-  Progress,
-  RoundReport,
-  StopReport,
-  Untracked,
-  VerifyReport,
-} from './dump/reports.js';
+export type { Progress, RoundReport, StopReport, Untracked, VerifyReport } from './dump/reports.js';
 export * from './image/index.js';
 export { Device } from './kernel/device.js';
 export type { SessionStatus } from './native.js';
-export {
-  type RoundsOptions,
-  type StopOptions,
-  Tracker,
-  type TrackerOptions,
-} from './tracker.js';
+export { type RoundsOptions, type StopOptions, Tracker, type TrackerOptions } from './tracker.js';

@@ -68,9 +68,7 @@ export class Tracker implements AsyncDisposable {
    * target is as it was and nothing is left in `images`.
    * @throws TargetError, DeviceError, ImageError
    */
-  static async start(
-    options: TrackerOptions,
-  ): Promise<{ tracker: Tracker; round: RoundReport }> {
+  static async start(options: TrackerOptions): Promise<{ tracker: Tracker; round: RoundReport }> {
     const { pid } = options;
     const target = checkTrackable(pid);
     const device = Device.open();
@@ -149,9 +147,7 @@ export class Tracker implements AsyncDisposable {
    * (or kills it). On an error the target goes on, tracked.
    */
   async stop({ kill = false, verify = false }: StopOptions = {}): Promise<StopReport> {
-    const report = await whileShared((extraTids) =>
-      this.#stopFrozen(extraTids, kill, verify),
-    );
+    const report = await whileShared((extraTids) => this.#stopFrozen(extraTids, kill, verify));
     await this.close();
     return report;
   }
@@ -228,13 +224,13 @@ function contextOf(
 
 /** Puts the memory of a target back whose round 0 failed. */
 async function undoStart({ pid, session }: RoundContext): Promise<void> {
-  await whileShared((extraTids) =>
-    withFrozen(pid, () => session.revert(), { extraTids }),
-  ).catch((error: unknown) => {
-    // A target that is gone needs nothing put back; any other stays tracked, its memory right.
-    if (process.listenerCount('warning') > 0)
-      process.emitWarning(`pid ${pid} stays tracked: ${String(error)}`);
-  });
+  await whileShared((extraTids) => withFrozen(pid, () => session.revert(), { extraTids })).catch(
+    (error: unknown) => {
+      // A target that is gone needs nothing put back; any other stays tracked, its memory right.
+      if (process.listenerCount('warning') > 0)
+        process.emitWarning(`pid ${pid} stays tracked: ${String(error)}`);
+    },
+  );
 }
 
 /**

@@ -97,8 +97,8 @@ bool PageComparer::AddExisting(const PageRun& run, std::vector<PageRun>* runs) {
   std::vector<uint64_t> entries(kPagemapBatch);
   for (int64_t done = 0; done < run.nr_pages;) {
     const int64_t wanted = std::min<int64_t>(kPagemapBatch, run.nr_pages - done);
-    const ssize_t bytes = pread(pagemap_fd_, entries.data(), static_cast<size_t>(wanted) * 8,
-                                (run.page + done) * 8);
+    const ssize_t bytes =
+        pread(pagemap_fd_, entries.data(), static_cast<size_t>(wanted) * 8, (run.page + done) * 8);
     if (bytes <= 0) {
       Fail(bytes < 0 ? errno : EIO, "pread", "the page map of page " + std::to_string(run.page));
       return false;

@@ -34,8 +34,7 @@ export class KnownPieces {
       if (known.page >= piece.endPage) break;
       const start = Math.max(page, known.page);
       const end = Math.min(piece.endPage, known.endPage);
-      if (page < start)
-        yield { page, endPage: start, regionPage: page + shift, isKnown: false };
+      if (page < start) yield { page, endPage: start, regionPage: page + shift, isKnown: false };
       yield { page: start, endPage: end, regionPage: start + shift, isKnown: true };
       page = end;
     }
