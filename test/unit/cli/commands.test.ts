@@ -93,7 +93,7 @@ describe('tracker status', () => {
       sessionStatus({ pid: 0, overflow: true }),
     ];
     const { stdout } = await runCli('status', { sessions });
-    expect(stdout.split('\n')[0]).to.match(/^ +pid  name +controller/);
+    expect(stdout.split('\n')[0]).to.match(/^ *pid  name +controller/);
     expect(stdout)
       .to.match(/node.* 17 .*1.0 MiB/)
       .and.to.contain(' all ');
