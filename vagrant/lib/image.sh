@@ -1,13 +1,15 @@
 # shellcheck shell=bash
-# build/vm/rootfs.img: Debian's minimal system, packages.txt and this machine's node, as one ext4 image.
-# It holds nothing of the project: that reaches the guest over 9p, so a change there needs no new image.
+# build/vm/rootfs.img: Debian's minimal system, packages.txt and this machine's node, as ext4.
+# It holds nothing of the project: that reaches the guest over 9p, so a change needs no new image.
 
 # shellcheck source-path=SCRIPTDIR
 source "${BASH_SOURCE[0]%/*}/packages.sh"
 
 image_size=4G # sparse; what is free is the guest's to write, and never reaches the image
 
-guest_packages() { sed -e 's/#.*//' -e '/^[[:space:]]*$/d' -e 's/[[:space:]]//g' "$machine_dir/packages.txt"; }
+guest_packages() {
+  sed -e 's/#.*//' -e 's/[[:space:]]//g' -e '/^$/d' "$machine_dir/packages.txt"
+}
 
 configure_root() {
   local root=$1 node
@@ -28,14 +30,14 @@ configure_root() {
   # Every build has its own host key; it is made at the first start of sshd.
   rm -f "$root"/etc/ssh/ssh_host_*
   env --ignore-environment PATH="$PATH" chroot "$root" /usr/local/bin/node --eval 0 ||
-    die "this machine's node ($node) does not start in the guest: use a node 20 that needs only libstdc++"
+    die "this machine's node ($node) does not start in the guest: use one that needs only libstdc++"
 }
 
 bootstrap_root() {
   local include
   include=$(guest_packages | paste -sd,)
-  run_logged "$vm_dir/log/mmdebstrap" mmdebstrap --mode=root --variant=minbase --include="$include" \
-    --format=directory --aptopt='APT::Install-Recommends "false"' \
+  run_logged "$vm_dir/log/mmdebstrap" mmdebstrap --mode=root --variant=minbase \
+    --include="$include" --format=directory --aptopt='APT::Install-Recommends "false"' \
     --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' \
     --dpkgopt='path-exclude=/usr/share/locale/*' \
     bookworm "$1" "$2"

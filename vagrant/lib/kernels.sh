@@ -10,7 +10,11 @@
 source "${BASH_SOURCE[0]%/*}/packages.sh"
 
 # No guest has the hardware for these, and they are most of the bytes.
-unused_modules=(sound drivers/{bluetooth,comedi,gpu,hid,hwmon,iio,infiniband,isdn,media,mmc,mtd,scsi,staging,usb} drivers/net/{ethernet,wireless})
+unused_modules=(
+  sound
+  drivers/{bluetooth,comedi,gpu,hid,hwmon,iio,infiniband,isdn,media,mmc,mtd,scsi,staging,usb}
+  drivers/net/{ethernet,wireless}
+)
 
 # resolve_image PATTERN: the newest image package of that series
 resolve_image() {
@@ -39,7 +43,8 @@ extract_vmlinux() {
   magic=$(od -An -tx1 -j "$offset" -N 4 "$1" | tr -d ' ')
   # The last four bytes are the uncompressed size, not part of the stream.
   # shellcheck disable=SC2054 # the commas are dd's
-  payload=(dd "if=$1" iflag=skip_bytes,count_bytes "skip=$offset" "count=$((length - 4))" bs=1M status=none)
+  payload=(dd "if=$1" bs=1M status=none iflag=skip_bytes,count_bytes
+    "skip=$offset" "count=$((length - 4))")
   case $magic in
   28b52ffd) "${payload[@]}" | zstd -dcq ;;
   fd377a58) "${payload[@]}" | xz -dc --single-stream ;;
@@ -65,7 +70,10 @@ unpack_kernel() {
   local -a headers
   mapfile -t headers < <(header_packages "$release")
   unpack_packages "$tree" "$package" "${headers[@]}"
-  [[ -d $tree/lib/modules ]] || { mkdir -p "$tree/lib" && mv "$tree/usr/lib/modules" "$tree/lib/modules"; }
+  if [[ ! -d $tree/lib/modules ]]; then
+    mkdir -p "$tree/lib"
+    mv "$tree/usr/lib/modules" "$tree/lib/modules"
+  fi
   module_dir=$tree/lib/modules/$release
   (cd "$module_dir/kernel" && rm -rf "${unused_modules[@]}")
   extract_vmlinux "$tree/boot/vmlinuz-$release" >"$tree/vmlinux"
@@ -82,7 +90,8 @@ build_kernel() {
   is_current "$tree/kernel.stamp" "$hash" && return
   prepare_apt
   package=$(resolve_image "$(kernel_pattern "$name")")
-  [[ -n $package ]] || die "no package matches '$(kernel_pattern "$name")': run 'vagrant/setup --refresh'"
+  [[ -n $package ]] ||
+    die "no package matches '$(kernel_pattern "$name")': run 'vagrant/setup --refresh'"
   say "kernel $name: unpacking $package"
   rm -rf "$tree.new"
   unpack_kernel "$tree.new" "$package"

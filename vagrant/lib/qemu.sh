@@ -8,7 +8,7 @@ source "${BASH_SOURCE[0]%/*}/common.sh"
 qemu="qemu-system-x86_64"
 arguments=()
 
-# A /dev/kvm alone proves nothing: where the processor lacks the feature, a guest started with it hangs.
+# A /dev/kvm alone proves nothing: where the processor lacks the feature, a guest hangs.
 kvm_works() { grep -qwE 'vmx|svm' /proc/cpuinfo && { : <>/dev/kvm; } 2>/dev/null; }
 
 # qemu_add_machine CPU-MODEL CPUS MEMORY-MIB
@@ -21,10 +21,13 @@ qemu_add_machine() {
 
 # qemu_add_kernel TREE SCRIPT WORDS CONSOLE: SCRIPT of vagrant/guest is the guest's init
 qemu_add_kernel() {
-  # loglevel=5 shows warnings. The two limits are wide because an emulated processor can lose the
-  # real one for many seconds.
+  local words=(console=ttyS0 panic=-1 oops=panic nokaslr mitigations=off)
+  words+=(loglevel=5) # shows warnings
+  words+=(tsc=reliable no_timer_check)
+  # Wide, because an emulated processor can lose the real one for many seconds.
+  words+=(rcupdate.rcu_cpu_stall_timeout=120 watchdog_thresh=60)
   arguments+=(-kernel "$1/vmlinux" -initrd "$1/initrd.gz"
-    -append "console=ttyS0 loglevel=5 panic=-1 oops=panic mitigations=off nokaslr tsc=reliable no_timer_check rcupdate.rcu_cpu_stall_timeout=120 watchdog_thresh=60 tracker.script=$2 $3"
+    -append "${words[*]} tracker.script=$2 $3"
     -chardev "file,id=console,path=$4,append=on" -serial chardev:console)
 }
 
@@ -36,5 +39,6 @@ qemu_add_share() {
 
 # qemu_add_port NUMBER NAME FILE: the virtio port NAME in the guest
 qemu_add_port() {
-  arguments+=(-chardev "file,id=$2,path=$3,append=on" -device "virtserialport,nr=$1,chardev=$2,name=$2")
+  arguments+=(-chardev "file,id=$2,path=$3,append=on"
+    -device "virtserialport,nr=$1,chardev=$2,name=$2")
 }
