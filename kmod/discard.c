@@ -17,12 +17,12 @@ static int tracker_discard_save(struct tracker_session *session, pgoff_t pgoff)
 	struct page *page;
 	int ret;
 
-	page = shmem_read_mapping_page_gfp(mapping, pgoff,
-					   mapping_gfp_mask(mapping));
+	page = shmem_read_mapping_page_gfp(mapping, pgoff, TRACKER_GFP);
 	if (IS_ERR(page))
 		return PTR_ERR(page);
 	lock_page(page);
-	ret = tracker_family_save(session->family, page_folio(page), pgoff);
+	ret = tracker_family_save(session->family, page_folio(page), pgoff,
+				  GFP_KERNEL);
 	unlock_page(page);
 	put_page(page);
 	return min(ret, 0);
@@ -87,16 +87,17 @@ int tracker_discard(struct tracker_session *session, pgoff_t start, pgoff_t end)
 	return 0;
 }
 
-/* A part of a forked child's mapping. */
-struct tracker_child_piece {
+/* A part of a mapping of ours, to be replaced by anonymous memory. */
+struct tracker_anon_piece {
 	unsigned long start;
 	unsigned long end;
 	unsigned long prot;
+	unsigned long map_flags;
 };
 
-static bool tracker_child_find(struct mm_struct *mm, unsigned long start,
-			       unsigned long end,
-			       struct tracker_child_piece *piece)
+static bool tracker_anon_find(struct mm_struct *mm, unsigned long start,
+			      unsigned long end, bool only_child,
+			      struct tracker_anon_piece *piece)
 {
 	struct vm_area_struct *vma;
 	bool found = false;
@@ -104,11 +105,13 @@ static bool tracker_child_find(struct mm_struct *mm, unsigned long start,
 
 	mmap_read_lock(mm);
 	for_each_vma_range(vmi, vma, end) {
-		if (!tracker_vma_is_child(vma))
+		if (!tracker_vma_is_child(vma) &&
+		    (only_child || !tracker_vma_is_target(vma)))
 			continue;
 		piece->start = max(vma->vm_start, start);
 		piece->end = min(vma->vm_end, end);
 		piece->prot = tracker_vma_prot(vma);
+		piece->map_flags = tracker_vma_map_flags(vma);
 		found = true;
 		break;
 	}
@@ -116,49 +119,66 @@ static bool tracker_child_find(struct mm_struct *mm, unsigned long start,
 	return found;
 }
 
-/*
- * In a child the page behind a dropped private copy is its parent's. Plain
- * anonymous memory is what it should have, so it gets that.
- */
-static void tracker_discard_child(struct mm_struct *mm, unsigned long start,
-				  unsigned long end)
+static int tracker_anon_pieces(struct mm_struct *mm, unsigned long start,
+			       unsigned long end, bool only_child)
 {
-	struct tracker_child_piece piece;
+	struct tracker_anon_piece piece;
+	int err = 0;
 
-	while (tracker_child_find(mm, start, end, &piece)) {
-		if (vm_mmap(NULL, piece.start, piece.end - piece.start,
-			    piece.prot, MAP_PRIVATE | MAP_FIXED, 0) !=
-		    piece.start)
-			pr_warn_ratelimited("tracker: pid %d keeps discarded memory at %lx-%lx\n",
-					    task_tgid_nr(current), piece.start,
-					    piece.end);
+	while (!err && tracker_anon_find(mm, start, end, only_child, &piece)) {
+		err = tracker_map_over(NULL, piece.start, piece.end, piece.prot,
+				       MAP_PRIVATE | piece.map_flags, 0);
 		start = piece.end;
 	}
+	return err;
 }
 
-/* Caller holds mmap_lock. Return: whether a child's mapping was seen. */
-static bool tracker_discard_target(struct mm_struct *mm, unsigned long start,
-				   unsigned long end)
+/**
+ * tracker_make_anonymous - put plain anonymous memory over mappings of ours
+ * @mm: current->mm
+ * @start: first byte
+ * @end: byte after the last one
+ *
+ * The next round finds and swaps it, in a target. In a child, where the page
+ * behind a dropped private copy is the parent's, it is what a child should have.
+ *
+ * Return: 0 or -errno.
+ */
+int tracker_make_anonymous(struct mm_struct *mm, unsigned long start,
+			   unsigned long end)
+{
+	return tracker_anon_pieces(mm, start, end, false);
+}
+
+/*
+ * Caller holds mmap_lock. Stops where madvise() has stopped: at a mapping with a
+ * forbidden flag. Return: 0 or -errno; *end is where it stopped, *has_child
+ * whether a child's mapping is before that.
+ */
+static int tracker_discard_target(struct mm_struct *mm, unsigned long start,
+				  unsigned long *end, vm_flags_t forbidden,
+				  bool *has_child)
 {
 	struct vm_area_struct *vma;
-	bool has_child = false;
+	int err = 0;
 	VMA_ITERATOR(vmi, mm, start);
 
-	for_each_vma_range(vmi, vma, end) {
+	for_each_vma_range(vmi, vma, *end) {
 		unsigned long from = max(vma->vm_start, start);
-		unsigned long to = min(vma->vm_end, end);
+		unsigned long to = min(vma->vm_end, *end);
 		pgoff_t pgoff = vma->vm_pgoff +
 				((from - vma->vm_start) >> PAGE_SHIFT);
 
-		has_child |= tracker_vma_is_child(vma);
-		if (!tracker_vma_is_target(vma))
-			continue;
-		if (tracker_discard(tracker_vma_session(vma), pgoff,
-				    pgoff + ((to - from) >> PAGE_SHIFT)))
-			pr_warn_ratelimited("tracker: no memory to discard %lx-%lx of pid %d\n",
-					    from, to, task_tgid_nr(current));
+		if (vma->vm_flags & forbidden) {
+			*end = from;
+			break;
+		}
+		*has_child |= tracker_vma_is_child(vma);
+		if (!err && tracker_vma_is_target(vma))
+			err = tracker_discard(tracker_vma_session(vma), pgoff,
+					      pgoff + ((to - from) >> PAGE_SHIFT));
 	}
-	return has_child;
+	return err;
 }
 
 /**
@@ -166,19 +186,90 @@ static bool tracker_discard_target(struct mm_struct *mm, unsigned long start,
  * @mm: current->mm
  * @start: first byte, page-aligned
  * @end: byte after the last one
+ * @forbidden: stop at the first mapping with one of these flags
  *
  * Mappings that are not ours are left alone.
+ *
+ * Return: 0 or -errno.
  */
-void tracker_discard_range(struct mm_struct *mm, unsigned long start,
-			   unsigned long end)
+int tracker_discard_range(struct mm_struct *mm, unsigned long start,
+			  unsigned long end, vm_flags_t forbidden)
 {
-	bool has_child;
+	bool has_child = false;
+	int err;
 
 	mmap_read_lock(mm);
-	has_child = tracker_discard_target(mm, start, end);
+	err = tracker_discard_target(mm, start, &end, forbidden, &has_child);
 	mmap_read_unlock(mm);
-	if (has_child)
-		tracker_discard_child(mm, start, end);
+	if (!err && has_child)
+		err = tracker_anon_pieces(mm, start, end, true);
+	return err;
+}
+
+/*
+ * Whether pages [start, end) of the pseudo-file are free for the mapping that
+ * has grown over them: not mapped elsewhere, and inside its region's block.
+ * Caller holds mmap_lock.
+ */
+static bool tracker_grown_is_free(struct mm_struct *mm,
+				  struct vm_area_struct *grown, pgoff_t start,
+				  pgoff_t end)
+{
+	struct tracker_session *session = tracker_vma_session(grown);
+	struct vm_area_struct *vma;
+	VMA_ITERATOR(vmi, mm, 0);
+
+	if (((start - 1) ^ (end - 1)) & ~(TRACKER_REGION_PAGES - 1))
+		return false;
+	for_each_vma(vmi, vma) {
+		if (vma == grown || !tracker_vma_is_target(vma) ||
+		    tracker_vma_session(vma) != session)
+			continue;
+		if (vma->vm_pgoff < end &&
+		    vma->vm_pgoff + vma_pages(vma) > start)
+			return false;
+	}
+	return true;
+}
+
+/**
+ * tracker_discard_grown - what mremap() has added reads as zeros
+ * @mm: current->mm
+ * @addr: where the mapping is now
+ * @old_len: its former length, page-aligned
+ * @new_len: its length
+ *
+ * A mapping may be part of a region (a VMA was split, or two malloc()s were one
+ * VMA), so the pages behind it can be another mapping's. Then the added part
+ * becomes anonymous memory.
+ *
+ * Return: 0 or -errno.
+ */
+int tracker_discard_grown(struct mm_struct *mm, unsigned long addr,
+			  unsigned long old_len, unsigned long new_len)
+{
+	struct vm_area_struct *vma;
+	bool done = false;
+	pgoff_t pgoff;
+	int err = 0;
+
+	mmap_read_lock(mm);
+	vma = find_vma(mm, addr);
+	if (vma && vma->vm_start <= addr && tracker_vma_is_target(vma) &&
+	    vma->vm_end >= addr + new_len) {
+		pgoff = vma->vm_pgoff + ((addr - vma->vm_start) >> PAGE_SHIFT);
+		done = tracker_grown_is_free(mm, vma,
+					     pgoff + (old_len >> PAGE_SHIFT),
+					     pgoff + (new_len >> PAGE_SHIFT));
+		if (done)
+			err = tracker_discard(tracker_vma_session(vma),
+					      pgoff + (old_len >> PAGE_SHIFT),
+					      pgoff + (new_len >> PAGE_SHIFT));
+	}
+	mmap_read_unlock(mm);
+	if (done && !err)
+		return 0;
+	return tracker_make_anonymous(mm, addr + old_len, addr + new_len);
 }
 
 /* True if the range has no gap and no mapping but ours and anonymous ones. */

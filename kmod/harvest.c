@@ -19,7 +19,9 @@ struct tracker_harvester {
 
 static bool tracker_harvester_is_full(struct tracker_harvester *harvester)
 {
-	return harvester->nr_runs == harvester->max_runs;
+	/* A chunk has at most 256 runs, and one may be in hand. */
+	return harvester->nr_runs + TRACKER_CHUNK_PAGES / 2 + 1 >
+	       harvester->max_runs;
 }
 
 static int tracker_harvester_flush(struct tracker_harvester *harvester)
@@ -43,7 +45,7 @@ static int tracker_harvester_add(struct tracker_harvester *harvester,
 
 	harvester->nr_pages++;
 	if (run->nr_pages && run->region == harvester->region->id &&
-	    run->page + run->nr_pages == page) {
+	    run->page + run->nr_pages == page && run->nr_pages < U32_MAX) {
 		run->nr_pages++;
 		return 0;
 	}
@@ -57,10 +59,11 @@ static int tracker_harvester_add(struct tracker_harvester *harvester,
 static void tracker_chunk_clear(struct tracker_log *log,
 				struct tracker_chunk *chunk, unsigned int bit)
 {
+	/* In this order: a fork looks at both, and must find the page in one. */
+	if (!test_and_set_bit(bit, chunk->pending))
+		log->nr_pending++;
 	if (test_and_clear_bit(bit, chunk->dirty))
 		atomic_long_dec(&log->nr_dirty);
-	if (!__test_and_set_bit(bit, chunk->pending))
-		log->nr_pending++;
 	/* The entry is clear before the caller looks at the page again. */
 	smp_mb__after_atomic();
 }
@@ -98,7 +101,6 @@ static bool tracker_page_rearm(struct tracker_session *session,
 	return pinned;
 }
 
-/* Return: 1 if the chunk is done, 0 if the runs are full, or -errno. */
 static int tracker_harvest_chunk(struct tracker_harvester *harvester,
 				 struct tracker_chunk *chunk)
 {
@@ -108,20 +110,18 @@ static int tracker_harvest_chunk(struct tracker_harvester *harvester,
 
 	harvester->region = tracker_region_lookup(session, chunk->base);
 	if (WARN_ON_ONCE(!harvester->region))
-		return 1;
+		return 0;
 	if (list_empty(&chunk->pending_node))
 		list_add_tail(&chunk->pending_node, &session->log.pending);
 	/* Ascending, so that a page logged anew behind us waits for the next. */
 	for_each_set_bit_from(bit, chunk->dirty, TRACKER_CHUNK_PAGES) {
-		if (tracker_harvester_is_full(harvester))
-			return 0;
 		if (tracker_page_rearm(session, chunk, bit))
 			harvester->nr_pinned++;
 		err = tracker_harvester_add(harvester, chunk->base + bit);
 		if (err)
 			return err;
 	}
-	return 1;
+	return 0;
 }
 
 /*
@@ -153,16 +153,18 @@ static int tracker_harvest_chunks(struct tracker_harvester *harvester, bool *mor
 {
 	struct tracker_log *log = &harvester->session->log;
 	struct tracker_chunk *chunk;
-	int ret;
+	int err;
 
 	while ((chunk = tracker_harvest_take(log))) {
-		ret = tracker_harvest_chunk(harvester, chunk);
-		if (ret <= 0) {
+		if (tracker_harvester_is_full(harvester)) {
 			tracker_harvest_untake(log, chunk);
 			*more = true;
-			if (ret < 0)
-				return ret;
 			break;
+		}
+		err = tracker_harvest_chunk(harvester, chunk);
+		if (err) {
+			tracker_harvest_untake(log, chunk);
+			return err;
 		}
 		cond_resched();
 		if (fatal_signal_pending(current))
@@ -216,6 +218,11 @@ static void tracker_harvest_begin(struct tracker_session *session)
 		log->overflow_pending = true;
 		smp_mb(); /* the flag is clear before a page is looked at */
 		tracker_harvest_everything(session);
+		/* Forks need this up to here, and on if it has happened again. */
+		WRITE_ONCE(log->has_unlogged, false);
+		smp_mb(); /* pairs with tracker_log_overflow() */
+		if (READ_ONCE(log->overflow))
+			WRITE_ONCE(log->has_unlogged, true);
 	}
 }
 
@@ -230,7 +237,7 @@ long tracker_ioctl_harvest(struct tracker_session *session,
 
 	if (copy_from_user(&args, argp, sizeof(args)))
 		return -EFAULT;
-	if (args.flags & ~TRACKER_HARVEST_CONTINUE || args.nr_runs < 2 ||
+	if (args.flags & ~TRACKER_HARVEST_CONTINUE || args.nr_runs < 258 ||
 	    memchr_inv(args.__reserved, 0, sizeof(args.__reserved)))
 		return -EINVAL;
 	if (!(args.flags & TRACKER_HARVEST_CONTINUE))
@@ -238,8 +245,7 @@ long tracker_ioctl_harvest(struct tracker_session *session,
 	else if (!session->harvest_open)
 		return -ESTALE;
 	harvester.out = u64_to_user_ptr(args.runs_addr);
-	/* One run may still be in hand when the last slot is taken. */
-	harvester.max_runs = args.nr_runs - 1;
+	harvester.max_runs = args.nr_runs;
 	err = tracker_harvest_chunks(&harvester, &more);
 	args.nr_runs = harvester.nr_runs;
 	args.epoch = session->epoch;

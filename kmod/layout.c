@@ -31,11 +31,14 @@ unsigned long tracker_vma_prot(const struct vm_area_struct *vma)
 /* MAP_* that keep a mapping's flags, for vm_mmap(). */
 unsigned long tracker_vma_map_flags(const struct vm_area_struct *vma)
 {
-	return vma->vm_flags & TRACKER_STACK_FLAGS ? MAP_STACK : 0;
+	return (vma->vm_flags & TRACKER_STACK_FLAGS ? MAP_STACK : 0) |
+	       (vma->vm_flags & VM_LOCKED ? MAP_LOCKED : 0);
 }
 
 u16 tracker_vma_kind(struct vm_area_struct *vma)
 {
+	if (tracker_vma_is_child(vma))
+		return TRACKER_KIND_SPECIAL;
 	if (vma->vm_flags & (VM_IO | VM_PFNMAP | VM_MIXEDMAP | VM_HUGETLB))
 		return TRACKER_KIND_SPECIAL;
 	if (!vma->vm_file)
@@ -77,7 +80,8 @@ u16 tracker_vma_state(struct tracker_session *session,
 		return TRACKER_VMA_KIND;
 	if (vma->vm_flags & (VM_GROWSDOWN | VM_GROWSUP))
 		return TRACKER_VMA_STACK;
-	if (vma->vm_flags & (VM_LOCKED | VM_LOCKONFAULT))
+	/* With mlockall(MCL_FUTURE), mapping the pseudo-file would fill its holes. */
+	if ((vma->vm_flags | vma->vm_mm->def_flags) & (VM_LOCKED | VM_LOCKONFAULT))
 		return TRACKER_VMA_LOCKED;
 	if (vma->vm_flags & ~TRACKER_KEPT_FLAGS || vma_policy(vma) ||
 	    tracker_vma_is_named(vma))
@@ -156,8 +160,8 @@ static int tracker_piece_cmp(const void *a, const void *b)
 
 /*
  * munmap() says nothing to us (no ->close), so pages that the target has
- * unmapped stay in the pseudo-file until here. While forked children depend on
- * it they stay for them.
+ * unmapped stay in the pseudo-file until here. Those that a forked child may
+ * ask for stay for it.
  *
  * Caller holds mmap_lock: mremap() must not grow a mapping into what counts as
  * unmapped here.
@@ -165,11 +169,11 @@ static int tracker_piece_cmp(const void *a, const void *b)
 static void tracker_trim(struct tracker_session *session,
 			 struct tracker_walk *walk)
 {
-	pgoff_t next = 0;
+	pgoff_t next = tracker_family_end(session->family);
+	bool is_complete = next == 0;
 	u32 i;
 
-	if (walk->hash == session->layout_hash ||
-	    tracker_family_has_snapshots(session->family))
+	if (walk->hash == session->layout_hash)
 		return;
 	sort(walk->pieces, walk->nr_pieces, sizeof(*walk->pieces),
 	     tracker_piece_cmp, NULL);
@@ -186,7 +190,8 @@ static void tracker_trim(struct tracker_session *session,
 		if (i < walk->nr_pieces)
 			next = max(next, walk->pieces[i].end);
 	}
-	session->layout_hash = walk->hash;
+	if (is_complete)
+		session->layout_hash = walk->hash;
 }
 
 static int tracker_layout_collect(struct tracker_session *session,

@@ -11,8 +11,8 @@
  * and each forked child gets a file of its own (same inode) that stands for its
  * snapshot.
  */
-#include <linux/cred.h>
 #include <linux/file.h>
+#include <linux/highmem.h>
 #include <linux/module.h>
 #include <linux/sched.h>
 #include <linux/sched/mm.h>
@@ -50,17 +50,20 @@ static vm_fault_t (*tracker_shmem_fault)(struct vm_fault *vmf);
 bool tracker_folio_may_be_pinned(struct folio *folio, int own_refs)
 {
 	int expected = own_refs;
+	bool is_on_lru = folio_test_lru(folio);
 	int mapcount;
 
+	/* Which reference is whose cannot be told: so every round, then. */
 	if (folio_test_large(folio))
-		return folio_maybe_dma_pinned(folio);
+		return true;
 	mapcount = atomic_read(&folio->_mapcount) + 1;
-	expected += mapcount + 1 + !!folio_test_private(folio) +
-		    !folio_test_lru(folio);
+	expected += mapcount + 1 + !!folio_test_private(folio) + !is_on_lru;
 	smp_rmb(); /* mapcount before refcount: unmapping lowers them in turn */
 	if (folio_ref_count(folio) > expected)
 		return true;
-	return atomic_read(&folio->_mapcount) + 1 != mapcount;
+	smp_rmb();
+	return atomic_read(&folio->_mapcount) + 1 != mapcount ||
+	       folio_test_lru(folio) != is_on_lru;
 }
 
 /*
@@ -72,17 +75,37 @@ static vm_fault_t tracker_save_for_children(struct tracker_session *session,
 					    struct folio *folio)
 {
 	int own = pte_present(vmf->orig_pte) ? 1 : 0;
-	int saved;
+	pgoff_t pgoff;
 
-	saved = tracker_family_save(session->family, folio, vmf->pgoff);
-	if (saved < 0)
-		return VM_FAULT_OOM;
-	if (saved && (folio_test_large(folio) ||
-		      atomic_read(&folio->_mapcount) + 1 > own))
-		unmap_mapping_range(folio->mapping,
-				    (loff_t)vmf->pgoff << PAGE_SHIFT, PAGE_SIZE,
-				    0);
+	for (pgoff = folio->index; pgoff < folio->index + folio_nr_pages(folio);
+	     pgoff++)
+		if (tracker_family_save(session->family, folio, pgoff,
+					GFP_KERNEL) < 0)
+			return VM_FAULT_OOM;
+	/*
+	 * Also where it was saved before: a child may have mapped the page in
+	 * between. If our own entry goes, the fault starts again without one.
+	 */
+	if (folio_test_large(folio) || atomic_read(&folio->_mapcount) + 1 > own)
+		unmap_mapping_range(folio->mapping, folio_pos(folio),
+				    folio_size(folio), 0);
 	return 0;
+}
+
+/*
+ * The kernel may map all of a large folio after one page_mkwrite. Only
+ * administrators and MADV_COLLAPSE make such folios.
+ */
+static bool tracker_log_large(struct tracker_session *session,
+			      struct folio *folio)
+{
+	pgoff_t pgoff = folio->index;
+	pgoff_t end = pgoff + folio_nr_pages(folio);
+
+	for (; pgoff < end; pgoff++)
+		if (tracker_log_add(&session->log, pgoff))
+			return false;
+	return true;
 }
 
 static vm_fault_t tracker_target_page_mkwrite(struct vm_fault *vmf)
@@ -107,7 +130,8 @@ static vm_fault_t tracker_target_page_mkwrite(struct vm_fault *vmf)
 	}
 	if (chunk)
 		tracker_log_set(&session->log, chunk, vmf->pgoff);
-	else
+	if (!chunk || (folio_test_large(folio) &&
+		       !tracker_log_large(session, folio)))
 		tracker_log_overflow(&session->log);
 	folio_mark_dirty(folio);
 	/*
@@ -132,10 +156,23 @@ static const struct vm_operations_struct tracker_target_vm_ops = {
 	.page_mkwrite = tracker_target_page_mkwrite,
 };
 
+/* A large folio would be mapped as a whole. Return: the copy or NULL. */
+static struct page *tracker_child_copy(struct page *live)
+{
+	struct page *copy = alloc_page(GFP_HIGHUSER | __GFP_ACCOUNT);
+
+	if (!copy)
+		return NULL;
+	copy_highpage(copy, live);
+	__SetPageUptodate(copy);
+	return copy;
+}
+
 static vm_fault_t tracker_child_fault(struct vm_fault *vmf)
 {
 	struct tracker_snapshot *snapshot = vmf->vma->vm_file->private_data;
 	struct page *page = tracker_snapshot_lookup(snapshot, vmf->pgoff);
+	bool is_large;
 	vm_fault_t ret;
 
 	if (page) {
@@ -151,12 +188,15 @@ static vm_fault_t tracker_child_fault(struct vm_fault *vmf)
 	 * the parent will unmap it from here before it writes.
 	 */
 	page = tracker_snapshot_lookup(snapshot, vmf->pgoff);
-	if (!page)
+	is_large = PageCompound(vmf->page);
+	if (!page && !is_large)
 		return ret;
+	if (!page)
+		page = tracker_child_copy(vmf->page);
 	unlock_page(vmf->page);
 	put_page(vmf->page);
 	vmf->page = page;
-	return ret & ~VM_FAULT_LOCKED;
+	return page ? ret & ~VM_FAULT_LOCKED : VM_FAULT_OOM;
 }
 
 static const struct vm_operations_struct tracker_child_vm_ops = {
@@ -239,27 +279,54 @@ static struct file *tracker_fork_current(struct tracker_session *session,
  * write saves them first. Those that the kernel may write without a fault are
  * saved now. Caller holds the parent's mmap_lock for writing.
  */
-static void tracker_fork_protect(struct tracker_session *session,
-				 struct tracker_chunk *chunk, pgoff_t start,
-				 pgoff_t end)
+static void tracker_fork_protect_page(struct tracker_session *session,
+				      pgoff_t pgoff)
 {
 	struct folio *folio;
+
+	folio = tracker_filemap_lock(session->inode->i_mapping, pgoff);
+	if (!folio)
+		return;
+	if (folio_mkclean(folio))
+		folio_mark_dirty(folio);
+	if (tracker_folio_may_be_pinned(folio, 1))
+		tracker_family_save(session->family, folio, pgoff,
+				    GFP_KERNEL | __GFP_NOFAIL);
+	folio_unlock(folio);
+	folio_put(folio);
+}
+
+/*
+ * A harvest that is under way has moved entries to pending and may not have
+ * protected their pages yet: the folio lock waits for it.
+ */
+static void tracker_fork_protect_chunk(struct tracker_session *session,
+				       struct tracker_chunk *chunk,
+				       pgoff_t start, pgoff_t end)
+{
 	unsigned int bit;
 	pgoff_t pgoff;
 
-	for_each_set_bit(bit, chunk->dirty, TRACKER_CHUNK_PAGES) {
+	for (bit = 0; bit < TRACKER_CHUNK_PAGES; bit++) {
 		pgoff = chunk->base + bit;
 		if (pgoff < start || pgoff >= end)
 			continue;
-		folio = tracker_filemap_lock(session->inode->i_mapping, pgoff);
-		if (!folio)
-			continue;
-		if (folio_mkclean(folio))
-			folio_mark_dirty(folio);
-		if (tracker_folio_may_be_pinned(folio, 1))
-			tracker_family_save(session->family, folio, pgoff);
-		folio_unlock(folio);
-		folio_put(folio);
+		if (test_bit(bit, chunk->dirty) || test_bit(bit, chunk->pending))
+			tracker_fork_protect_page(session, pgoff);
+	}
+}
+
+/* Some page is in no chunk: protect all there are. */
+static void tracker_fork_protect_all(struct tracker_session *session,
+				     pgoff_t start, pgoff_t end)
+{
+	struct xarray *pages = &session->inode->i_mapping->i_pages;
+	unsigned long index = start;
+
+	for (; xa_find(pages, &index, end - 1, XA_PRESENT); index++) {
+		tracker_fork_protect_page(session, index);
+		if (index == end - 1)
+			break;
 	}
 }
 
@@ -270,10 +337,12 @@ static void tracker_fork_protect_vma(struct tracker_session *session,
 	struct tracker_chunk *chunk;
 	unsigned long index;
 
+	if (READ_ONCE(session->log.has_unlogged))
+		return tracker_fork_protect_all(session, vma->vm_pgoff, end);
 	xa_for_each_range(&session->log.chunks, index, chunk,
 			  vma->vm_pgoff >> TRACKER_CHUNK_SHIFT,
 			  (end - 1) >> TRACKER_CHUNK_SHIFT)
-		tracker_fork_protect(session, chunk, vma->vm_pgoff, end);
+		tracker_fork_protect_chunk(session, chunk, vma->vm_pgoff, end);
 }
 
 static struct file *tracker_pseudo_create_child(struct tracker_session *session,
@@ -392,11 +461,13 @@ static void tracker_pseudo_init_fops(const struct file_operations *shmem)
 		.llseek = shmem->llseek,
 		.read_iter = shmem->read_iter,
 		.mmap = tracker_target_mmap,
+		.fsync = noop_fsync,
 		.release = tracker_target_release,
 	};
 	tracker_child_fops = (struct file_operations){
 		.owner = THIS_MODULE,
 		.mmap = tracker_child_mmap,
+		.fsync = noop_fsync,
 		.release = tracker_child_release,
 	};
 	tracker_shmem_fops = shmem;
@@ -450,11 +521,12 @@ static struct file *tracker_pseudo_create_child(struct tracker_session *session,
 	struct tracker_snapshot *snapshot;
 	struct file *file;
 
-	snapshot = tracker_snapshot_create(session->family, child_mm);
+	snapshot = tracker_snapshot_create(session->family, child_mm,
+					   READ_ONCE(session->next_base));
 	if (!snapshot)
 		return ERR_PTR(-ENOMEM);
 	file = dentry_open(&session->file->f_path, O_RDWR | O_LARGEFILE,
-			   current_cred());
+			   session->file->f_cred);
 	if (IS_ERR(file)) {
 		tracker_snapshot_destroy(snapshot);
 		return file;

@@ -3,7 +3,6 @@
  * Revert: anonymous memory takes the pseudo-file's place again. As in the swap,
  * the target is stopped and the work goes piece by piece.
  */
-#include <linux/delay.h>
 #include <linux/highmem.h>
 #include <linux/mman.h>
 #include <linux/sched/mm.h>
@@ -41,8 +40,7 @@ static int tracker_revert_page(struct tracker_reverter *reverter,
 	struct page *from, *to;
 	long got;
 
-	from = shmem_read_mapping_page_gfp(mapping, pgoff,
-					   mapping_gfp_mask(mapping));
+	from = shmem_read_mapping_page_gfp(mapping, pgoff, TRACKER_GFP);
 	if (IS_ERR(from))
 		return PTR_ERR(from);
 	mmap_read_lock(reverter->mm);
@@ -89,21 +87,32 @@ static int tracker_revert_map(struct file *file,
 			      const struct tracker_revert_piece *piece,
 			      unsigned long flags)
 {
-	unsigned long addr;
-	int tries;
+	return tracker_map_over(file, piece->start, piece->end, piece->prot,
+				flags | piece->map_flags,
+				file ? (loff_t)piece->pgoff << PAGE_SHIFT : 0);
+}
 
-	/* As in the swap: do not leave a gap where memory was. */
-	for (tries = 0; tries < 1000; tries++) {
-		addr = vm_mmap(file, piece->start, piece->end - piece->start,
-			       piece->prot, flags | MAP_FIXED,
-			       file ? (loff_t)piece->pgoff << PAGE_SHIFT : 0);
-		if (addr == piece->start)
-			return 0;
-		if (addr != -ENOMEM)
+/* Whoever has pinned a page would go on with one that is no longer mapped. */
+static bool tracker_revert_is_pinned(struct tracker_reverter *reverter,
+				     const struct tracker_revert_piece *piece)
+{
+	struct address_space *mapping = reverter->session->inode->i_mapping;
+	pgoff_t last = piece->pgoff +
+		       ((piece->end - piece->start) >> PAGE_SHIFT) - 1;
+	unsigned long index = piece->pgoff;
+	bool pinned = false;
+	struct folio *folio;
+
+	for (; xa_find(&mapping->i_pages, &index, last, XA_PRESENT); index++) {
+		folio = tracker_filemap_get(mapping, index);
+		if (folio) {
+			pinned = folio_maybe_dma_pinned(folio);
+			folio_put(folio);
+		}
+		if (pinned || index == last)
 			break;
-		msleep(1);
 	}
-	return IS_ERR_VALUE(addr) ? (int)addr : -EINVAL;
+	return pinned;
 }
 
 /*
@@ -117,12 +126,13 @@ static int tracker_revert_piece(struct tracker_reverter *reverter,
 	loff_t start = (loff_t)piece->pgoff << PAGE_SHIFT;
 	int err;
 
-	err = tracker_revert_map(NULL, piece, MAP_PRIVATE | piece->map_flags);
+	if (tracker_revert_is_pinned(reverter, piece))
+		return -EBUSY;
+	err = tracker_revert_map(NULL, piece, MAP_PRIVATE);
 	if (!err)
 		err = tracker_revert_copy(reverter, piece);
 	if (err) {
-		if (tracker_revert_map(session->file, piece,
-				       MAP_SHARED | piece->map_flags))
+		if (tracker_revert_map(session->file, piece, MAP_SHARED))
 			pr_err("tracker: cannot map %lx-%lx of a target back\n",
 			       piece->start, piece->end);
 		return err;

@@ -223,6 +223,9 @@ static int tracker_target_get(pid_t nr, struct mm_struct **mm, struct pid **pid)
 	err = -EINVAL;
 	if (task->flags & PF_KTHREAD)
 		goto err_put_task;
+	err = -EOPNOTSUPP;
+	if (test_tsk_thread_flag(task, TIF_ADDR32))
+		goto err_put_task;
 	err = -ESRCH;
 	*mm = get_task_mm(task);
 	if (!*mm)

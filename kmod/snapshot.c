@@ -42,8 +42,27 @@ bool tracker_family_has_snapshots(struct tracker_family *family)
 	return READ_ONCE(family->nr_snapshots) != 0;
 }
 
+/**
+ * tracker_family_end - what the forked children can ask for
+ * @family: the fork family
+ *
+ * Return: 0 without children, else a page from which on no child maps anything.
+ */
+pgoff_t tracker_family_end(struct tracker_family *family)
+{
+	struct tracker_snapshot *snapshot;
+	pgoff_t end = 0;
+
+	down_read(&family->lock);
+	list_for_each_entry(snapshot, &family->snapshots, node)
+		end = max(end, snapshot->end);
+	up_read(&family->lock);
+	return end;
+}
+
 struct tracker_snapshot *tracker_snapshot_create(struct tracker_family *family,
-						 struct mm_struct *mm)
+						 struct mm_struct *mm,
+						 pgoff_t end)
 {
 	struct tracker_snapshot *snapshot;
 
@@ -53,6 +72,7 @@ struct tracker_snapshot *tracker_snapshot_create(struct tracker_family *family,
 	xa_init(&snapshot->pages);
 	mmgrab(mm);
 	snapshot->mm = mm;
+	snapshot->end = end;
 	kref_get(&family->kref);
 	snapshot->family = family;
 	down_write(&family->lock);
@@ -85,6 +105,7 @@ static void __tracker_snapshot_bequeath(struct tracker_snapshot *snapshot)
 				 GFP_KERNEL | __GFP_NOFAIL);
 		else
 			put_page(page);
+		cond_resched();
 	}
 }
 
@@ -130,16 +151,16 @@ struct page *tracker_snapshot_lookup(struct tracker_snapshot *snapshot,
 }
 
 static int tracker_family_save_copy(struct tracker_snapshot *newest,
-				    struct page *live, pgoff_t pgoff)
+				    struct page *live, pgoff_t pgoff, gfp_t gfp)
 {
-	struct page *copy = alloc_page(GFP_HIGHUSER | __GFP_ACCOUNT);
+	struct page *copy = alloc_page(gfp | __GFP_HIGHMEM | __GFP_ACCOUNT);
 	int err;
 
 	if (!copy)
 		return -ENOMEM;
 	copy_highpage(copy, live);
 	__SetPageUptodate(copy);
-	err = xa_err(xa_store(&newest->pages, pgoff, copy, GFP_KERNEL));
+	err = xa_err(xa_store(&newest->pages, pgoff, copy, gfp));
 	if (err)
 		put_page(copy);
 	return err;
@@ -150,11 +171,12 @@ static int tracker_family_save_copy(struct tracker_snapshot *newest,
  * @family: the fork family
  * @folio: the live page, locked, about to change
  * @pgoff: its place in the pseudo-file
+ * @gfp: for the copy
  *
  * Return: 1 if the content was saved, 0 if no child needs it, -ENOMEM.
  */
 int tracker_family_save(struct tracker_family *family, struct folio *folio,
-			pgoff_t pgoff)
+			pgoff_t pgoff, gfp_t gfp)
 {
 	struct tracker_snapshot *newest;
 	int ret = 0;
@@ -163,10 +185,10 @@ int tracker_family_save(struct tracker_family *family, struct folio *folio,
 	if (!list_empty(&family->snapshots)) {
 		newest = list_last_entry(&family->snapshots,
 					 struct tracker_snapshot, node);
-		if (!xa_load(&newest->pages, pgoff)) {
+		if (pgoff < newest->end && !xa_load(&newest->pages, pgoff)) {
 			ret = tracker_family_save_copy(newest,
 						       folio_file_page(folio, pgoff),
-						       pgoff);
+						       pgoff, gfp);
 			if (!ret)
 				ret = 1;
 		}

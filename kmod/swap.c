@@ -19,6 +19,7 @@
 #define TRACKER_PIECE_BYTES	(32UL << 20)
 #define TRACKER_SCAN_RUNS	128
 #define TRACKER_BATCH_PAGES	64
+#define TRACKER_MAP_TRIES	100
 
 /* ---- running in a target's mm ------------------------------------------- */
 
@@ -84,10 +85,12 @@ static int tracker_swap_page(struct tracker_swapper *swapper,
 	bool is_zero = !memchr_inv(content, 0, PAGE_SIZE);
 
 	kunmap_local(content);
+	if (folio_maybe_dma_pinned(page_folio(from)))
+		return -EAGAIN;
 	if (is_zero)
 		return 0;
 	to = shmem_read_mapping_page_gfp(session->inode->i_mapping, pgoff,
-					 mapping_gfp_mask(session->inode->i_mapping));
+					 TRACKER_GFP);
 	if (IS_ERR(to))
 		return PTR_ERR(to);
 	lock_page(to);
@@ -170,31 +173,63 @@ static int tracker_swap_copy(struct tracker_swapper *swapper,
 
 /* ---- replacing ---------------------------------------------------------- */
 
-/*
- * From here on the piece's content is in the pseudo-file. mmap_region() may
- * unmap the old mapping and then run out of memory for the new one, so this
- * does not give up easily: small allocations succeed in the end.
- */
-static int tracker_swap_map(struct tracker_swapper *swapper,
-			    unsigned long start, unsigned long end)
+static bool tracker_is_mapped(struct mm_struct *mm, unsigned long addr)
 {
-	loff_t offset = (loff_t)tracker_swapper_pgoff(swapper, start)
-			<< PAGE_SHIFT;
+	struct vm_area_struct *vma;
+	bool mapped;
+
+	mmap_read_lock(mm);
+	vma = find_vma(mm, addr);
+	mapped = vma && vma->vm_start <= addr;
+	mmap_read_unlock(mm);
+	return mapped;
+}
+
+/**
+ * tracker_map_over - replace what is mapped in a range of current->mm
+ * @file: what to map there, or NULL for anonymous memory
+ * @start: first byte
+ * @end: byte after the last one
+ * @prot: PROT_*
+ * @flags: MAP_* without MAP_FIXED
+ * @offset: into @file
+ *
+ * The content is safe elsewhere. mmap_region() may unmap the old mapping and
+ * then run out of memory for the new one. With a file this tries until it
+ * succeeds: the allocations are small. Anonymous memory is also subject to the
+ * overcommit policy, so that it is asked for without a reserve the next time;
+ * only vm.overcommit_memory=2 can refuse that as well.
+ *
+ * Return: 0, or -errno: with a file, the old mapping is in place; without,
+ * there may be none.
+ */
+int tracker_map_over(struct file *file, unsigned long start, unsigned long end,
+		     unsigned long prot, unsigned long flags, loff_t offset)
+{
 	unsigned long addr;
 	int tries;
 
-	for (tries = 0; tries < 1000; tries++) {
-		addr = vm_mmap(swapper->session->file, start, end - start,
-			       swapper->prot,
-			       MAP_SHARED | MAP_FIXED | swapper->map_flags,
-			       offset);
+	for (tries = 0; file || tries < TRACKER_MAP_TRIES; tries++) {
+		addr = vm_mmap(file, start, end - start, prot,
+			       flags | MAP_FIXED, offset);
 		if (addr == start)
 			return 0;
-		if (addr != -ENOMEM)
-			break;
+		if (tracker_is_mapped(current->mm, start))
+			return IS_ERR_VALUE(addr) ? (int)addr : -EINVAL;
+		if (!file)
+			flags |= MAP_NORESERVE;
 		msleep(1);
 	}
-	return IS_ERR_VALUE(addr) ? (int)addr : -EINVAL;
+	return -ENOMEM;
+}
+
+static int tracker_swap_map(struct tracker_swapper *swapper,
+			    unsigned long start, unsigned long end)
+{
+	return tracker_map_over(swapper->session->file, start, end,
+				swapper->prot, MAP_SHARED | swapper->map_flags,
+				(loff_t)tracker_swapper_pgoff(swapper, start)
+					<< PAGE_SHIFT);
 }
 
 static void tracker_swap_undo_copy(struct tracker_swapper *swapper,
@@ -212,11 +247,11 @@ static int tracker_swap_piece(struct tracker_swapper *swapper,
 {
 	int err = tracker_swap_copy(swapper, start, end);
 
-	if (err) {
+	if (!err)
+		err = tracker_swap_map(swapper, start, end);
+	if (err)
 		tracker_swap_undo_copy(swapper, start, end);
-		return err;
-	}
-	return tracker_swap_map(swapper, start, end);
+	return err;
 }
 
 static int tracker_swap_check(struct tracker_swapper *swapper)

@@ -1,17 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Hooks on the system calls after which shared file memory behaves unlike the
- * anonymous memory it stands for. A kprobe notes the arguments at the entry; a
- * task work does the rest in the caller's context, after the call and before
- * user space sees its result. A kretprobe would not do: it may not sleep, and
- * it misses calls when its instances run out.
+ * anonymous memory it stands for. An ftrace callback notes the arguments at the
+ * entry; a task work does the rest in the caller's context, after the call and
+ * before user space sees its result. A kretprobe would not do: it may not sleep,
+ * and it misses calls when its instances run out. FTRACE_OPS_FL_PERMANENT keeps
+ * the sysctl kernel.ftrace_enabled from taking the hooks away.
  */
-#include <linux/kprobes.h>
+#include <linux/ftrace.h>
 #include <linux/mempool.h>
 #include <linux/mman.h>
 #include <linux/ptrace.h>
 #include <linux/sched/task_stack.h>
 #include <linux/slab.h>
+#include <linux/string.h>
 #include <linux/task_work.h>
 #include <asm/syscall.h>
 
@@ -20,10 +22,13 @@
 /* Enough that GFP_ATOMIC never has to fail a call in practice. */
 #define TRACKER_CALL_RESERVE	256
 
+/* The arguments of a call that has begun. */
 struct tracker_call {
 	struct callback_head work;
-	unsigned long start;
-	unsigned long end;
+	unsigned long addr;
+	unsigned long old_len;		/* madvise: the length */
+	unsigned long new_len;
+	unsigned long flags;		/* madvise: the behavior */
 };
 
 static struct kmem_cache *tracker_call_cache;
@@ -37,15 +42,15 @@ static void tracker_call_free(struct tracker_call *call)
 	atomic_dec(&tracker_nr_calls);
 }
 
-static bool tracker_call_queue(unsigned long start, unsigned long end,
+/* Return: false if there was no memory to note the call. */
+static bool tracker_call_queue(const struct tracker_call *args,
 			       task_work_func_t func)
 {
 	struct tracker_call *call = mempool_alloc(tracker_call_pool, GFP_ATOMIC);
 
 	if (!call)
 		return false;
-	call->start = start;
-	call->end = end;
+	*call = *args;
 	init_task_work(&call->work, func);
 	atomic_inc(&tracker_nr_calls);
 	/* -ESRCH: the caller is past the point where it can come back. */
@@ -54,84 +59,187 @@ static bool tracker_call_queue(unsigned long start, unsigned long end,
 	return true;
 }
 
-static void tracker_after_dontneed(struct callback_head *work)
-{
-	struct tracker_call *call = container_of(work, struct tracker_call, work);
+/* ---- madvise ------------------------------------------------------------ */
 
-	if (current->mm)
-		tracker_discard_range(current->mm, call->start, call->end);
-	tracker_call_free(call);
+static void tracker_after_dontneed(struct tracker_call *call,
+				   struct pt_regs *regs)
+{
+	vm_flags_t forbidden = VM_PFNMAP | VM_HUGETLB;
+
+	/* As in madvise_dontneed_free_valid_vma(). */
+	if (call->flags == MADV_DONTNEED)
+		forbidden |= VM_LOCKED;
+	if (tracker_discard_range(current->mm, call->addr,
+				  call->addr + call->old_len, forbidden) &&
+	    syscall_get_nr(current, regs) == __NR_madvise)
+		regs->ax = -ENOMEM;
 }
 
 /*
  * On a file mapping MADV_FREE fails with EINVAL. Dropping nothing at all is
  * within its contract, so the call succeeds instead.
  */
-static void tracker_after_free(struct callback_head *work)
+static void tracker_after_free(struct tracker_call *call, struct pt_regs *regs)
+{
+	if (syscall_get_nr(current, regs) == __NR_madvise &&
+	    regs->ax == -EINVAL &&
+	    tracker_range_is_ours(current->mm, call->addr,
+				  call->addr + call->old_len))
+		regs->ax = 0;
+}
+
+static void tracker_after_madvise(struct callback_head *work)
 {
 	struct tracker_call *call = container_of(work, struct tracker_call, work);
-	struct pt_regs *regs = task_pt_regs(current);
 
-	if (current->mm && syscall_get_nr(current, regs) == __NR_madvise &&
-	    regs->ax == -EINVAL &&
-	    tracker_range_is_ours(current->mm, call->start, call->end))
-		regs->ax = 0;
+	if (current->mm && call->flags == MADV_FREE)
+		tracker_after_free(call, task_pt_regs(current));
+	else if (current->mm)
+		tracker_after_dontneed(call, task_pt_regs(current));
 	tracker_call_free(call);
 }
 
 /* int do_madvise(struct mm_struct *, unsigned long start, size_t, int) */
-static int tracker_madvise_entry(struct kprobe *probe, struct pt_regs *regs)
+static void notrace tracker_madvise_entry(unsigned long ip,
+					  unsigned long parent_ip,
+					  struct ftrace_ops *ops,
+					  struct ftrace_regs *fregs)
 {
-	struct mm_struct *mm = (struct mm_struct *)regs->di;
-	unsigned long start = untagged_addr(regs->si);
-	unsigned long end = start + PAGE_ALIGN(regs->dx);
-	int behavior = regs->cx;
-	task_work_func_t func;
+	struct pt_regs *regs = ftrace_get_regs(fregs);
+	struct tracker_call call = {
+		.addr = untagged_addr(regs->si),
+		.old_len = PAGE_ALIGN(regs->dx),
+		.flags = (int)regs->cx,
+	};
 
-	if (!tracker_is_active() || !mm || mm != current->mm || end <= start)
-		return 0;
-	if (behavior == MADV_DONTNEED || behavior == MADV_DONTNEED_LOCKED)
-		func = tracker_after_dontneed;
-	else if (behavior == MADV_FREE)
-		func = tracker_after_free;
-	else
-		return 0;
+	if (!tracker_is_active() || !current->mm ||
+	    regs->di != (unsigned long)current->mm)
+		return;
+	if (call.flags != MADV_DONTNEED && call.flags != MADV_DONTNEED_LOCKED &&
+	    call.flags != MADV_FREE)
+		return;
+	/* Calls that fail or do nothing, as do_madvise() itself decides. */
+	if (!PAGE_ALIGNED(call.addr) || call.addr + call.old_len <= call.addr)
+		return;
 	/* Without a note the call must not happen: it fails with EINVAL. */
-	if (!tracker_call_queue(start, end, func))
+	if (!tracker_call_queue(&call, tracker_after_madvise))
 		regs->cx = -1;
-	return 0;
 }
 
-/* @start is the old length, @end the new one; the address is the result. */
+/* ---- mremap ------------------------------------------------------------- */
+
+/*
+ * An old length of 0 makes a second mapping of the same shared pages. Of private
+ * memory, which this was, it is an error.
+ */
+static bool tracker_undo_alias(unsigned long addr, unsigned long len)
+{
+	struct vm_area_struct *vma;
+	bool ours;
+
+	mmap_read_lock(current->mm);
+	vma = find_vma(current->mm, addr);
+	ours = vma && vma->vm_start <= addr && tracker_vma_is_target(vma);
+	mmap_read_unlock(current->mm);
+	return ours && !vm_munmap(addr, len);
+}
+
+static void tracker_after_mremap_call(struct tracker_call *call,
+				      struct pt_regs *regs)
+{
+	unsigned long addr = regs->ax;
+	int err = 0;
+
+	if (IS_ERR_VALUE(addr) || syscall_get_nr(current, regs) != __NR_mremap)
+		return;
+	if (!call->old_len) {
+		if (tracker_undo_alias(addr, call->new_len))
+			regs->ax = -EINVAL;
+		return;
+	}
+	if (call->flags & MREMAP_DONTUNMAP)
+		err = tracker_make_anonymous(current->mm, call->addr,
+					     call->addr + call->old_len);
+	if (!err && call->new_len > call->old_len)
+		err = tracker_discard_grown(current->mm, addr, call->old_len,
+					    call->new_len);
+	if (err && call->new_len > call->old_len) {
+		/* A fault there is better than another mapping's pages. */
+		pr_warn_ratelimited("tracker: pid %d: no mapping for what mremap has added at %lx\n",
+				    task_tgid_nr(current), addr + call->old_len);
+		vm_munmap(addr + call->old_len, call->new_len - call->old_len);
+	}
+}
+
 static void tracker_after_mremap(struct callback_head *work)
 {
 	struct tracker_call *call = container_of(work, struct tracker_call, work);
-	unsigned long addr = task_pt_regs(current)->ax;
 
-	if (current->mm && !IS_ERR_VALUE(addr))
-		tracker_discard_range(current->mm, addr + call->start,
-				      addr + call->end);
+	if (current->mm)
+		tracker_after_mremap_call(call, task_pt_regs(current));
 	tracker_call_free(call);
 }
 
-/* mremap(addr, old_len, new_len, flags, new_addr) */
-static int tracker_mremap_entry(struct kprobe *probe, struct pt_regs *regs)
-{
-	struct pt_regs *user_regs = (struct pt_regs *)regs->di;
-	unsigned long old_len = PAGE_ALIGN(user_regs->si);
-	unsigned long new_len = PAGE_ALIGN(user_regs->dx);
+/* Arguments with which mremap() fails with EINVAL. */
+static struct pt_regs tracker_bad_mremap = { .r10 = ~0UL };
 
-	if (!tracker_is_active() || new_len <= old_len || !old_len)
-		return 0;
-	if (!tracker_call_queue(old_len, new_len, tracker_after_mremap))
-		user_regs->dx = 0;	/* EINVAL */
-	return 0;
+/* mremap(addr, old_len, new_len, flags, new_addr) */
+static void notrace tracker_mremap_entry(unsigned long ip,
+					 unsigned long parent_ip,
+					 struct ftrace_ops *ops,
+					 struct ftrace_regs *fregs)
+{
+	struct pt_regs *regs = ftrace_get_regs(fregs);
+	struct pt_regs *user_regs = (struct pt_regs *)regs->di;
+	struct tracker_call call = {
+		.addr = untagged_addr(user_regs->di),
+		.old_len = PAGE_ALIGN(user_regs->si),
+		.new_len = PAGE_ALIGN(user_regs->dx),
+		.flags = user_regs->r10,
+	};
+
+	if (!tracker_is_active() || !current->mm)
+		return;
+	if (call.new_len <= call.old_len && !(call.flags & MREMAP_DONTUNMAP))
+		return;
+	if (!tracker_call_queue(&call, tracker_after_mremap))
+		regs->di = (unsigned long)&tracker_bad_mremap;
 }
 
-static struct kprobe tracker_probes[] = {
-	{ .symbol_name = "do_madvise", .pre_handler = tracker_madvise_entry },
-	{ .symbol_name = "__x64_sys_mremap", .pre_handler = tracker_mremap_entry },
+/* ---- registration ------------------------------------------------------- */
+
+#define TRACKER_HOOK_FLAGS                                      \
+	(FTRACE_OPS_FL_SAVE_REGS | FTRACE_OPS_FL_RECURSION | \
+	 FTRACE_OPS_FL_PERMANENT)
+
+static struct tracker_hook {
+	char *symbol;
+	struct ftrace_ops ops;
+} tracker_hooks[] = {
+	{ "do_madvise", { .func = tracker_madvise_entry,
+			  .flags = TRACKER_HOOK_FLAGS } },
+	{ "__x64_sys_mremap", { .func = tracker_mremap_entry,
+				.flags = TRACKER_HOOK_FLAGS } },
 };
+
+static int tracker_hook_register(struct tracker_hook *hook)
+{
+	int err = ftrace_set_filter(&hook->ops, hook->symbol,
+				    strlen(hook->symbol), 1);
+
+	if (!err)
+		err = register_ftrace_function(&hook->ops);
+	if (err)
+		pr_err("tracker: cannot hook %s: %d (is the sysctl kernel.ftrace_enabled 0?)\n",
+		       hook->symbol, err);
+	return err;
+}
+
+static void tracker_hook_unregister(struct tracker_hook *hook)
+{
+	unregister_ftrace_function(&hook->ops);
+	ftrace_free_filter(&hook->ops);
+}
 
 int tracker_hooks_register(void)
 {
@@ -145,19 +253,16 @@ int tracker_hooks_register(void)
 						     tracker_call_cache);
 	if (!tracker_call_pool)
 		goto err_destroy_cache;
-	for (i = 0; i < ARRAY_SIZE(tracker_probes); i++) {
-		err = register_kprobe(&tracker_probes[i]);
-		if (err) {
-			pr_err("tracker: cannot probe %s: %d\n",
-			       tracker_probes[i].symbol_name, err);
+	for (i = 0; i < ARRAY_SIZE(tracker_hooks); i++) {
+		err = tracker_hook_register(&tracker_hooks[i]);
+		if (err)
 			goto err_unregister;
-		}
 	}
 	return 0;
 
 err_unregister:
 	while (i--)
-		unregister_kprobe(&tracker_probes[i]);
+		tracker_hook_unregister(&tracker_hooks[i]);
 	mempool_destroy(tracker_call_pool);
 err_destroy_cache:
 	kmem_cache_destroy(tracker_call_cache);
@@ -169,8 +274,8 @@ void tracker_hooks_unregister(void)
 {
 	int i;
 
-	for (i = 0; i < ARRAY_SIZE(tracker_probes); i++)
-		unregister_kprobe(&tracker_probes[i]);
+	for (i = 0; i < ARRAY_SIZE(tracker_hooks); i++)
+		tracker_hook_unregister(&tracker_hooks[i]);
 	/* A caller may sit in its madvise() still; its note is short-lived. */
 	while (atomic_read(&tracker_nr_calls))
 		schedule_timeout_uninterruptible(1);

@@ -54,6 +54,7 @@ struct tracker_log {
 	atomic_long_t nr_chunks;
 	u64 nr_pending;			/* session->lock */
 	bool overflow;			/* a page could not be logged */
+	bool has_unlogged;		/* ... and may be writable still */
 	bool overflow_pending;		/* session->lock: the same, harvested */
 };
 
@@ -82,13 +83,15 @@ struct tracker_snapshot {
 	struct list_head node;
 	struct tracker_family *family;
 	struct mm_struct *mm;		/* mmgrab(): the child, for identity only */
+	pgoff_t end;			/* the child maps nothing from here on */
 	struct xarray pages;		/* pgoff -> page saved before a write */
 };
 
 struct tracker_family *tracker_family_create(void);
 void tracker_family_put(struct tracker_family *family);
 int tracker_family_save(struct tracker_family *family, struct folio *folio,
-			pgoff_t pgoff);
+			pgoff_t pgoff, gfp_t gfp);
+pgoff_t tracker_family_end(struct tracker_family *family);
 bool tracker_family_has_snapshots(struct tracker_family *family);
 
 /* ---- regions ------------------------------------------------------------ */
@@ -186,11 +189,15 @@ bool tracker_vma_is_target(const struct vm_area_struct *vma);
 bool tracker_vma_is_child(const struct vm_area_struct *vma);
 struct tracker_session *tracker_vma_session(const struct vm_area_struct *vma);
 struct tracker_snapshot *tracker_snapshot_create(struct tracker_family *family,
-						 struct mm_struct *mm);
+						 struct mm_struct *mm,
+						 pgoff_t end);
 void tracker_snapshot_destroy(struct tracker_snapshot *snapshot);
 struct page *tracker_snapshot_lookup(struct tracker_snapshot *snapshot,
 				     pgoff_t pgoff);
 bool tracker_folio_may_be_pinned(struct folio *folio, int own_refs);
+
+/* For copies: the call fails with ENOMEM before the OOM killer is asked. */
+#define TRACKER_GFP	(GFP_HIGHUSER | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
 
 /* True while any pseudo-file exists: the system call hooks have work. */
 bool tracker_is_active(void);
@@ -225,10 +232,17 @@ long tracker_ioctl_abort(struct tracker_session *session,
 void tracker_harvest_abort(struct tracker_session *session);
 
 int tracker_discard(struct tracker_session *session, pgoff_t start, pgoff_t end);
-void tracker_discard_range(struct mm_struct *mm, unsigned long start,
+int tracker_discard_range(struct mm_struct *mm, unsigned long start,
+			  unsigned long end, vm_flags_t forbidden);
+int tracker_make_anonymous(struct mm_struct *mm, unsigned long start,
 			   unsigned long end);
+int tracker_discard_grown(struct mm_struct *mm, unsigned long addr,
+			  unsigned long old_len, unsigned long new_len);
 bool tracker_range_is_ours(struct mm_struct *mm, unsigned long start,
 			   unsigned long end);
+
+int tracker_map_over(struct file *file, unsigned long start, unsigned long end,
+		     unsigned long prot, unsigned long flags, loff_t offset);
 
 /* Runs @work with current->mm == @mm, in a kernel thread; returns its result. */
 int tracker_run_in_mm(struct mm_struct *mm, int (*work)(void *), void *data);

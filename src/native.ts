@@ -69,10 +69,17 @@ export interface Native extends NativePageCopy {
   abort(fd: number, epoch: number): void;
   regionOpen(fd: number, region: number): number;
   layout(fd: number, nrVmasHint: number): Promise<Uint8Array>;
-  /** `pagePairs`: start and end page of each range. The error has `nrDone`, `busyTid`. */
-  swap(fd: number, pagePairs: Float64Array): Promise<{ nrDone: number; nrPages: number }>;
+  /**
+   * `pagePairs`: start and end page of each range; `handle`: of the frozen target, not to be thawed
+   * meanwhile. The error has `nrDone`, `busyTid`.
+   */
+  swap(
+    fd: number,
+    pagePairs: Float64Array,
+    handle?: FreezeHandle,
+  ): Promise<{ nrDone: number; nrPages: number }>;
   /** The error has `nrVmas`, `busyTid`. */
-  revert(fd: number): Promise<{ nrVmas: number; nrPages: number }>;
+  revert(fd: number, handle?: FreezeHandle): Promise<{ nrVmas: number; nrPages: number }>;
   harvest(fd: number): Promise<Harvest>;
   /** first page, number of pages, flags (1: anonymous); and so on, by page */
   resident(fd: number, startPage: number, endPage: number): Promise<Float64Array>;

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { checkUntrackable } from './dump/check-untrackable.js';
 import { removeImages, prepareImages } from './dump/new-images.js';
+import { reportProgress } from './dump/report-progress.js';
 import type { Progress, RoundReport, StopReport } from './dump/reports.js';
 import { type RoundContext, type RoundState, takeRound } from './dump/round.js';
 import { whileShared } from './dump/swap-new.js';
@@ -173,9 +174,9 @@ export class Tracker implements AsyncDisposable {
     const frozen = new Frozen(this.pid, { extraTids });
     try {
       // An empty swap: the module checks that nothing runs on this memory any more.
-      await session.swap(new Float64Array(0));
+      await session.swap(new Float64Array(0), frozen);
       const final = await this.#finalRound(frozen);
-      const revert = await this.#revert(kill && !verify);
+      const revert = await this.#revert(frozen, kill && !verify);
       const verified = verify ? await this.#verify() : null;
       if (kill) process.kill(this.pid, 'SIGKILL');
       frozen.thaw();
@@ -191,24 +192,29 @@ export class Tracker implements AsyncDisposable {
     return { ...report, freezeMs: report.durationMs };
   }
 
-  async #revert(isNeedless: boolean): Promise<Pick<StopReport, 'revertMs' | 'revertedVmas'>> {
+  async #revert(
+    frozen: Frozen,
+    isNeedless: boolean,
+  ): Promise<Pick<StopReport, 'revertMs' | 'revertedVmas'>> {
     if (isNeedless) return { revertMs: 0, revertedVmas: 0 };
     const startMs = performance.now();
     this.#context.onProgress?.({ phase: 'revert', donePages: 0, totalPages: 0 });
-    const { nrVmas } = await this.#context.session.revert();
+    const { nrVmas } = await this.#context.session.revert(frozen);
     return { revertMs: performance.now() - startMs, revertedVmas: nrVmas };
   }
 
   async #verify(): Promise<NonNullable<StopReport['verify']>> {
     const { images, signal, onProgress } = this.#context;
     const progress = new Float64Array(1);
-    const timer = setInterval(() => {
-      onProgress?.({ phase: 'verify', donePages: progress[0] ?? 0, totalPages: 0 });
-    }, 200);
+    const stopReporting = reportProgress(onProgress, () => ({
+      phase: 'verify',
+      donePages: progress[0] ?? 0,
+      totalPages: 0,
+    }));
     try {
       return await verifyMemory(this.pid, images, { progress, signal });
     } finally {
-      clearInterval(timer);
+      stopReporting();
     }
   }
 }
@@ -224,7 +230,7 @@ function contextOf(
 
 /** Puts the memory of a target back whose round 0 failed. */
 async function undoStart({ pid, session }: RoundContext): Promise<void> {
-  await whileShared((extraTids) => withFrozen(pid, () => session.revert(), { extraTids })).catch(
+  await whileShared((extraTids) => withFrozen(pid, (frozen) => session.revert(frozen), { extraTids })).catch(
     (error: unknown) => {
       // A target that is gone needs nothing put back; any other stays tracked, its memory right.
       if (process.listenerCount('warning') > 0)

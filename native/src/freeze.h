@@ -4,6 +4,7 @@
 #include <sys/types.h>
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -35,6 +36,12 @@ class FrozenProcess {
                                                std::chrono::milliseconds timeout,
                                                FreezeFailure* failure);
   ~FrozenProcess();
+
+  /**
+   * Runs work on the thread that holds the process. The module accepts a swap or a revert from no
+   * other one: this thread cannot die, and let the process go, before its call returns.
+   */
+  void Run(const std::function<void()>& work) { tracer_->Run(work); }
 
   std::vector<pid_t> tids() const;
   /** From the first thread's seizure until the last one stood. */

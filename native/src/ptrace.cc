@@ -12,7 +12,6 @@
 
 namespace {
 
-/** What JS holds: empty once thawed. Collected by JS while still frozen, it thaws. */
 using Handle = std::unique_ptr<FrozenProcess>;
 
 std::vector<pid_t> TidsOf(const Napi::Value& value) {
@@ -65,6 +64,10 @@ Napi::Value Thaw(const Napi::CallbackInfo& info) {
 }
 
 }  // namespace
+
+FrozenProcess* FrozenOf(const Napi::Value& value) {
+  return value.IsExternal() ? value.As<Napi::External<Handle>>().Data()->get() : nullptr;
+}
 
 void InitPtrace(Napi::Env env, Napi::Object exports) {
   exports.Set("freeze", Napi::Function::New<Freeze>(env, "freeze"));

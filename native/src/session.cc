@@ -56,16 +56,18 @@ Napi::Value Layout(const Napi::CallbackInfo& info) {
   return StartLayout(info.Env(), FdOf(info), info[1].As<Napi::Number>());
 }
 
-/** swap(fd, pagePairs: Float64Array): Promise of { nrDone, nrPages } */
+/** swap(fd, pagePairs: Float64Array, handle): Promise of { nrDone, nrPages } */
 Napi::Value Swap(const Napi::CallbackInfo& info) {
   if (!info[1].IsTypedArray() ||
       info[1].As<Napi::TypedArray>().TypedArrayType() != napi_float64_array)
     return ThrowErrno(info.Env(), EINVAL, "swap", "ranges that are no Float64Array");
-  return StartSwap(info.Env(), FdOf(info), info[1].As<Napi::Float64Array>());
+  return StartSwap(info.Env(), FdOf(info), info[1].As<Napi::Float64Array>(), info[2]);
 }
 
-/** revert(fd): Promise of { nrVmas, nrPages } */
-Napi::Value Revert(const Napi::CallbackInfo& info) { return StartRevert(info.Env(), FdOf(info)); }
+/** revert(fd, handle): Promise of { nrVmas, nrPages } */
+Napi::Value Revert(const Napi::CallbackInfo& info) {
+  return StartRevert(info.Env(), FdOf(info), info[1]);
+}
 
 /** harvest(fd): Promise of { epoch, nrPages, nrPinned, overflow, runs } */
 Napi::Value Harvest(const Napi::CallbackInfo& info) { return StartHarvest(info.Env(), FdOf(info)); }

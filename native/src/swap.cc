@@ -4,13 +4,37 @@
 
 #include <vector>
 
+#include "freeze.h"
+#include "ptrace.h"
 #include "session_worker.h"
 
 namespace {
 
-class SwapWorker : public SessionWorker {
+/** A call that needs the target held: it runs on the thread that holds it. */
+class FrozenWorker : public SessionWorker {
+ protected:
+  FrozenWorker(Napi::Env env, int fd, const Napi::Value& handle)
+      : SessionWorker(env, fd), frozen_(FrozenOf(handle)) {
+    if (frozen_ != nullptr) handle_ = Napi::Persistent(handle.As<Napi::Object>());
+  }
+
+  void HeldIoctl(unsigned long request, const char* name, void* args) {
+    if (frozen_ == nullptr) {
+      Ioctl(request, name, args);
+    } else {
+      frozen_->Run([&] { Ioctl(request, name, args); });
+    }
+  }
+
+ private:
+  FrozenProcess* const frozen_;
+  Napi::ObjectReference handle_;
+};
+
+class SwapWorker : public FrozenWorker {
  public:
-  SwapWorker(Napi::Env env, int fd, const Napi::Float64Array& page_pairs) : SessionWorker(env, fd) {
+  SwapWorker(Napi::Env env, int fd, const Napi::Float64Array& page_pairs, const Napi::Value& handle)
+      : FrozenWorker(env, fd, handle) {
     for (size_t i = 0; i + 1 < page_pairs.ElementLength(); i += 2) {
       ranges_.push_back({static_cast<__u64>(page_pairs[i]) << TRACKER_PAGE_SHIFT,
                          static_cast<__u64>(page_pairs[i + 1]) << TRACKER_PAGE_SHIFT});
@@ -21,7 +45,7 @@ class SwapWorker : public SessionWorker {
   void Call() override {
     args_.ranges_addr = reinterpret_cast<uintptr_t>(ranges_.data());
     args_.nr_ranges = ranges_.size();
-    Ioctl(TRACKER_IOC_SWAP, "TRACKER_IOC_SWAP", &args_);
+    HeldIoctl(TRACKER_IOC_SWAP, "TRACKER_IOC_SWAP", &args_);
   }
 
   Napi::Value Result(Napi::Env env) override {
@@ -41,12 +65,12 @@ class SwapWorker : public SessionWorker {
   tracker_swap args_ = {};
 };
 
-class RevertWorker : public SessionWorker {
+class RevertWorker : public FrozenWorker {
  public:
-  RevertWorker(Napi::Env env, int fd) : SessionWorker(env, fd) {}
+  RevertWorker(Napi::Env env, int fd, const Napi::Value& handle) : FrozenWorker(env, fd, handle) {}
 
  private:
-  void Call() override { Ioctl(TRACKER_IOC_REVERT, "TRACKER_IOC_REVERT", &args_); }
+  void Call() override { HeldIoctl(TRACKER_IOC_REVERT, "TRACKER_IOC_REVERT", &args_); }
 
   Napi::Value Result(Napi::Env env) override {
     Napi::Object result = Napi::Object::New(env);
@@ -66,8 +90,11 @@ class RevertWorker : public SessionWorker {
 
 }  // namespace
 
-Napi::Promise StartSwap(Napi::Env env, int fd, const Napi::Float64Array& page_pairs) {
-  return (new SwapWorker(env, fd, page_pairs))->Start();
+Napi::Promise StartSwap(Napi::Env env, int fd, const Napi::Float64Array& page_pairs,
+                        const Napi::Value& handle) {
+  return (new SwapWorker(env, fd, page_pairs, handle))->Start();
 }
 
-Napi::Promise StartRevert(Napi::Env env, int fd) { return (new RevertWorker(env, fd))->Start(); }
+Napi::Promise StartRevert(Napi::Env env, int fd, const Napi::Value& handle) {
+  return (new RevertWorker(env, fd, handle))->Start();
+}

@@ -49,9 +49,16 @@ TracerThread::~TracerThread() {
 
 void TracerThread::Run(const std::function<void()>& work) {
   std::unique_lock<std::mutex> lock(mutex_);
-  work_ = &work;
-  changed_.notify_all();
+  /* One at a time: an exit may thaw while a swap is under way. */
   changed_.wait(lock, [this] { return work_ == nullptr; });
+  bool is_done = false;
+  const std::function<void()> counted = [&] {
+    work();
+    is_done = true;
+  };
+  work_ = &counted;
+  changed_.notify_all();
+  changed_.wait(lock, [&] { return is_done && work_ != &counted; });
 }
 
 void* TracerThread::Main(void* self) {

@@ -4,6 +4,7 @@ import type { Session } from '../kernel/session.js';
 import type { Harvest } from '../native.js';
 import type { Frozen } from '../proc/freeze.js';
 import { planRound, type RoundPlan } from './plan.js';
+import { reportProgress } from './report-progress.js';
 import type { Progress, RoundReport } from './reports.js';
 import { copyMemory, copyRegion, copySegment, type CopyTarget } from './sources.js';
 import { swapNew } from './swap-new.js';
@@ -147,11 +148,11 @@ async function copyPlan(
   const { pid, session, signal, onProgress } = context;
   const progress = new Float64Array(1);
   const target: CopyTarget = { pid, session, writer, isFrozen, progress, signal };
-  const timer =
-    onProgress &&
-    setInterval(() => {
-      onProgress({ phase: 'copy', donePages: progress[0] ?? 0, totalPages: harvest.nrPages });
-    }, 200);
+  const stopReporting = reportProgress(onProgress, () => ({
+    phase: 'copy',
+    donePages: progress[0] ?? 0,
+    totalPages: harvest.nrPages,
+  }));
   try {
     const cleared = plan.cleared.view();
     for (let i = 0; i < cleared.length; i += 2) writer.clear(cleared[i] ?? 0, cleared[i + 1] ?? 0);
@@ -159,6 +160,6 @@ async function copyPlan(
     for (const vma of plan.segments) await copySegment(target, vma);
     await copyMemory(target, plan.memory);
   } finally {
-    clearInterval(timer);
+    stopReporting();
   }
 }

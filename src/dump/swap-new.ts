@@ -1,8 +1,8 @@
 import type { VmaRecord } from '../image/index.js';
-import { TargetError } from '../errors.js';
+import { DeviceError, TargetError } from '../errors.js';
 import { type Layout, vmaStates } from '../kernel/layout.js';
 import type { Session } from '../kernel/session.js';
-import { withFrozen } from '../proc/freeze.js';
+import { type Frozen, withFrozen } from '../proc/freeze.js';
 import type { RoundContext } from './round.js';
 import { RunTable } from './runs.js';
 import { describeVmas } from './vma-records.js';
@@ -37,24 +37,50 @@ export async function swapNew(
   if (isFrozen || rangesOf(layout).length === 0) return nothing;
   context.onProgress?.({ phase: 'swap', donePages: 0, totalPages: 0 });
   const { result, freezeMs } = await whileShared((extraTids) =>
-    withFrozen(context.pid, () => swapFrozen(context), { extraTids }),
+    withFrozen(context.pid, (frozen) => swapFrozen(context, frozen), { extraTids }),
   );
   return { ...result, freezeMs };
 }
 
-async function swapFrozen({ session, pid }: RoundContext): Promise<Omit<SwapResult, 'freezeMs'>> {
+async function swapFrozen(
+  { session, pid }: RoundContext,
+  frozen: Frozen,
+): Promise<Omit<SwapResult, 'freezeMs'>> {
   const before = await session.layout();
   const names = await describeVmas(pid, before, []);
   const ranges = rangesOf(before);
-  const { nrDone, nrPages } = await swapRanges(session, ranges);
+  const { nrDone, nrPages } = await swapRanges(session, ranges.view(), frozen);
   return { layout: await session.layout(), names, nrVmas: nrDone, nrPages };
 }
 
+/** Swaps what can be swapped: memory that is pinned for DMA stays as it is, dumped in full. */
 async function swapRanges(
   session: Session,
-  ranges: RunTable,
+  ranges: Float64Array,
+  frozen: Frozen,
 ): Promise<{ nrDone: number; nrPages: number }> {
-  return ranges.length > 0 ? session.swap(ranges.view()) : { nrDone: 0, nrPages: 0 };
+  const total = { nrDone: 0, nrPages: 0 };
+  for (let rest = ranges; rest.length > 0; ) {
+    const part = await swapUpToPinned(session, rest, frozen);
+    total.nrDone += part.nrDone;
+    total.nrPages += part.nrPages;
+    rest = rest.subarray((part.nrDone + 1) * 2);
+  }
+  return total;
+}
+
+async function swapUpToPinned(
+  session: Session,
+  ranges: Float64Array,
+  frozen: Frozen,
+): Promise<{ nrDone: number; nrPages: number }> {
+  try {
+    return await session.swap(ranges, frozen);
+  } catch (error) {
+    if (!(error instanceof DeviceError) || error.code !== 'PINNED') throw error;
+    const { nrDone = 0, nrPages = 0 } = error.facts;
+    return { nrDone: Number(nrDone), nrPages: Number(nrPages) };
+  }
 }
 
 /**

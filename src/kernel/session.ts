@@ -1,8 +1,13 @@
 import { closeSync } from 'node:fs';
 import { DeviceError, isSystemError } from '../errors.js';
-import { type Harvest, native, type SessionStatus } from '../native.js';
+import { type FreezeHandle, type Harvest, native, type SessionStatus } from '../native.js';
 import { callError } from './call-error.js';
 import { Layout } from './layout.js';
+
+/** A target that is held in a freeze; see `Frozen`. */
+export interface FrozenTarget {
+  readonly handle: FreezeHandle;
+}
 
 /**
  * Control of one target's session. It has one controller at a time: close it soon. Closing leaves
@@ -43,25 +48,32 @@ export class Session implements Disposable {
   }
 
   /**
-   * Replaces mappings by the pseudo-file. The target has to be frozen.
+   * Replaces mappings by the pseudo-file.
    * @param ranges start and end page of each, each inside one `swappable` mapping
+   * @param frozen the target, held
    * @returns ranges swapped and pages copied; the error has `facts.nrDone` and
-   *   `NOT_STOPPED` has `facts.busyTid`; `NOT_SWAPPABLE`: range `nrDone` has changed
+   *   `NOT_STOPPED` has `facts.busyTid`; `NOT_SWAPPABLE`: range `nrDone` has changed; `PINNED`: it
+   *   has pages that are pinned for DMA
    */
-  async swap(ranges: Float64Array): Promise<{ nrDone: number; nrPages: number }> {
+  async swap(
+    ranges: Float64Array,
+    frozen?: FrozenTarget,
+  ): Promise<{ nrDone: number; nrPages: number }> {
     const doing = `swap ${ranges.length / 2} mappings`;
     return this.#later(doing, async (fd) => {
       try {
-        return await native.swap(fd, ranges);
+        return await native.swap(fd, ranges, frozen?.handle);
       } catch (error) {
         throw notSwappable(error, ranges, this.pid) ?? error;
       }
     });
   }
 
-  /** Puts every original mapping back and ends the session. The target has to be frozen. */
-  async revert(): Promise<{ nrVmas: number; nrPages: number }> {
-    return this.#later('put the original mappings back', (fd) => native.revert(fd));
+  /** Puts every original mapping of a target that is held back, and ends the session. */
+  async revert(frozen?: FrozenTarget): Promise<{ nrVmas: number; nrPages: number }> {
+    return this.#later('put the original mappings back', (fd) =>
+      native.revert(fd, frozen?.handle),
+    );
   }
 
   /** Takes the dirty log and begins a new epoch. To be followed by commit() or abort(). */
@@ -135,13 +147,17 @@ export class Session implements Disposable {
 export const residentAnon = 1;
 
 function notSwappable(error: unknown, ranges: Float64Array, pid: number): DeviceError | undefined {
-  if (!isSystemError(error) || error.code !== 'EINVAL') return undefined;
+  if (!isSystemError(error) || (error.code !== 'EINVAL' && error.code !== 'EAGAIN'))
+    return undefined;
+  const isPinned = error.code === 'EAGAIN';
   const nrDone = (error as { nrDone?: number }).nrDone ?? 0;
   const startPage = ranges[nrDone * 2] ?? 0;
   return new DeviceError(
-    'NOT_SWAPPABLE',
+    isPinned ? 'PINNED' : 'NOT_SWAPPABLE',
     `cannot swap the mapping at 0x${(startPage * 4096).toString(16)} of pid ${pid}: ` +
-      'it has changed; read the mappings again',
+      (isPinned
+        ? 'it has pages that are pinned for DMA; it is dumped in full instead'
+        : 'it has changed; read the mappings again'),
     { cause: error, facts: { pid, nrDone, startPage } },
   );
 }

@@ -53,6 +53,11 @@ export class Frozen implements Disposable {
     hold(this);
   }
 
+  /** For the calls of a session that need the target held. */
+  get handle(): FreezeHandle {
+    return this.#handle;
+  }
+
   /** How long the target has stood, or stood. */
   get freezeMs(): number {
     return this.#freezeMs ?? performance.now() - this.#startMs;

@@ -26,6 +26,7 @@
  *            the initial user namespace are missing
  *   ESRCH    no such process, or the target has exited or called exec
  *   ENOMEM   the kernel is out of memory; the target keeps its data
+ *   EINTR    a signal came before the call began; nothing was done
  */
 
 #define TRACKER_ABI_VERSION	1
@@ -101,12 +102,14 @@ struct tracker_info {
  * @__reserved: must be 0
  *
  * A session has one controller at a time. What the last one harvested and did
- * not commit is back in the log when this returns.
+ * not commit is back in the log when this returns. An error in the middle of a
+ * harvest has put all of it back.
  *
  * ENOENT: not tracked, and TRACKER_SESSION_CREATE is not set.
  * EEXIST: tracked already, and TRACKER_SESSION_EXCLUSIVE is set.
  * EBUSY: another controller holds it, see @holder.
  * EINVAL: the target is a kernel thread.
+ * EOPNOTSUPP: the target is a 32-bit process.
  */
 struct tracker_session_open {
 	__s32 pid;
@@ -230,11 +233,15 @@ struct tracker_range {
  * @flags: in: must be 0
  * @__reserved: must be 0
  *
- * Every thread of every process on the mm must be in a ptrace stop or a group
- * stop. Holes and pages of zeros are neither read in nor allocated.
+ * Every thread of every process on the mm must be held in a ptrace stop by the
+ * calling thread. Holes and pages of zeros are neither read in nor allocated.
  *
- * EBUSY: a thread is not stopped, see @busy_tid; nothing was changed.
- * EINVAL: a range is not (or no longer) swappable; @nr_done tells which.
+ * EBUSY: a thread is not held, see @busy_tid (0 if it has no pid in the
+ *	caller's namespace); nothing was changed.
+ * EAGAIN: range @nr_done has pages that are pinned for DMA (io_uring buffers,
+ *	direct I/O under way): what pinned them would write to memory that is no
+ *	longer mapped. A part of the range may be swapped.
+ * EINVAL: range @nr_done is not (or no longer) swappable.
  */
 struct tracker_swap {
 	__aligned_u64 ranges_addr;
@@ -254,6 +261,9 @@ struct tracker_swap {
  * @busy_tid: out: as in struct tracker_swap
  * @flags: in: must be 0
  * @__reserved: must be 0
+ *
+ * The target must be held as for TRACKER_IOC_SWAP. EBUSY with @busy_tid 0 also
+ * means that pages are pinned for DMA.
  *
  * On success the session is over: it is no longer found by pid, and the fd is
  * only good for reading regions and closing. On an error the mappings not yet
@@ -286,7 +296,7 @@ struct tracker_run {
 /**
  * struct tracker_harvest - TRACKER_IOC_HARVEST: take the dirty log
  * @runs_addr: in: array of struct tracker_run
- * @nr_runs: in: its length, at least 2; out: runs written, in no order
+ * @nr_runs: in: its length, at least 258; out: runs written, in no order
  * @flags: in: TRACKER_HARVEST_*
  * @epoch: out: the epoch that this harvest began
  * @nr_pages: out: pages in the runs

@@ -1,0 +1,34 @@
+/*
+ * A controller that dies, or that sees its target die, at a given moment:
+ *   controller.js PID IMAGES start|round|stop PHASE self|target
+ * It sends SIGKILL to itself or to the target when the call enters the phase.
+ */
+import type { Progress } from '../../src/dump/reports.js';
+import { TrackerError } from '../../src/errors.js';
+import { Tracker } from '../../src/tracker.js';
+
+const [pidText = '', images = '', call = '', phase = '', victim = ''] = process.argv.slice(2);
+const pid = Number(pidText);
+
+function onProgress(progress: Progress): void {
+  if (progress.phase === phase) process.kill(victim === 'self' ? process.pid : pid, 'SIGKILL');
+}
+
+async function run(): Promise<void> {
+  if (call === 'start') {
+    const { tracker } = await Tracker.start({ pid, images, onProgress });
+    await tracker.close();
+    return;
+  }
+  const tracker = await Tracker.resume({ pid, images, onProgress });
+  if (call === 'round') await tracker.round();
+  else await tracker.stop({ verify: true });
+  await tracker.close();
+}
+
+try {
+  await run();
+  console.log('done');
+} catch (error) {
+  console.log(error instanceof TrackerError ? error.code : String(error));
+}
