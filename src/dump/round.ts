@@ -81,7 +81,7 @@ export async function takeRound(
       vmas: isSame ? null : [...vmas],
       stats: {
         durationMs: performance.now() - startMs,
-        freezeMs: swap.freezeMs,
+        freezeMs: options.frozen ? performance.now() - startMs : swap.freezeMs,
         harvestMs,
         copyMs,
         dirtyPages: harvest.nrPages,

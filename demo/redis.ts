@@ -1,0 +1,129 @@
+/*
+ * The main job on a real program, inside the guest: track a busy Redis through some rounds, stop,
+ * prove that the images hold its memory, and that it goes on with its data right.
+ *
+ *   redis.js OUT   leaves images, report.json and demo.log in the directory OUT
+ */
+import { execFileSync, spawn } from 'node:child_process';
+import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import type { RoundReport, StopReport } from '../src/index.js';
+
+const nrRounds = 6;
+const nrKeys = 70_000;
+const valueBytes = 1000;
+const port = '6400';
+
+const out = process.argv[2] ?? '/out';
+const images = path.join(out, 'images');
+const log = path.join(out, 'demo.log');
+
+function say(text: string): void {
+  console.log(text);
+  appendFileSync(log, `${text}\n`);
+}
+
+function redis(...words: string[]): string {
+  return execFileSync('redis-cli', ['-p', port, ...words], { encoding: 'utf8' }).trim();
+}
+
+/** Runs a command as a person would, and shows what a person sees. */
+function show(...argv: string[]): void {
+  say(`\n$ tracker ${argv.join(' ')}`);
+  say(execFileSync('tracker', argv, { encoding: 'utf8' }).trimEnd());
+}
+
+/** Runs a command for its numbers. */
+function tracker<T>(...argv: string[]): T {
+  const text = execFileSync('tracker', [...argv, '--json'], { encoding: 'utf8' });
+  appendFileSync(log, `\n$ tracker ${argv.join(' ')} --json\n${text}`);
+  return JSON.parse(text) as T;
+}
+
+async function startRedis(): Promise<number> {
+  const options = ['--port', port, '--save', '', '--appendonly', 'no', '--dir', '/tmp'];
+  const server = spawn('redis-server', [...options, '--enable-debug-command', 'local'], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  for await (const chunk of server.stdout) {
+    appendFileSync(log, String(chunk));
+    if (String(chunk).includes('Ready to accept connections')) break;
+  }
+  server.stdout.resume();
+  if (server.pid === undefined) throw new Error('redis-server does not start');
+  return server.pid;
+}
+
+function startLoad(): () => Promise<void> {
+  const words = ['-p', port, '-t', 'set', '-n', '100000000', '-r', '20000', '-d', '500', '-q'];
+  const load = spawn('redis-benchmark', words, { stdio: 'ignore' });
+  const ended = new Promise<void>((resolve) => {
+    load.once('exit', () => {
+      resolve();
+    });
+  });
+  return async () => {
+    load.kill();
+    await ended;
+  };
+}
+
+async function main(): Promise<boolean> {
+  mkdirSync(out, { recursive: true });
+  writeFileSync(log, '');
+  const pid = await startRedis();
+  const target = String(pid);
+  redis('debug', 'populate', String(nrKeys), 'key', String(valueBytes));
+  const memory = /^used_memory_human:(\S+)/m.exec(redis('info', 'memory'))?.[1] ?? '';
+  say(`redis-server ${target} holds ${redis('dbsize')} keys in ${memory}; a benchmark writes to it`);
+  const stopLoad = startLoad();
+
+  const { round } = tracker<{ round: RoundReport }>('start', target, '--images', images);
+  const rounds = [round];
+  say(`round ${round.round}: ${round.pages} pages; frozen for ${round.freezeMs.toFixed(0)} ms`);
+  rounds.push(
+    ...tracker<{ rounds: RoundReport[] }>(
+      ...['iterate', target, '--images', images],
+      ...['--rounds', String(nrRounds), '--interval', '200'],
+    ).rounds,
+  );
+  show('status', target);
+  await stopLoad();
+  const digest = redis('debug', 'digest');
+  const stop = tracker<StopReport>('stop', target, '--images', images, '--verify');
+  rounds.push(stop.final);
+  const digestMatches = redis('debug', 'digest') === digest;
+  redis('set', 'after', 'alive');
+  const isAlive = redis('get', 'after') === 'alive';
+  redis('shutdown', 'nosave');
+
+  show('show', images);
+  show('squash', images, path.join(out, 'squashed'));
+  show('show', path.join(out, 'squashed'));
+  const lostWrites = stop.verify?.lostWrites ?? -1;
+  const report = {
+    kernel: os.release(),
+    rounds: rounds.map(({ round, pages, bytes, durationMs, freezeMs }) => ({
+      round,
+      pages,
+      bytes,
+      durationMs: Math.round(durationMs),
+      freezeMs: Math.round(freezeMs),
+    })),
+    lostWrites,
+    digestMatches,
+    verifiedPages: stop.verify?.pages ?? 0,
+    finalFreezeMs: Math.round(stop.freezeMs),
+  };
+  writeFileSync(path.join(out, 'report.json'), `${JSON.stringify(report, null, 2)}\n`);
+  const isRight = lostWrites === 0 && digestMatches && isAlive;
+  say(
+    `\n${String(report.verifiedPages)} pages compared: lost writes: ${lostWrites}; ` +
+      `Redis ${isAlive ? 'answers' : 'does not answer'}, its data ${digestMatches ? 'matches' : 'DIFFERS'}`,
+  );
+  say(isRight ? 'VERDICT: the images are exact' : 'VERDICT: FAILED');
+  return isRight;
+}
+
+process.exitCode = (await main()) ? 0 : 1;
