@@ -76,7 +76,9 @@ async function main(): Promise<boolean> {
   const target = String(pid);
   redis('debug', 'populate', String(nrKeys), 'key', String(valueBytes));
   const memory = /^used_memory_human:(\S+)/m.exec(redis('info', 'memory'))?.[1] ?? '';
-  say(`redis-server ${target} holds ${redis('dbsize')} keys in ${memory}; a benchmark writes to it`);
+  say(
+    `redis-server ${target} holds ${redis('dbsize')} keys in ${memory}; a benchmark writes to it`,
+  );
   const stopLoad = startLoad();
 
   const { round } = tracker<{ round: RoundReport }>('start', target, '--images', images);

@@ -61,7 +61,7 @@ bool tracker_folio_may_be_pinned(struct folio *folio, int own_refs)
 	smp_rmb(); /* mapcount before refcount: unmapping lowers them in turn */
 	if (folio_ref_count(folio) > expected)
 		return true;
-	smp_rmb();
+	smp_rmb(); /* both were right while the references were counted */
 	return atomic_read(&folio->_mapcount) + 1 != mapcount ||
 	       folio_test_lru(folio) != is_on_lru;
 }

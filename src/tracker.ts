@@ -6,7 +6,7 @@ import type { Progress, RoundReport, StopReport } from './dump/reports.js';
 import { type RoundContext, type RoundState, takeRound } from './dump/round.js';
 import { whileShared } from './dump/swap-new.js';
 import { verifyMemory } from './dump/verify.js';
-import { ImageError } from './errors.js';
+import { ImageError, TargetError } from './errors.js';
 import { ImageDirectory, layoutAt, type TargetIdentity, type VmaRecord } from './image/index.js';
 import { Device } from './kernel/device.js';
 import type { Session } from './kernel/session.js';
@@ -83,7 +83,7 @@ export class Tracker implements AsyncDisposable {
         const { report, state } = await takeRound(context, { previous: null, names });
         return { tracker: new Tracker(device, context, state), round: report };
       } catch (error) {
-        await undoStart(context);
+        await undoStart(context, error);
         await removeImages(prepared);
         throw error;
       }
@@ -228,15 +228,31 @@ function contextOf(
   return { pid, session, images, target, signal, onProgress };
 }
 
-/** Puts the memory of a target back whose round 0 failed. */
-async function undoStart({ pid, session }: RoundContext): Promise<void> {
-  await whileShared((extraTids) => withFrozen(pid, (frozen) => session.revert(frozen), { extraTids })).catch(
-    (error: unknown) => {
-      // A target that is gone needs nothing put back; any other stays tracked, its memory right.
-      if (process.listenerCount('warning') > 0)
-        process.emitWarning(`pid ${pid} stays tracked: ${String(error)}`);
-    },
-  );
+/**
+ * Puts the memory of a target back whose round 0 failed.
+ * @throws TargetError `STILL_TRACKED` where that fails; a target that is gone needs nothing
+ */
+async function undoStart({ pid, session, images }: RoundContext, reason: unknown): Promise<void> {
+  try {
+    if (session.status().nrRegions === 0) return;
+    await whileShared((extraTids) =>
+      withFrozen(pid, (frozen) => session.revert(frozen), { extraTids }),
+    );
+  } catch (cause) {
+    if (cause instanceof TargetError && cause.code === 'NO_SUCH_PROCESS') return;
+    await images.close();
+    throw new TargetError(
+      'STILL_TRACKED',
+      `${messageOf(reason)}; and the memory of pid ${pid} could not be put back ` +
+        `(${messageOf(cause)}): it stays tracked and intact, end it with tracker stop ${pid} ` +
+        `--images ${images.path}`,
+      { cause: reason, facts: { pid, images: images.path } },
+    );
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 /**

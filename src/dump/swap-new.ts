@@ -60,7 +60,7 @@ async function swapRanges(
   frozen: Frozen,
 ): Promise<{ nrDone: number; nrPages: number }> {
   const total = { nrDone: 0, nrPages: 0 };
-  for (let rest = ranges; rest.length > 0; ) {
+  for (let rest = ranges; rest.length > 0;) {
     const part = await swapUpToPinned(session, rest, frozen);
     total.nrDone += part.nrDone;
     total.nrPages += part.nrPages;

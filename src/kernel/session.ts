@@ -71,9 +71,7 @@ export class Session implements Disposable {
 
   /** Puts every original mapping of a target that is held back, and ends the session. */
   async revert(frozen?: FrozenTarget): Promise<{ nrVmas: number; nrPages: number }> {
-    return this.#later('put the original mappings back', (fd) =>
-      native.revert(fd, frozen?.handle),
-    );
+    return this.#later('put the original mappings back', (fd) => native.revert(fd, frozen?.handle));
   }
 
   /** Takes the dirty log and begins a new epoch. To be followed by commit() or abort(). */

@@ -132,12 +132,6 @@ describe('rounds', () => {
   });
 });
 
-describe('a program that checks the promises of private memory', () => {
-  it('finds them kept, untracked, tracked and reverted', () => {
-    execFileSync('/tracker/build/programs/promises', { stdio: 'pipe' });
-  });
-});
-
 for (const nrThreads of [1, 2, 8]) {
   describe(`${nrThreads} threads that write all the time`, () => {
     it('lose no write while harvests run for 30 s', async function () {
