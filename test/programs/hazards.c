@@ -112,7 +112,7 @@ static void kept_mapping(void)
 	memset(old, 1, 16 * PAGE);
 	step('T');
 	moved = mremap(old, 16 * PAGE, 16 * PAGE,
-		       MREMAP_MAYMOVE | MREMAP_DONTUNMAP);
+		       MREMAP_MAYMOVE | MREMAP_DONTUNMAP, NULL);
 	CHECK(moved != MAP_FAILED);
 	for (size_t i = 0; i < 16; i++)
 		CHECK(old[i * PAGE] == 0 && moved[i * PAGE] == 1);

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { swapNew } from '../../src/dump/swap-new.js';
 import { ImageDirectory } from '../../src/image/index.js';
@@ -16,6 +16,11 @@ const base = mkdtempSync('/tmp/tracker-test-');
 export function newImagesPath(): string {
   nrDirectories++;
   return path.join(base, `images-${nrDirectories}`);
+}
+
+/** Makes room: the guest's disk is small. */
+export function removeAllImages(): void {
+  for (const name of readdirSync(base)) rmSync(path.join(base, name), { recursive: true });
 }
 
 /** Swaps all that can be, in a freeze. */
