@@ -11,7 +11,6 @@
 
 #include "tracker.h"
 
-#define TRACKER_PIECE_BYTES	(32UL << 20)
 
 struct tracker_reverter {
 	struct tracker_session *session;

@@ -16,7 +16,6 @@
 
 #include "tracker.h"
 
-#define TRACKER_PIECE_BYTES	(32UL << 20)
 #define TRACKER_SCAN_RUNS	128
 #define TRACKER_BATCH_PAGES	64
 #define TRACKER_MAP_TRIES	100

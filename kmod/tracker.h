@@ -202,6 +202,9 @@ bool tracker_folio_may_be_pinned(struct folio *folio, int own_refs);
 /* True while any pseudo-file exists: the system call hooks have work. */
 bool tracker_is_active(void);
 
+/* Swap and revert work piece by piece: so much memory exists twice at most. */
+#define TRACKER_PIECE_BYTES	(32UL << 20)
+
 /* ---- operations on a target --------------------------------------------- */
 
 int tracker_check_stopped(struct mm_struct *mm, s32 *busy_tid);
