@@ -104,9 +104,9 @@ int tracker_log_add(struct tracker_log *log, pgoff_t pgoff)
  */
 void tracker_log_overflow(struct tracker_log *log)
 {
-	WRITE_ONCE(log->has_unlogged, true);
-	smp_wmb(); /* pairs with tracker_harvest_begin() */
 	WRITE_ONCE(log->overflow, true);
+	smp_wmb(); /* pairs with tracker_harvest_begin() */
+	WRITE_ONCE(log->has_unlogged, true);
 }
 
 /* What a harvest has not come to yet stays dirty. */

@@ -57,6 +57,36 @@ static bool tracker_discard_find(struct tracker_session *session,
 	return true;
 }
 
+static void tracker_drop_run(struct tracker_session *session, pgoff_t start,
+			     pgoff_t end)
+{
+	shmem_truncate_range(session->inode, (loff_t)start << PAGE_SHIFT,
+			     ((loff_t)end << PAGE_SHIFT) - 1);
+	for (; start < end; start++)
+		if (tracker_log_add(&session->log, start))
+			tracker_log_overflow(&session->log);
+}
+
+/**
+ * tracker_drop - drop pages of the pseudo-file that no child can ask for
+ * @session: the session; the target's mmap_lock is held
+ * @start: first page
+ * @end: page after the last one
+ *
+ * As tracker_discard(). What the target has unmapped is logged as well: mremap()
+ * can map the place again, where the images have the old content.
+ */
+void tracker_drop(struct tracker_session *session, pgoff_t start, pgoff_t end)
+{
+	pgoff_t run_end;
+
+	while (tracker_discard_find(session, &start, end, &run_end)) {
+		tracker_drop_run(session, start, run_end);
+		start = run_end;
+		cond_resched();
+	}
+}
+
 /**
  * tracker_discard - drop pages of the pseudo-file
  * @session: the session; the target's mmap_lock is held
@@ -77,11 +107,8 @@ int tracker_discard(struct tracker_session *session, pgoff_t start, pgoff_t end)
 		err = tracker_discard_save_run(session, start, run_end);
 		if (err)
 			return err;
-		shmem_truncate_range(session->inode, (loff_t)start << PAGE_SHIFT,
-				     ((loff_t)run_end << PAGE_SHIFT) - 1);
-		for (; start < run_end; start++)
-			if (tracker_log_add(&session->log, start))
-				tracker_log_overflow(&session->log);
+		tracker_drop_run(session, start, run_end);
+		start = run_end;
 		cond_resched();
 	}
 	return 0;

@@ -189,6 +189,9 @@ static void tracker_harvest_everything(struct tracker_session *session)
 			continue;
 		if (folio_mkclean(folio))
 			folio_mark_dirty(folio);
+		if (tracker_folio_may_be_pinned(folio, 1) &&
+		    tracker_log_add(&session->log, index - 1))
+			tracker_log_overflow(&session->log);
 		folio_unlock(folio);
 		folio_put(folio);
 		cond_resched();

@@ -8,7 +8,6 @@
 #include <linux/mempolicy.h>
 #include <linux/mman.h>
 #include <linux/sched/mm.h>
-#include <linux/shmem_fs.h>
 #include <linux/slab.h>
 #include <linux/sort.h>
 #include <linux/uaccess.h>
@@ -106,6 +105,18 @@ struct tracker_walk {
 	u32 hash;
 };
 
+static u32 tracker_vma_file(const struct vm_area_struct *vma)
+{
+	const struct inode *inode;
+
+	if (!vma->vm_file)
+		return 0;
+	inode = file_inode(vma->vm_file);
+	return jhash_3words(inode->i_ino, inode->i_ino >> 32,
+			    jhash_3words(inode->i_sb->s_dev, vma->vm_pgoff,
+					 inode->i_generation, 0), 0);
+}
+
 static void tracker_walk_add(struct tracker_walk *walk,
 			     struct tracker_session *session,
 			     struct vm_area_struct *vma)
@@ -125,8 +136,10 @@ static void tracker_walk_add(struct tracker_walk *walk,
 		      (vma->vm_flags & VM_EXEC ? TRACKER_PROT_EXEC : 0);
 	entry->kind = tracker_vma_kind(vma);
 	entry->state = state;
-	if (state != TRACKER_VMA_TRACKED)
+	if (state != TRACKER_VMA_TRACKED) {
+		entry->file = tracker_vma_file(vma);
 		return;
+	}
 	region = tracker_region_lookup(session, vma->vm_pgoff);
 	if (region) {
 		entry->kind = region->kind;
@@ -182,11 +195,7 @@ static void tracker_trim(struct tracker_session *session,
 						      TRACKER_MAX_PGOFF;
 
 		if (start > next)
-			shmem_truncate_range(session->inode,
-					     (loff_t)next << PAGE_SHIFT,
-					     start == TRACKER_MAX_PGOFF ?
-						-1 :
-						((loff_t)start << PAGE_SHIFT) - 1);
+			tracker_drop(session, next, start);
 		if (i < walk->nr_pieces)
 			next = max(next, walk->pieces[i].end);
 	}

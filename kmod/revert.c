@@ -3,6 +3,7 @@
  * Revert: anonymous memory takes the pseudo-file's place again. As in the swap,
  * the target is stopped and the work goes piece by piece.
  */
+#include <linux/delay.h>
 #include <linux/highmem.h>
 #include <linux/mman.h>
 #include <linux/sched/mm.h>
@@ -10,6 +11,8 @@
 #include <linux/uaccess.h>
 
 #include "tracker.h"
+
+#define TRACKER_PIN_TRIES	1000	/* about a second */
 
 
 struct tracker_reverter {
@@ -122,11 +125,14 @@ static int tracker_revert_piece(struct tracker_reverter *reverter,
 				const struct tracker_revert_piece *piece)
 {
 	struct tracker_session *session = reverter->session;
-	loff_t start = (loff_t)piece->pgoff << PAGE_SHIFT;
-	int err;
+	int tries, err;
 
-	if (tracker_revert_is_pinned(reverter, piece))
-		return -EBUSY;
+	/* The target stands, so I/O that pins pages comes to its end. */
+	for (tries = 0; tracker_revert_is_pinned(reverter, piece); tries++) {
+		if (tries == TRACKER_PIN_TRIES)
+			return -EAGAIN;
+		msleep(1);
+	}
 	err = tracker_revert_map(NULL, piece, MAP_PRIVATE);
 	if (!err)
 		err = tracker_revert_copy(reverter, piece);
@@ -138,8 +144,9 @@ static int tracker_revert_piece(struct tracker_reverter *reverter,
 	}
 	/* Forked children still read what their parent held at the fork. */
 	if (!tracker_family_has_snapshots(session->family))
-		shmem_truncate_range(session->inode, start,
-				     start + (piece->end - piece->start) - 1);
+		tracker_drop(session, piece->pgoff,
+			     piece->pgoff +
+				     ((piece->end - piece->start) >> PAGE_SHIFT));
 	return 0;
 }
 

@@ -108,8 +108,9 @@ static int tracker_swap_batch(struct tracker_swapper *swapper,
 	long i, got;
 
 	mmap_read_lock(swapper->mm);
-	got = tracker_get_user_pages(swapper->mm, addr, nr_pages, FOLL_GET,
-				     swapper->pages);
+	/* FOLL_FORCE: PROT_WRITE alone is a mapping that cannot be read. */
+	got = tracker_get_user_pages(swapper->mm, addr, nr_pages,
+				     FOLL_GET | FOLL_FORCE, swapper->pages);
 	mmap_read_unlock(swapper->mm);
 	if (got <= 0)
 		return got ? got : -EFAULT;

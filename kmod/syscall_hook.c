@@ -157,18 +157,22 @@ static void tracker_after_mremap_call(struct tracker_call *call,
 			regs->ax = -EINVAL;
 		return;
 	}
-	if (call->flags & MREMAP_DONTUNMAP)
+	/* Where this fails, a fault is better than another mapping's pages. */
+	if (call->flags & MREMAP_DONTUNMAP) {
 		err = tracker_make_anonymous(current->mm, call->addr,
 					     call->addr + call->old_len);
-	if (!err && call->new_len > call->old_len)
+		if (err)
+			vm_munmap(call->addr, call->old_len);
+	} else if (call->new_len > call->old_len) {
 		err = tracker_discard_grown(current->mm, addr, call->old_len,
 					    call->new_len);
-	if (err && call->new_len > call->old_len) {
-		/* A fault there is better than another mapping's pages. */
-		pr_warn_ratelimited("tracker: pid %d: no mapping for what mremap has added at %lx\n",
-				    task_tgid_nr(current), addr + call->old_len);
-		vm_munmap(addr + call->old_len, call->new_len - call->old_len);
+		if (err)
+			vm_munmap(addr + call->old_len,
+				  call->new_len - call->old_len);
 	}
+	if (err)
+		pr_warn_ratelimited("tracker: pid %d: no memory to follow an mremap to %lx\n",
+				    task_tgid_nr(current), addr);
 }
 
 static void tracker_after_mremap(struct callback_head *work)
@@ -229,6 +233,8 @@ static int tracker_hook_register(struct tracker_hook *hook)
 
 	if (!err)
 		err = register_ftrace_function(&hook->ops);
+	if (err)
+		ftrace_free_filter(&hook->ops);
 	if (err)
 		pr_err("tracker: cannot hook %s: %d (is the sysctl kernel.ftrace_enabled 0?)\n",
 		       hook->symbol, err);

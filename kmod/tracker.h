@@ -235,6 +235,7 @@ long tracker_ioctl_abort(struct tracker_session *session,
 void tracker_harvest_abort(struct tracker_session *session);
 
 int tracker_discard(struct tracker_session *session, pgoff_t start, pgoff_t end);
+void tracker_drop(struct tracker_session *session, pgoff_t start, pgoff_t end);
 int tracker_discard_range(struct mm_struct *mm, unsigned long start,
 			  unsigned long end, vm_flags_t forbidden);
 int tracker_make_anonymous(struct mm_struct *mm, unsigned long start,

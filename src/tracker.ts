@@ -3,6 +3,7 @@ import { checkUntrackable } from './dump/check-untrackable.js';
 import { removeImages, prepareImages } from './dump/new-images.js';
 import { reportProgress } from './dump/report-progress.js';
 import type { Progress, RoundReport, StopReport } from './dump/reports.js';
+import { PinnedRanges } from './dump/pinned-ranges.js';
 import { type RoundContext, type RoundState, takeRound } from './dump/round.js';
 import { whileShared } from './dump/swap-new.js';
 import { verifyMemory } from './dump/verify.js';
@@ -120,9 +121,7 @@ export class Tracker implements AsyncDisposable {
 
   /** Takes a pre-dump round. The target is stopped only if it has new memory to swap. */
   async round(): Promise<RoundReport> {
-    const { report, state } = await takeRound(this.#context, { previous: this.#previous });
-    this.#previous = state;
-    return report;
+    return this.#take();
   }
 
   /**
@@ -155,9 +154,12 @@ export class Tracker implements AsyncDisposable {
 
   /** Gives control up; tracking goes on. */
   async close(): Promise<void> {
-    await this.images.close();
-    this.#context.session.close();
-    this.#device.close();
+    try {
+      await this.images.close();
+    } finally {
+      this.#context.session.close();
+      this.#device.close();
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -187,9 +189,23 @@ export class Tracker implements AsyncDisposable {
   }
 
   async #finalRound(frozen: Frozen): Promise<RoundReport> {
-    const { report, state } = await takeRound(this.#context, { previous: this.#previous, frozen });
-    this.#previous = state;
+    const report = await this.#take(frozen);
     return { ...report, freezeMs: report.durationMs };
+  }
+
+  async #take(frozen?: Frozen): Promise<RoundReport> {
+    const { rounds } = this.images;
+    const nrRounds = rounds.length;
+    try {
+      const options = { previous: this.#previous, ...(frozen && { frozen }) };
+      const { report, state } = await takeRound(this.#context, options);
+      this.#previous = state;
+      return report;
+    } catch (error) {
+      // The images may have the round although the module was not told: then they count.
+      if (rounds.length > nrRounds) this.#previous = { vmas: layoutAt(rounds, rounds.length - 1) };
+      throw error;
+    }
   }
 
   async #revert(
@@ -225,7 +241,7 @@ function contextOf(
   images: ImageDirectory,
   target: TargetIdentity,
 ): RoundContext {
-  return { pid, session, images, target, signal, onProgress };
+  return { pid, session, images, target, pinned: new PinnedRanges(), signal, onProgress };
 }
 
 /**

@@ -10,6 +10,20 @@
 #include <linux/pagemap.h>
 #include <linux/version.h>
 
+/*
+ * dup_mmap() has to call ->open before it takes its reference on vm_file, as it
+ * does since 6.9 ("fork: defer linking file vma until vma is fully initialized")
+ * and in 6.1 from 6.1.191 on (backported, reverted and backported again before):
+ * on another kernel a fork would free a file that is mapped. Only kernels whose
+ * code was read are let through.
+ */
+#if !(LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0) && \
+      LINUX_VERSION_CODE < KERNEL_VERSION(6, 13, 0)) && \
+    !(LINUX_VERSION_CODE >= KERNEL_VERSION(6, 1, 191) && \
+      LINUX_VERSION_CODE < KERNEL_VERSION(6, 2, 0))
+#error "tracker supports Linux 6.1 from 6.1.191 on, and 6.12: install the current kernel"
+#endif
+
 /* 6.3 added vm_flags_*(); before, the field is written directly. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0)
 static inline void vm_flags_clear(struct vm_area_struct *vma, vm_flags_t flags)

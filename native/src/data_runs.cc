@@ -32,6 +32,7 @@ class DataRunsWorker : public SessionWorker {
       const off_t first = data >> kPageShift;
       if (first >= end_) return;
       const off_t hole = lseek(session(), data, SEEK_HOLE);
+      if (hole < 0 && errno == ENXIO) return;
       if (hole < 0) return Fail(errno, "lseek(SEEK_HOLE)", "page " + std::to_string(first));
       page_ = std::max(first + 1, std::min(end_, (hole + (1 << kPageShift) - 1) >> kPageShift));
       runs_.insert(runs_.end(), {static_cast<double>(first), static_cast<double>(page_ - first)});

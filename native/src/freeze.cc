@@ -128,6 +128,7 @@ bool FrozenProcess::WaitForStops(Clock::time_point deadline) {
 void FrozenProcess::Poll(Thread& thread) {
   if (thread.state != State::kSeized) return;
   siginfo_t info = {};
+  /* Not WNOWAIT: libuv would find the stop of a child of ours and take it for its exit. */
   const int options = WSTOPPED | WNOHANG | __WALL | __WNOTHREAD;
   if (waitid(P_PID, thread.tid, &info, options) < 0 && errno != EINTR) {
     thread.state = State::kGone;

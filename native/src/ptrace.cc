@@ -12,7 +12,7 @@
 
 namespace {
 
-using Handle = std::unique_ptr<FrozenProcess>;
+using Handle = std::shared_ptr<FrozenProcess>;
 
 std::vector<pid_t> TidsOf(const Napi::Value& value) {
   std::vector<pid_t> tids;
@@ -65,8 +65,8 @@ Napi::Value Thaw(const Napi::CallbackInfo& info) {
 
 }  // namespace
 
-FrozenProcess* FrozenOf(const Napi::Value& value) {
-  return value.IsExternal() ? value.As<Napi::External<Handle>>().Data()->get() : nullptr;
+std::shared_ptr<FrozenProcess> FrozenOf(const Napi::Value& value) {
+  return value.IsExternal() ? *value.As<Napi::External<Handle>>().Data() : nullptr;
 }
 
 void InitPtrace(Napi::Env env, Napi::Object exports) {

@@ -3,13 +3,15 @@
 
 #include <napi.h>
 
+#include <memory>
+
 /** Adds freeze and thaw. */
 void InitPtrace(Napi::Env env, Napi::Object exports);
 
 class FrozenProcess;
 
 /**
- * What the handle that freeze() returned stands for; null once thawed. JS holds an External of a
- * std::unique_ptr: collected while still frozen, it thaws.
+ * What the handle that freeze() returned stands for; null once thawed. The process is let go when
+ * the last one forgets it: a thaw during a swap takes effect when that is done.
  */
-FrozenProcess* FrozenOf(const Napi::Value& value);
+std::shared_ptr<FrozenProcess> FrozenOf(const Napi::Value& value);

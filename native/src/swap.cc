@@ -14,9 +14,7 @@ namespace {
 class FrozenWorker : public SessionWorker {
  protected:
   FrozenWorker(Napi::Env env, int fd, const Napi::Value& handle)
-      : SessionWorker(env, fd), frozen_(FrozenOf(handle)) {
-    if (frozen_ != nullptr) handle_ = Napi::Persistent(handle.As<Napi::Object>());
-  }
+      : SessionWorker(env, fd), frozen_(FrozenOf(handle)) {}
 
   void HeldIoctl(unsigned long request, const char* name, void* args) {
     if (frozen_ == nullptr) {
@@ -27,8 +25,7 @@ class FrozenWorker : public SessionWorker {
   }
 
  private:
-  FrozenProcess* const frozen_;
-  Napi::ObjectReference handle_;
+  const std::shared_ptr<FrozenProcess> frozen_;
 };
 
 class SwapWorker : public FrozenWorker {

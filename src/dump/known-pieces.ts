@@ -29,9 +29,11 @@ export class KnownPieces {
   *split(region: number, piece: Piece): Generator<Piece & { isKnown: boolean }> {
     const shift = piece.regionPage - piece.page;
     let page = piece.page;
-    for (const known of this.#pieces.get(region) ?? []) {
-      if (known.regionPage - known.page !== shift || known.endPage <= page) continue;
-      if (known.page >= piece.endPage) break;
+    const pieces = this.#pieces.get(region) ?? [];
+    for (let i = firstEndingAfter(pieces, page); i < pieces.length; i++) {
+      const known = pieces[i];
+      if (!known || known.page >= piece.endPage) break;
+      if (known.regionPage - known.page !== shift) continue;
       const start = Math.max(page, known.page);
       const end = Math.min(piece.endPage, known.endPage);
       if (page < start) yield { page, endPage: start, regionPage: page + shift, isKnown: false };
@@ -41,4 +43,16 @@ export class KnownPieces {
     if (page < piece.endPage)
       yield { page, endPage: piece.endPage, regionPage: page + shift, isKnown: false };
   }
+}
+
+/** Index of the first piece that ends after an address' page; pieces are disjoint and sorted. */
+function firstEndingAfter(pieces: readonly Piece[], page: number): number {
+  let low = 0;
+  let high = pieces.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((pieces[middle]?.endPage ?? 0) > page) high = middle;
+    else low = middle + 1;
+  }
+  return low;
 }

@@ -3,6 +3,7 @@ import type { Layout } from '../kernel/layout.js';
 import type { Session } from '../kernel/session.js';
 import type { Harvest } from '../native.js';
 import type { Frozen } from '../proc/freeze.js';
+import type { PinnedRanges } from './pinned-ranges.js';
 import { planRound, type RoundPlan } from './plan.js';
 import { reportProgress } from './report-progress.js';
 import type { Progress, RoundReport } from './reports.js';
@@ -17,6 +18,7 @@ export interface RoundContext {
   session: Session;
   images: ImageDirectory;
   target: TargetIdentity;
+  pinned: PinnedRanges;
   signal?: AbortSignal | undefined;
   onProgress?: ((progress: Progress) => void) | undefined;
 }
@@ -70,6 +72,8 @@ export async function takeRound(
     });
     await copyPlan(context, plan, writer, harvest, options.frozen !== undefined);
     const copyMs = performance.now() - copyStartMs;
+    // After an exec the process' memory is another one's: this fails then.
+    await session.layout();
     onProgress?.({ phase: 'commit', donePages: 0, totalPages: 0 });
     const commitStartMs = performance.now();
     const meta = await writer.commit({
@@ -130,10 +134,11 @@ function putBack(session: Session, harvest: Harvest): void {
 async function layoutOf(
   { pid }: RoundContext,
   layout: Layout,
-  { previous, names = [] }: RoundOptions,
+  { previous, names = [], frozen }: RoundOptions,
   swapped: readonly VmaRecord[],
 ): Promise<{ vmas: readonly VmaRecord[]; isSame: boolean }> {
-  if (previous?.layout?.equals(layout)) return { vmas: previous.vmas, isSame: true };
+  // The final round looks again: maps may have been read while they changed.
+  if (!frozen && previous?.layout?.equals(layout)) return { vmas: previous.vmas, isSame: true };
   const old = [...swapped, ...(previous?.vmas ?? []), ...names];
   return { vmas: await describeVmas(pid, layout, old), isSame: false };
 }

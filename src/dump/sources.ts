@@ -1,7 +1,7 @@
 import { closeSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import type { AppendResult, PageJob, RoundWriter, VmaRecord } from '../image/index.js';
-import { TargetError } from '../errors.js';
+import { isSystemError, TargetError } from '../errors.js';
 import { residentAnon, type Session } from '../kernel/session.js';
 import { native } from '../native.js';
 import type { RegionPlan } from './plan.js';
@@ -101,6 +101,8 @@ export async function copySegment(target: CopyTarget, vma: VmaRecord): Promise<v
     sourceFd: file.fd,
     sourceName: path,
     runs: runs.view(),
+    // A running target may truncate the segment meanwhile.
+    allowUnreadable: !target.isFrozen,
     progress: target.progress,
     signal: target.signal,
   });
@@ -110,7 +112,8 @@ async function openSegment(path: string, mustExist: boolean) {
   try {
     return await open(path, 'r');
   } catch (error) {
-    if (mustExist) throw error;
+    if (mustExist || !isSystemError(error) || (error.code !== 'ENOENT' && error.code !== 'ESRCH'))
+      throw error;
     // Unmapped since the layout was read; the next round sees that.
     return undefined;
   }

@@ -3,6 +3,7 @@ import { DeviceError, TargetError } from '../errors.js';
 import { type Layout, vmaStates } from '../kernel/layout.js';
 import type { Session } from '../kernel/session.js';
 import { type Frozen, withFrozen } from '../proc/freeze.js';
+import type { PinnedRanges } from './pinned-ranges.js';
 import type { RoundContext } from './round.js';
 import { RunTable } from './runs.js';
 import { describeVmas } from './vma-records.js';
@@ -34,7 +35,8 @@ export async function swapNew(
   isFrozen: boolean,
 ): Promise<SwapResult> {
   const nothing = { layout, names: [], nrVmas: 0, nrPages: 0, freezeMs: 0 };
-  if (isFrozen || rangesOf(layout).length === 0) return nothing;
+  context.pinned.nextRound();
+  if (isFrozen || rangesOf(layout, context.pinned).length === 0) return nothing;
   context.onProgress?.({ phase: 'swap', donePages: 0, totalPages: 0 });
   const { result, freezeMs } = await whileShared((extraTids) =>
     withFrozen(context.pid, (frozen) => swapFrozen(context, frozen), { extraTids }),
@@ -43,13 +45,13 @@ export async function swapNew(
 }
 
 async function swapFrozen(
-  { session, pid }: RoundContext,
+  { session, pid, pinned }: RoundContext,
   frozen: Frozen,
 ): Promise<Omit<SwapResult, 'freezeMs'>> {
   const before = await session.layout();
-  const names = await describeVmas(pid, before, []);
-  const ranges = rangesOf(before);
-  const { nrDone, nrPages } = await swapRanges(session, ranges.view(), frozen);
+  const names = await describeVmas(pid, before, [], { hasFiles: false });
+  const ranges = rangesOf(before, pinned);
+  const { nrDone, nrPages } = await swapRanges(session, ranges.view(), frozen, pinned);
   return { layout: await session.layout(), names, nrVmas: nrDone, nrPages };
 }
 
@@ -58,12 +60,15 @@ async function swapRanges(
   session: Session,
   ranges: Float64Array,
   frozen: Frozen,
+  pinned: PinnedRanges,
 ): Promise<{ nrDone: number; nrPages: number }> {
   const total = { nrDone: 0, nrPages: 0 };
   for (let rest = ranges; rest.length > 0;) {
     const part = await swapUpToPinned(session, rest, frozen);
     total.nrDone += part.nrDone;
     total.nrPages += part.nrPages;
+    const [startPage, endPage] = rest.subarray(part.nrDone * 2);
+    if (startPage !== undefined && endPage !== undefined) pinned.add(startPage, endPage);
     rest = rest.subarray((part.nrDone + 1) * 2);
   }
   return total;
@@ -110,9 +115,12 @@ function busyTid(error: unknown): number | undefined {
 }
 
 /** Start and end page of each mapping that can be swapped. */
-function rangesOf(layout: Layout): RunTable {
+function rangesOf(layout: Layout, pinned: PinnedRanges): RunTable {
   const ranges = new RunTable(2);
-  for (let i = 0; i < layout.length; i++)
-    if (layout.state(i) === swappable) ranges.push(layout.startPage(i), layout.endPage(i));
+  for (let i = 0; i < layout.length; i++) {
+    if (layout.state(i) !== swappable) continue;
+    const [startPage, endPage] = [layout.startPage(i), layout.endPage(i)];
+    if (!pinned.has(startPage, endPage)) ranges.push(startPage, endPage);
+  }
   return ranges;
 }

@@ -24,21 +24,24 @@ const noFile: MapsEntry = {
 /**
  * The mappings of a target as the images record them: the module's layout with the names of
  * `/proc/PID/maps`. A tracked mapping has the name that it had before, from `names`.
- * @param previous layout that tracked mappings' names are taken from
+ * @param previous layout that tracked mappings' names, and what is known of mapped files, are taken
+ *   from: looking at a file may wait for a server, and the target may be standing
+ * @param options `hasFiles: false` does not look at mapped files at all
  * @throws TargetError `NO_SUCH_PROCESS`, `NOT_PERMITTED`
  */
 export async function describeVmas(
   pid: number,
   layout: Layout,
   previous: readonly VmaRecord[],
+  { hasFiles = true }: { hasFiles?: boolean } = {},
 ): Promise<VmaRecord[]> {
   const byStart = new Map((await readMaps(pid)).map((entry) => [entry.startPage, entry]));
   const names = new OldNames(previous);
-  const files = new Map<string, Promise<FileState>>();
+  const files = knownFiles(previous);
   const vmas: VmaRecord[] = [];
   for (let i = 0; i < layout.length; i++) {
     const vma = describe(layout, i, byStart, names);
-    if (isFileBacked(vma)) Object.assign(vma, await fileState(vma.path, files));
+    if (hasFiles && isFileBacked(vma)) Object.assign(vma, await fileState(vma, files));
     vmas.push(vma);
   }
   return vmas;
@@ -90,14 +93,35 @@ class OldNames {
   }
 }
 
-function fileState(path: string, files: Map<string, Promise<FileState>>): Promise<FileState> {
-  let state = files.get(path);
-  if (!state) {
-    state = stat(path, { bigint: true }).then(
-      ({ size, mtimeNs }) => ({ fileSize: Number(size), fileMtimeNs: mtimeNs }),
-      () => ({}),
-    );
-    files.set(path, state);
+function knownFiles(previous: readonly VmaRecord[]): Map<string, FileState> {
+  const files = new Map<string, FileState>();
+  for (const vma of previous) {
+    const { fileSize, fileMtimeNs } = vma;
+    if (fileSize !== undefined && fileMtimeNs !== undefined)
+      files.set(fileKey(vma), { fileSize, fileMtimeNs });
   }
+  return files;
+}
+
+function fileKey({ dev, inode, path }: VmaRecord): string {
+  return `${dev} ${inode} ${path}`;
+}
+
+async function fileState(vma: VmaRecord, files: Map<string, FileState>): Promise<FileState> {
+  const key = fileKey(vma);
+  const known = files.get(key);
+  if (known) return known;
+  const state = await lookAt(vma);
+  files.set(key, state);
   return state;
+}
+
+/** Nothing where the name is another file's by now, or of another mount namespace. */
+async function lookAt({ path, inode }: VmaRecord): Promise<FileState> {
+  try {
+    const { ino, size, mtimeNs } = await stat(path, { bigint: true });
+    return Number(ino) === inode ? { fileSize: Number(size), fileMtimeNs: mtimeNs } : {};
+  } catch {
+    return {};
+  }
 }

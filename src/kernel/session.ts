@@ -71,7 +71,13 @@ export class Session implements Disposable {
 
   /** Puts every original mapping of a target that is held back, and ends the session. */
   async revert(frozen?: FrozenTarget): Promise<{ nrVmas: number; nrPages: number }> {
-    return this.#later('put the original mappings back', (fd) => native.revert(fd, frozen?.handle));
+    return this.#later('put the original mappings back', async (fd) => {
+      try {
+        return await native.revert(fd, frozen?.handle);
+      } catch (error) {
+        throw pinned(error, this.pid) ?? error;
+      }
+    });
   }
 
   /** Takes the dirty log and begins a new epoch. To be followed by commit() or abort(). */
@@ -157,5 +163,15 @@ function notSwappable(error: unknown, ranges: Float64Array, pid: number): Device
         ? 'it has pages that are pinned for DMA; it is dumped in full instead'
         : 'it has changed; read the mappings again'),
     { cause: error, facts: { pid, nrDone, startPage } },
+  );
+}
+
+function pinned(error: unknown, pid: number): DeviceError | undefined {
+  if (!isSystemError(error) || error.code !== 'EAGAIN') return undefined;
+  return new DeviceError(
+    'PINNED',
+    `cannot put the original mappings of pid ${pid} back: I/O is writing to its memory and did ` +
+      'not end within a second; it goes on, tracked: try again when that I/O is done',
+    { cause: error, facts: { pid } },
   );
 }

@@ -7,11 +7,14 @@
  *   sum ADDRESS NR                  reads NR pages; prints the sum of their values
  *   dontneed ADDRESS BYTES
  *   unmap ADDRESS BYTES
+ *   resize ADDRESS OLD NEW          mremap, in place
+ *   file ADDRESS BYTES PATH         maps a file, private, at the address (0: any)
  *   protect ADDRESS BYTES rw|r|none
  *   start NR BYTES                  NR threads that write and check BYTES each
  *   check                           prints writes done and errors seen by them
  */
 #define _GNU_SOURCE
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdint.h>
@@ -88,11 +91,27 @@ static int protection(const char *name)
 				     PROT_NONE;
 }
 
+static void *map_file(void *address, size_t bytes, const char *path)
+{
+	int fd = open(path, O_RDONLY);
+	void *memory = mmap(address, bytes, PROT_READ, MAP_PRIVATE |
+			    (address ? MAP_FIXED : 0), fd, 0);
+
+	close(fd);
+	if (memory == MAP_FAILED)
+		exit(1);
+	return memory;
+}
+
 static void obey(const char *line)
 {
 	unsigned long a = 0, b = 0, c = 0, d = 0, e = 0;
-	char name[16], mode[8];
+	char name[16], mode[8], path[200];
 
+	if (sscanf(line, "file %lx %lu %199s", &a, &b, path) == 3) {
+		printf("%lx\n", (unsigned long)map_file((void *)a, b, path));
+		return;
+	}
 	if (sscanf(line, "protect %lx %lu %7s", &a, &b, mode) == 3) {
 		printf("%d\n", mprotect((void *)a, b, protection(mode)));
 		return;
@@ -115,6 +134,9 @@ static void obey(const char *line)
 	} else if (!strcmp(name, "unmap")) {
 		sscanf(line, "unmap %lx %lu", &a, &b);
 		printf("%d\n", munmap((void *)a, b));
+	} else if (!strcmp(name, "resize")) {
+		sscanf(line, "resize %lx %lu %lu", &a, &b, &c);
+		printf("%d\n", mremap((void *)a, b, c, 0) == (void *)a ? 0 : -1);
 	} else if (!strcmp(name, "start")) {
 		sscanf(line, "start %lu %lu", &a, &b);
 		start_threads(a, b);

@@ -46,6 +46,18 @@ export class Pages implements Disposable {
     await this.program.ask(`unmap ${area.address} ${nr * 4096}`);
   }
 
+  /** mremap in place, from and to a number of pages. */
+  async resize(area: Area, from: number, to: number): Promise<void> {
+    const answer = await this.program.ask(`resize ${area.address} ${from * 4096} ${to * 4096}`);
+    if (answer !== '0') throw new Error('mremap has failed');
+  }
+
+  /** Maps a file, private and read-only; at the address of `at` if given. */
+  async mapFile(path: string, bytes: number, at?: Area): Promise<Area> {
+    const address = await this.program.ask(`file ${at?.address ?? '0'} ${bytes} ${path}`);
+    return { address, page: parseInt(address, 16) / 4096 };
+  }
+
   /** Threads that write at random and check what they read back. */
   async startThreads(nr: number, bytesEach: number): Promise<void> {
     await this.program.ask(`start ${nr} ${bytesEach}`);

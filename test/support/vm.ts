@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
+import { PinnedRanges } from '../../src/dump/pinned-ranges.js';
 import { swapNew } from '../../src/dump/swap-new.js';
 import { ImageDirectory } from '../../src/image/index.js';
 import type { Layout } from '../../src/kernel/layout.js';
@@ -29,7 +30,8 @@ export async function swapAll(session: Session): Promise<void> {
   await using images = await ImageDirectory.create(newImagesPath(), {
     target: describeTarget(pid),
   });
-  const context = { pid, session, images, target: describeTarget(pid) };
+  const target = describeTarget(pid);
+  const context = { pid, session, images, target, pinned: new PinnedRanges() };
   await swapNew(context, await session.layout(), false);
 }
 

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { statSync } from 'node:fs';
+import { statSync, writeFileSync } from 'node:fs';
 import { expect } from 'chai';
 import { ImageDirectory, PageReader } from '../../src/image/index.js';
 import { Device } from '../../src/kernel/device.js';
@@ -111,6 +111,43 @@ describe('rounds', () => {
     for await (const round of tracker.rounds({ count: 2, intervalMs: 10 })) taken.push(round.round);
     expect(taken).to.deep.equal([1, 2, 3]);
     await tracker.stop();
+  });
+
+  it('see zeros where a mapping shrank and grew again, whoever looked in between', async () => {
+    using target = await Pages.start();
+    const area = await target.map(64 * 4096);
+    await target.write(area, 0, 64, 5);
+    const { tracker } = await Tracker.start({ pid: target.pid, images: newImagesPath() });
+    await tracker.round();
+    await target.resize(area, 64, 32);
+    // A round in between that fails has looked at the mappings.
+    const controller = new AbortController();
+    await tracker.close();
+    const options = { pid: target.pid, images: tracker.images.path };
+    const second = await Tracker.resume({ ...options, signal: controller.signal });
+    controller.abort();
+    await second.round().catch(() => undefined);
+    await second.close();
+    await target.resize(area, 32, 64);
+    const third = await Tracker.resume(options);
+    await third.round();
+    expect((await third.stop({ verify: true })).verify?.lostWrites).to.equal(0);
+    expect(await target.sum(area, 64)).to.equal(32 * 5);
+  });
+
+  it('name the file that is mapped now, where another one was', async () => {
+    using target = await Pages.start();
+    const paths = [1, 2].map((n) => `/tmp/mapped-${n}`);
+    for (const path of paths) writeFileSync(path, Buffer.alloc(8 * 4096, path));
+    const [first = '', second = ''] = paths;
+    const area = await target.mapFile(first, 8 * 4096);
+    const images = newImagesPath();
+    const { tracker } = await Tracker.start({ pid: target.pid, images });
+    await target.mapFile(second, 8 * 4096, area);
+    await tracker.round();
+    const recorded = tracker.images.last?.vmas?.find((vma) => vma.startPage === area.page);
+    expect(recorded?.path).to.equal(second);
+    expect((await tracker.stop({ verify: true })).verify?.lostWrites).to.equal(0);
   });
 
   it('leave the mappings as they were before', async () => {

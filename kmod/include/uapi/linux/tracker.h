@@ -179,7 +179,8 @@ struct tracker_session_status {
  * @prot: TRACKER_PROT_*
  * @kind: enum tracker_kind; for a tracked mapping the original kind
  * @state: enum tracker_vma_state
- * @__reserved: 0
+ * @file: a hash of the file that an untracked mapping shows and of the offset in
+ *	it, 0 without a file: two layouts differ where another file is mapped
  */
 struct tracker_vma {
 	__u64 start;
@@ -189,7 +190,7 @@ struct tracker_vma {
 	__u32 prot;
 	__u16 kind;
 	__u16 state;
-	__u32 __reserved;
+	__u32 file;
 };
 
 /**
@@ -262,8 +263,10 @@ struct tracker_swap {
  * @flags: in: must be 0
  * @__reserved: must be 0
  *
- * The target must be held as for TRACKER_IOC_SWAP. EBUSY with @busy_tid 0 also
- * means that pages are pinned for DMA.
+ * The target must be held as for TRACKER_IOC_SWAP.
+ *
+ * EBUSY: a thread is not held, see @busy_tid; nothing was changed.
+ * EAGAIN: pages are pinned for DMA, and still were after a second.
  *
  * On success the session is over: it is no longer found by pid, and the fd is
  * only good for reading regions and closing. On an error the mappings not yet
