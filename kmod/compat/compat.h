@@ -17,10 +17,10 @@
  * on another kernel a fork would free a file that is mapped. Only kernels whose
  * code was read are let through.
  */
-#if !(LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0) && \
-      LINUX_VERSION_CODE < KERNEL_VERSION(6, 13, 0)) && \
-    !(LINUX_VERSION_CODE >= KERNEL_VERSION(6, 1, 191) && \
-      LINUX_VERSION_CODE < KERNEL_VERSION(6, 2, 0))
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 1, 191) || \
+	(LINUX_VERSION_CODE >= KERNEL_VERSION(6, 2, 0) && \
+	 LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 0)) || \
+	LINUX_VERSION_CODE >= KERNEL_VERSION(6, 13, 0)
 #error "tracker supports Linux 6.1 from 6.1.191 on, and 6.12: install the current kernel"
 #endif
 
