@@ -8,7 +8,7 @@ import { planRound, type RoundPlan } from './plan.js';
 import { reportProgress } from './report-progress.js';
 import type { Progress, RoundReport } from './reports.js';
 import { copyMemory, copyRegion, copySegment, type CopyTarget } from './sources.js';
-import { swapNew } from './swap-new.js';
+import { swapNew, type SwapResult } from './swap-new.js';
 import { untrackedOf } from './untracked.js';
 import { describeVmas } from './vma-records.js';
 
@@ -49,20 +49,18 @@ export async function takeRound(
   options: RoundOptions,
 ): Promise<{ report: RoundReport; state: RoundState }> {
   const startMs = performance.now();
-  const { session, images, onProgress } = context;
-  const before = await session.layout();
-  const swap = await swapNew(context, before, options.frozen !== undefined);
-  const layout = swap.layout;
+  const { session, images, signal, onProgress } = context;
+  const swap = await swapNew(context, await session.layout(), options.frozen !== undefined);
+  const { layout } = swap;
   const { vmas, isSame } = await layoutOf(context, layout, options, swap.names);
   await using writer = await images.beginRound();
 
-  context.signal?.throwIfAborted();
+  signal?.throwIfAborted();
   onProgress?.({ phase: 'harvest', donePages: 0, totalPages: 0 });
   const harvestStartMs = performance.now();
   const harvest = await session.harvest();
-  const harvestMs = performance.now() - harvestStartMs;
+  const copyStartMs = performance.now();
   try {
-    const copyStartMs = performance.now();
     const plan = planRound({
       vmas,
       previous: options.previous?.vmas ?? null,
@@ -71,55 +69,81 @@ export async function takeRound(
       isFinal: options.frozen !== undefined,
     });
     await copyPlan(context, plan, writer, harvest, options.frozen !== undefined);
-    const copyMs = performance.now() - copyStartMs;
     // After an exec the process' memory is another one's: this fails then.
     await session.layout();
-    onProgress?.({ phase: 'commit', donePages: 0, totalPages: 0 });
-    const commitStartMs = performance.now();
-    const meta = await writer.commit({
-      kind: options.previous === null ? 'full' : 'delta',
-      sessionId: session.status().id,
-      epoch: harvest.epoch,
-      target: context.target,
-      isFrozen: options.frozen !== undefined,
-      vmas: isSame ? null : [...vmas],
-      stats: {
-        durationMs: performance.now() - startMs,
-        freezeMs: options.frozen ? performance.now() - startMs : swap.freezeMs,
-        harvestMs,
-        copyMs,
-        dirtyPages: harvest.nrPages,
-        pinnedPages: harvest.nrPinned,
-        swappedVmas: swap.nrVmas,
-        swappedPages: swap.nrPages,
-      },
+    const report = await commitRound(context, options, writer, {
+      vmas,
+      isSame,
+      swap,
+      harvest,
+      startMs,
+      harvestMs: copyStartMs - harvestStartMs,
+      copyMs: performance.now() - copyStartMs,
     });
-    session.commit(harvest.epoch);
-    const report: RoundReport = {
-      round: meta.number,
-      kind: meta.kind,
-      pages: writer.nrPages,
-      zeroPages: writer.nrZeroPages,
-      bytes: writer.bytes,
-      durationMs: performance.now() - startMs,
-      freezeMs: swap.freezeMs,
-      harvestMs,
-      copyMs,
-      commitMs: performance.now() - commitStartMs,
-      dirtyPages: harvest.nrPages,
-      pinnedPages: harvest.nrPinned,
-      swappedVmas: swap.nrVmas,
-      swappedPages: swap.nrPages,
-      nrVmas: vmas.length,
-      untracked: untrackedOf(vmas),
-      epoch: harvest.epoch,
-      isFrozen: options.frozen !== undefined,
-    };
     return { report, state: { layout, vmas } };
   } catch (error) {
     putBack(session, harvest);
     throw error;
   }
+}
+
+/** A round whose pages are copied. */
+interface CopiedRound {
+  vmas: readonly VmaRecord[];
+  /** the layout is that of the round before */
+  isSame: boolean;
+  swap: SwapResult;
+  harvest: Harvest;
+  /** when the round began, by performance.now() */
+  startMs: number;
+  harvestMs: number;
+  copyMs: number;
+}
+
+/** Makes the round part of the images, and then lets the module forget its pages. */
+async function commitRound(
+  { session, target, onProgress }: RoundContext,
+  { previous, frozen }: RoundOptions,
+  writer: RoundWriter,
+  { vmas, isSame, swap, harvest, startMs, harvestMs, copyMs }: CopiedRound,
+): Promise<RoundReport> {
+  onProgress?.({ phase: 'commit', donePages: 0, totalPages: 0 });
+  const commitStartMs = performance.now();
+  const isFrozen = frozen !== undefined;
+  const numbers = {
+    freezeMs: isFrozen ? commitStartMs - startMs : swap.freezeMs,
+    harvestMs,
+    copyMs,
+    dirtyPages: harvest.nrPages,
+    pinnedPages: harvest.nrPinned,
+    swappedVmas: swap.nrVmas,
+    swappedPages: swap.nrPages,
+  };
+  const meta = await writer.commit({
+    kind: previous === null ? 'full' : 'delta',
+    sessionId: session.status().id,
+    epoch: harvest.epoch,
+    target,
+    isFrozen,
+    vmas: isSame ? null : [...vmas],
+    stats: { ...numbers, durationMs: commitStartMs - startMs },
+  });
+  session.commit(harvest.epoch);
+  const endMs = performance.now();
+  return {
+    ...numbers,
+    round: meta.number,
+    kind: meta.kind,
+    pages: writer.nrPages,
+    zeroPages: writer.nrZeroPages,
+    bytes: writer.bytes,
+    durationMs: endMs - startMs,
+    commitMs: endMs - commitStartMs,
+    nrVmas: vmas.length,
+    untracked: untrackedOf(vmas),
+    epoch: harvest.epoch,
+    isFrozen,
+  };
 }
 
 /** The target may be gone, or the round committed: then there is nothing to put back. */
