@@ -172,7 +172,7 @@ describe('rounds', () => {
 for (const nrThreads of [1, 2, 8]) {
   describe(`${nrThreads} threads that write all the time`, () => {
     it('lose no write while harvests run for 30 s', async function () {
-      this.timeout(240_000);
+      this.timeout(600_000);
       using target = await Pages.start();
       await target.startThreads(nrThreads, (64 / nrThreads) * 2 ** 20);
       const { tracker } = await Tracker.start({ pid: target.pid, images: newImagesPath() });
