@@ -37,7 +37,10 @@ export interface RoundsOptions {
 
 /** How to end tracking. */
 export interface StopOptions {
-  /** kill the target instead of letting it go on */
+  /**
+   * kill the target instead of letting it go on, unless `verify` has found the images wrong, or
+   * there is memory that they cannot hold (`untracked` of kind `special`)
+   */
   kill?: boolean;
   /** compare the target's memory with the images before it goes on */
   verify?: boolean;
@@ -178,11 +181,14 @@ export class Tracker implements AsyncDisposable {
       // An empty swap: the module checks that nothing runs on this memory any more.
       await session.swap(new Float64Array(0), frozen);
       const final = await this.#finalRound(frozen);
-      const revert = await this.#revert(frozen, kill && !verify);
+      const revert = await this.#revert(frozen);
       const verified = verify ? await this.#verify() : null;
-      if (kill) process.kill(this.pid, 'SIGKILL');
+      // Wrong or incomplete images must not be all that is left of the target.
+      const isComplete = final.untracked.every(({ kind }) => kind !== 'special');
+      const isKilled = kill && isComplete && (verified?.lostWrites ?? 0) === 0;
+      if (isKilled) process.kill(this.pid, 'SIGKILL');
       frozen.thaw();
-      return { final, freezeMs: frozen.freezeMs, ...revert, verify: verified, isKilled: kill };
+      return { final, freezeMs: frozen.freezeMs, ...revert, verify: verified, isKilled };
     } finally {
       frozen.thaw();
     }
@@ -208,11 +214,7 @@ export class Tracker implements AsyncDisposable {
     }
   }
 
-  async #revert(
-    frozen: Frozen,
-    isNeedless: boolean,
-  ): Promise<Pick<StopReport, 'revertMs' | 'revertedVmas'>> {
-    if (isNeedless) return { revertMs: 0, revertedVmas: 0 };
+  async #revert(frozen: Frozen): Promise<Pick<StopReport, 'revertMs' | 'revertedVmas'>> {
     const startMs = performance.now();
     this.#context.onProgress?.({ phase: 'revert', donePages: 0, totalPages: 0 });
     const { nrVmas } = await this.#context.session.revert(frozen);

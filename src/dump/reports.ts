@@ -59,7 +59,7 @@ export interface StopReport {
   /** how long the target stood, from its last instruction to its first one after */
   freezeMs: number;
   revertMs: number;
-  /** mappings put back; 0 if the target was killed */
+  /** mappings put back */
   revertedVmas: number;
   verify: VerifyReport | null;
   isKilled: boolean;

@@ -150,6 +150,20 @@ describe('rounds', () => {
     expect((await tracker.stop({ verify: true })).verify?.lostWrites).to.equal(0);
   });
 
+  it('are not all that is left of a target when they are wrong', async () => {
+    using target = await Pages.start();
+    const area = await target.map(64 * 4096);
+    await target.write(area, 0, 64, 5);
+    const images = newImagesPath();
+    const { tracker } = await Tracker.start({ pid: target.pid, images });
+    const pages = `${images}/round-0000.pages`;
+    writeFileSync(pages, Buffer.alloc(statSync(pages).size, 1));
+    const stop = await tracker.stop({ kill: true, verify: true });
+    expect(stop.verify?.lostWrites).to.be.greaterThan(63);
+    expect(stop.isKilled).to.equal(false);
+    expect(await target.sum(area, 64)).to.equal(64 * 5);
+  });
+
   it('leave the mappings as they were before', async () => {
     using target = await Pages.start();
     await target.map(64 * 4096);
