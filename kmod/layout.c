@@ -4,91 +4,12 @@
  * could be. Also trims the pseudo-file to what is still mapped.
  */
 #include <linux/jhash.h>
-#include <linux/magic.h>
-#include <linux/mempolicy.h>
-#include <linux/mman.h>
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include <linux/sort.h>
 #include <linux/uaccess.h>
 
 #include "tracker.h"
-
-/* Flags that swap and revert keep. Any other makes a mapping untrackable. */
-#define TRACKER_KEPT_FLAGS                                                    \
-	(VM_READ | VM_WRITE | VM_EXEC | VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC | \
-	 VM_ACCOUNT | VM_NORESERVE | VM_SOFTDIRTY | TRACKER_STACK_FLAGS)
-
-/* PROT_* of a mapping, for vm_mmap(). */
-unsigned long tracker_vma_prot(const struct vm_area_struct *vma)
-{
-	return (vma->vm_flags & VM_READ ? PROT_READ : 0) |
-	       (vma->vm_flags & VM_WRITE ? PROT_WRITE : 0) |
-	       (vma->vm_flags & VM_EXEC ? PROT_EXEC : 0);
-}
-
-/* MAP_* that keep a mapping's flags, for vm_mmap(). */
-unsigned long tracker_vma_map_flags(const struct vm_area_struct *vma)
-{
-	return (vma->vm_flags & TRACKER_STACK_FLAGS ? MAP_STACK : 0) |
-	       (vma->vm_flags & VM_LOCKED ? MAP_LOCKED : 0);
-}
-
-u16 tracker_vma_kind(struct vm_area_struct *vma)
-{
-	if (tracker_vma_is_child(vma))
-		return TRACKER_KIND_SPECIAL;
-	if (vma->vm_flags & (VM_IO | VM_PFNMAP | VM_MIXEDMAP | VM_HUGETLB))
-		return TRACKER_KIND_SPECIAL;
-	if (!vma->vm_file)
-		return vma->vm_ops ? TRACKER_KIND_SPECIAL :
-				     TRACKER_KIND_ANON_PRIVATE;
-	if (!(vma->vm_flags & VM_SHARED))
-		return TRACKER_KIND_FILE_PRIVATE;
-	/* shm, memfd, SysV and MAP_SHARED|MAP_ANONYMOUS: unlinked on tmpfs */
-	if (file_inode(vma->vm_file)->i_sb->s_magic == TMPFS_MAGIC &&
-	    file_inode(vma->vm_file)->i_nlink == 0)
-		return TRACKER_KIND_ANON_SHARED;
-	return TRACKER_KIND_FILE_SHARED;
-}
-
-static bool tracker_vma_is_named(struct vm_area_struct *vma)
-{
-#ifdef CONFIG_ANON_VMA_NAME
-	return vma->anon_name;	/* anon_vma_name() is not exported */
-#else
-	return false;
-#endif
-}
-
-/**
- * tracker_vma_state - what can be done with a mapping
- * @session: the target's session
- * @vma: the mapping; the caller holds mmap_lock
- *
- * Return: enum tracker_vma_state.
- */
-u16 tracker_vma_state(struct tracker_session *session,
-		      struct vm_area_struct *vma)
-{
-	if (tracker_vma_is_target(vma) && tracker_vma_session(vma) == session)
-		return TRACKER_VMA_TRACKED;
-	if (!(vma->vm_flags & VM_WRITE))
-		return TRACKER_VMA_READONLY;
-	if (tracker_vma_kind(vma) != TRACKER_KIND_ANON_PRIVATE)
-		return TRACKER_VMA_KIND;
-	if (vma->vm_flags & (VM_GROWSDOWN | VM_GROWSUP))
-		return TRACKER_VMA_STACK;
-	/* With mlockall(MCL_FUTURE), mapping the pseudo-file would fill its holes. */
-	if ((vma->vm_flags | vma->vm_mm->def_flags) & (VM_LOCKED | VM_LOCKONFAULT))
-		return TRACKER_VMA_LOCKED;
-	if (vma->vm_flags & ~TRACKER_KEPT_FLAGS || vma_policy(vma) ||
-	    tracker_vma_is_named(vma))
-		return TRACKER_VMA_SPECIAL_FLAGS;
-	if (vma_pages(vma) > TRACKER_MAX_PGOFF / 16)
-		return TRACKER_VMA_HUGE;
-	return TRACKER_VMA_SWAPPABLE;
-}
 
 /* A part of the pseudo-file that the target maps. */
 struct tracker_piece {
@@ -122,7 +43,7 @@ static void tracker_walk_add(struct tracker_walk *walk,
 			     struct vm_area_struct *vma)
 {
 	u16 state = tracker_vma_state(session, vma);
-	struct tracker_region *region = NULL;
+	struct tracker_region *region;
 	struct tracker_vma *entry;
 
 	if (walk->nr_vmas++ >= walk->max_vmas)
@@ -138,6 +59,13 @@ static void tracker_walk_add(struct tracker_walk *walk,
 	entry->state = state;
 	if (state != TRACKER_VMA_TRACKED) {
 		entry->file = tracker_vma_file(vma);
+		return;
+	}
+	if (!tracker_vma_is_target(vma)) {
+		region = tracker_share_region(session, vma);
+		entry->region = region->id;
+		entry->region_page = vma->vm_pgoff;
+		region->is_mapped = true;
 		return;
 	}
 	region = tracker_region_lookup(session, vma->vm_pgoff);
@@ -203,6 +131,26 @@ static void tracker_trim(struct tracker_session *session,
 		session->layout_hash = walk->hash;
 }
 
+/* Shared files that the target maps no more are none of its memory. */
+static void tracker_layout_detach(struct tracker_session *session)
+{
+	struct tracker_region *region;
+	unsigned long id;
+
+	xa_for_each(&session->region_ids, id, region)
+		if (region->share && !region->is_mapped)
+			tracker_share_detach(region);
+}
+
+static void tracker_layout_unmark(struct tracker_session *session)
+{
+	struct tracker_region *region;
+	unsigned long id;
+
+	xa_for_each(&session->region_ids, id, region)
+		region->is_mapped = false;
+}
+
 static int tracker_layout_collect(struct tracker_session *session,
 				  struct tracker_walk *walk)
 {
@@ -215,6 +163,7 @@ static int tracker_layout_collect(struct tracker_session *session,
 		return -ENOMEM;
 	if (!mmget_not_zero(session->mm))
 		return -ESRCH;
+	tracker_layout_unmark(session);
 	err = mmap_read_lock_killable(session->mm);
 	if (!err) {
 		tracker_walk_vmas(walk, session, session->mm);
@@ -223,6 +172,8 @@ static int tracker_layout_collect(struct tracker_session *session,
 		mmap_read_unlock(session->mm);
 	}
 	mmput(session->mm);
+	if (!err && walk->nr_vmas <= walk->max_vmas)
+		tracker_layout_detach(session);
 	return err;
 }
 

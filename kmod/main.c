@@ -54,13 +54,27 @@ static struct miscdevice tracker_device = {
 
 static int __init tracker_init(void)
 {
-	int err = tracker_hooks_register();
+	int err = tracker_watches_init();
 
 	if (err)
 		return err;
+	err = tracker_shares_init();
+	if (err)
+		goto err_watches;
+	err = tracker_hooks_register();
+	if (err)
+		goto err_shares;
 	err = misc_register(&tracker_device);
 	if (err)
-		tracker_hooks_unregister();
+		goto err_hooks;
+	return 0;
+
+err_hooks:
+	tracker_hooks_unregister();
+err_shares:
+	tracker_shares_exit();
+err_watches:
+	tracker_watches_exit();
 	return err;
 }
 
@@ -68,6 +82,8 @@ static void __exit tracker_exit(void)
 {
 	misc_deregister(&tracker_device);
 	tracker_hooks_unregister();
+	tracker_shares_exit();
+	tracker_watches_exit();
 }
 
 module_init(tracker_init);

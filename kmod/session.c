@@ -61,6 +61,18 @@ void tracker_session_end(struct tracker_session *session)
 	mutex_unlock(&tracker_sessions_lock);
 }
 
+/* The target's memory is no longer ours: no fault, no file tells us anything. */
+void tracker_session_detach(struct tracker_session *session)
+{
+	struct tracker_region *region;
+	unsigned long id;
+
+	xa_for_each(&session->region_ids, id, region)
+		if (region->share)
+			tracker_share_detach(region);
+	tracker_sources_orphan(session);
+}
+
 bool tracker_session_is_over(struct tracker_session *session)
 {
 	bool over;
