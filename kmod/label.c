@@ -1,15 +1,35 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Labels: what a mapping has and vm_mmap() cannot give it, its NUMA policy and
- * its name. They move from the mapping that is replaced to the one that replaces
- * it. What would give up the last reference to either is not exported, so a
- * reference is only dropped where another one is known to exist.
+ * its name. They go from the mapping that is replaced to the one that replaces
+ * it; names of tracked mappings stay with the region, for only anonymous ones
+ * can have one. What frees a policy is not exported, so a reference to one is
+ * only dropped where another is known to exist.
  */
 #include <linux/mempolicy.h>
 #include <linux/mm_inline.h>
 #include <linux/sched/mm.h>
+#include <linux/slab.h>
 
 #include "tracker.h"
+
+struct anon_vma_name *tracker_name_get(struct anon_vma_name *name)
+{
+	if (name)
+		kref_get(&name->kref);
+	return name;
+}
+
+static void tracker_name_release(struct kref *kref)
+{
+	kfree(container_of(kref, struct anon_vma_name, kref));
+}
+
+void tracker_name_put(struct anon_vma_name *name)
+{
+	if (name)
+		kref_put(&name->kref, tracker_name_release);
+}
 
 /**
  * tracker_label_get - take the label of a mapping
@@ -21,25 +41,20 @@ void tracker_label_get(struct tracker_label *label, struct vm_area_struct *vma)
 	label->policy = vma_policy(vma);
 	if (label->policy)
 		atomic_inc(&label->policy->refcnt);
-#ifdef CONFIG_ANON_VMA_NAME
-	label->name = vma->anon_name;
-	if (label->name)
-		kref_get(&label->name->kref);
-#else
 	label->name = NULL;
+#ifdef CONFIG_ANON_VMA_NAME
+	if (!vma->vm_file)
+		label->name = tracker_name_get(vma->anon_name);
 #endif
 }
 
-/* The mapping that it was taken from still has it. */
+/* Whatever it was taken from or given to still has the policy. */
 void tracker_label_put(struct tracker_label *label)
 {
 	if (label->policy)
 		atomic_dec(&label->policy->refcnt);
 	label->policy = NULL;
-#ifdef CONFIG_ANON_VMA_NAME
-	if (label->name)
-		refcount_dec(&label->name->kref.refcount);
-#endif
+	tracker_name_put(label->name);
 	label->name = NULL;
 }
 
@@ -54,10 +69,8 @@ static void tracker_label_set_vma(struct tracker_label *label,
 	}
 #endif
 #ifdef CONFIG_ANON_VMA_NAME
-	if (label->name && !vma->anon_name) {
-		kref_get(&label->name->kref);
-		vma->anon_name = label->name;
-	}
+	if (!vma->vm_file && !vma->anon_name)
+		vma->anon_name = tracker_name_get(label->name);
 #endif
 	vm_flags_clear(vma, TRACKER_UNMERGED_FLAG);
 }

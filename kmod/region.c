@@ -74,6 +74,7 @@ void tracker_region_destroy(struct tracker_session *session,
 	mtree_erase(&session->regions, region->base);
 	xa_erase(&session->region_ids, region->id);
 	session->nr_regions--;
+	tracker_name_put(region->name);
 	kfree(region);
 }
 
@@ -82,8 +83,10 @@ void tracker_regions_destroy(struct tracker_session *session)
 	struct tracker_region *region;
 	unsigned long id;
 
-	xa_for_each(&session->region_ids, id, region)
+	xa_for_each(&session->region_ids, id, region) {
+		tracker_name_put(region->name);
 		kfree(region);
+	}
 	xa_destroy(&session->region_ids);
 	mtree_destroy(&session->regions);
 }

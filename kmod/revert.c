@@ -249,6 +249,7 @@ static bool tracker_revert_next(struct tracker_reverter *reverter,
 		old->source = tracker_source_lookup(session->family,
 						    vma->vm_pgoff);
 		tracker_label_get(&old->label, vma);
+		old->label.name = tracker_name_get(region ? region->name : NULL);
 		found = true;
 		break;
 	}

@@ -276,6 +276,7 @@ static bool tracker_swap_extend(struct tracker_swapper *swapper)
 	pgoff = prev->vm_pgoff + vma_pages(prev);
 	if (!region || region->kind != swapper->kind || region->grows_down ||
 	    region->noreserve != swapper->noreserve ||
+	    region->name != swapper->label.name ||
 	    pgoff + nr_pages > region->base + region->nr_pages ||
 	    !tracker_pages_are_free(swapper->mm, prev, session, pgoff,
 				    pgoff + nr_pages) ||
@@ -297,6 +298,7 @@ static int tracker_swap_new_region(struct tracker_swapper *swapper)
 		return PTR_ERR(region);
 	region->noreserve = swapper->noreserve;
 	region->grows_down = swapper->grows_down;
+	region->name = tracker_name_get(swapper->label.name);
 	if (swapper->kind == TRACKER_KIND_FILE_PRIVATE)
 		err = tracker_source_create(swapper->session, swapper->file,
 					    region->base, region->nr_pages,

@@ -154,6 +154,7 @@ struct tracker_region {
 	u16 kind;
 	bool noreserve;
 	bool grows_down;
+	struct anon_vma_name *name;	/* counted; NULL = none */
 	pgoff_t base;			/* first page of the block */
 	pgoff_t nr_pages;		/* size of the block */
 	struct tracker_session *session;
@@ -348,6 +349,8 @@ static inline bool tracker_label_is_empty(const struct tracker_label *label)
 	return !label->policy && !label->name;
 }
 
+struct anon_vma_name *tracker_name_get(struct anon_vma_name *name);
+void tracker_name_put(struct anon_vma_name *name);
 void tracker_label_get(struct tracker_label *label, struct vm_area_struct *vma);
 void tracker_label_put(struct tracker_label *label);
 void tracker_label_set(struct tracker_label *label, struct mm_struct *mm,
