@@ -295,7 +295,7 @@ static vm_fault_t tracker_lost_fault(struct vm_fault *vmf)
 	return VM_FAULT_SIGBUS;
 }
 
-/* A child for which there was no memory to make a snapshot: it gets SIGBUS. */
+/* A child whose parent was killed in fork(): it never runs. */
 static const struct vm_operations_struct tracker_lost_vm_ops = {
 	.fault = tracker_lost_fault,
 };

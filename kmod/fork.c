@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What happens to tracked mappings when their process forks. */
+#include <linux/delay.h>
 #include <linux/file.h>
 #include <linux/rmap.h>
 #include <linux/sched.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/task_work.h>
 
@@ -123,7 +125,7 @@ static void tracker_fork_protect_vma(struct tracker_session *session,
 		tracker_fork_protect_chunk(session, chunk, vma->vm_pgoff, end);
 }
 
-/* Return: the child's file, borrowed, or NULL without memory. */
+/* Return: the child's file, borrowed, or NULL: the parent has been killed. */
 static struct file *tracker_fork_file(struct tracker_session *session,
 				      struct mm_struct *child_mm)
 {
@@ -132,10 +134,13 @@ static struct file *tracker_fork_file(struct tracker_session *session,
 
 	if (file)
 		return file;
-	end = kmalloc(sizeof(*end), GFP_KERNEL);
-	if (!end)
-		return NULL;
+	/* There is no way to make the fork fail, so this must not. */
+	end = kmalloc(sizeof(*end), GFP_KERNEL | __GFP_NOFAIL);
 	file = tracker_pseudo_create_child(session, child_mm);
+	while (IS_ERR(file) && !fatal_signal_pending(current)) {
+		msleep(1);
+		file = tracker_pseudo_create_child(session, child_mm);
+	}
 	if (IS_ERR(file))
 		goto err_free_end;
 	end->file = file;
@@ -188,9 +193,6 @@ void tracker_target_open(struct vm_area_struct *vma)
 		return;
 	}
 	file = tracker_fork_file(session, vma->vm_mm);
-	if (!file)
-		pr_warn_ratelimited("tracker: no memory for the snapshot of a child of pid %d; the child is lost\n",
-				    task_tgid_nr(current));
 	tracker_vma_make_child(vma, file);
 	if (file)
 		tracker_fork_protect_vma(session, vma);

@@ -1,29 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The layout: what the target's mappings are, which are tracked, and which
- * could be. Also trims the pseudo-file to what is still mapped.
+ * could be.
  */
 #include <linux/jhash.h>
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
-#include <linux/sort.h>
 #include <linux/uaccess.h>
 
 #include "tracker.h"
-
-/* A part of the pseudo-file that the target maps. */
-struct tracker_piece {
-	pgoff_t start;
-	pgoff_t end;
-};
 
 struct tracker_walk {
 	struct tracker_vma *vmas;
 	u32 max_vmas;
 	u32 nr_vmas;
-	struct tracker_piece *pieces;
-	u32 nr_pieces;
-	u32 hash;
 };
 
 static u32 tracker_vma_file(const struct vm_area_struct *vma)
@@ -74,11 +64,6 @@ static void tracker_walk_add(struct tracker_walk *walk,
 		entry->region = region->id;
 		entry->region_page = vma->vm_pgoff - region->base;
 	}
-	walk->pieces[walk->nr_pieces].start = vma->vm_pgoff;
-	walk->pieces[walk->nr_pieces].end = vma->vm_pgoff + vma_pages(vma);
-	walk->nr_pieces++;
-	walk->hash = jhash_3words(vma->vm_pgoff, vma->vm_pgoff >> 32,
-				  vma_pages(vma), walk->hash);
 }
 
 static void tracker_walk_vmas(struct tracker_walk *walk,
@@ -90,45 +75,6 @@ static void tracker_walk_vmas(struct tracker_walk *walk,
 
 	for_each_vma(vmi, vma)
 		tracker_walk_add(walk, session, vma);
-}
-
-static int tracker_piece_cmp(const void *a, const void *b)
-{
-	const struct tracker_piece *x = a, *y = b;
-
-	return x->start < y->start ? -1 : x->start > y->start;
-}
-
-/*
- * munmap() says nothing to us (no ->close), so pages that the target has
- * unmapped stay in the pseudo-file until here. Those that a forked child may
- * ask for stay for it.
- *
- * Caller holds mmap_lock: mremap() must not grow a mapping into what counts as
- * unmapped here.
- */
-static void tracker_trim(struct tracker_session *session,
-			 struct tracker_walk *walk)
-{
-	pgoff_t next = tracker_family_end(session->family);
-	bool is_complete = next == 0;
-	u32 i;
-
-	if (walk->hash == session->layout_hash)
-		return;
-	sort(walk->pieces, walk->nr_pieces, sizeof(*walk->pieces),
-	     tracker_piece_cmp, NULL);
-	for (i = 0; i <= walk->nr_pieces; i++) {
-		pgoff_t start = i < walk->nr_pieces ? walk->pieces[i].start :
-						      TRACKER_MAX_PGOFF;
-
-		if (start > next)
-			tracker_drop(session, next, start);
-		if (i < walk->nr_pieces)
-			next = max(next, walk->pieces[i].end);
-	}
-	if (is_complete)
-		session->layout_hash = walk->hash;
 }
 
 /* Shared files that the target maps no more are none of its memory. */
@@ -157,9 +103,7 @@ static int tracker_layout_collect(struct tracker_session *session,
 	int err;
 
 	walk->vmas = kvcalloc(walk->max_vmas, sizeof(*walk->vmas), GFP_KERNEL);
-	walk->pieces = kvcalloc(walk->max_vmas, sizeof(*walk->pieces),
-				GFP_KERNEL);
-	if (!walk->vmas || !walk->pieces)
+	if (!walk->vmas)
 		return -ENOMEM;
 	if (!mmget_not_zero(session->mm))
 		return -ESRCH;
@@ -167,13 +111,13 @@ static int tracker_layout_collect(struct tracker_session *session,
 	err = mmap_read_lock_killable(session->mm);
 	if (!err) {
 		tracker_walk_vmas(walk, session, session->mm);
-		if (walk->nr_vmas <= walk->max_vmas)
-			tracker_trim(session, walk);
 		mmap_read_unlock(session->mm);
 	}
-	mmput(session->mm);
 	if (!err && walk->nr_vmas <= walk->max_vmas)
 		tracker_layout_detach(session);
+	if (!err)
+		tracker_trim(session, session->mm);
+	mmput(session->mm);
 	return err;
 }
 
@@ -200,7 +144,6 @@ long tracker_ioctl_layout(struct tracker_session *session,
 	    copy_to_user(argp, &args, sizeof(args)))
 		err = -EFAULT;
 out:
-	kvfree(walk.pieces);
 	kvfree(walk.vmas);
 	return err;
 }

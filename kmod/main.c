@@ -6,6 +6,8 @@
 
 #include "tracker.h"
 
+struct workqueue_struct *tracker_queue;
+
 static int tracker_ioctl_info(struct tracker_info __user *argp)
 {
 	struct tracker_info info = {};
@@ -58,12 +60,13 @@ static int __init tracker_init(void)
 
 	if (err)
 		return err;
-	err = tracker_shares_init();
-	if (err)
+	err = -ENOMEM;
+	tracker_queue = alloc_workqueue("tracker", WQ_UNBOUND, 0);
+	if (!tracker_queue)
 		goto err_watches;
 	err = tracker_hooks_register();
 	if (err)
-		goto err_shares;
+		goto err_queue;
 	err = misc_register(&tracker_device);
 	if (err)
 		goto err_hooks;
@@ -71,17 +74,19 @@ static int __init tracker_init(void)
 
 err_hooks:
 	tracker_hooks_unregister();
-err_shares:
-	tracker_shares_exit();
+err_queue:
+	destroy_workqueue(tracker_queue);
 err_watches:
 	tracker_watches_exit();
 	return err;
 }
 
+/* Nothing makes new work when the hooks are gone. */
 static void __exit tracker_exit(void)
 {
 	misc_deregister(&tracker_device);
 	tracker_hooks_unregister();
+	destroy_workqueue(tracker_queue);
 	tracker_shares_exit();
 	tracker_watches_exit();
 }

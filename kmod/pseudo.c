@@ -11,6 +11,7 @@
  * and each forked child gets a file of its own (same inode) that stands for its
  * snapshot.
  */
+#include <linux/cred.h>
 #include <linux/file.h>
 #include <linux/module.h>
 #include <linux/shmem_fs.h>
@@ -176,14 +177,18 @@ struct file *tracker_pseudo_create_child(struct tracker_session *session,
 					 struct mm_struct *child_mm)
 {
 	struct tracker_snapshot *snapshot;
+	const struct cred *creds;
 	struct file *file;
 
 	snapshot = tracker_snapshot_create(session->family, child_mm,
 					   READ_ONCE(session->next_base));
 	if (!snapshot)
 		return ERR_PTR(-ENOMEM);
+	/* The limit on open files is not for those that nobody has opened. */
+	creds = override_creds(session->file->f_cred);
 	file = dentry_open(&session->file->f_path, O_RDWR | O_LARGEFILE,
 			   session->file->f_cred);
+	revert_creds(creds);
 	if (IS_ERR(file)) {
 		tracker_snapshot_destroy(snapshot);
 		return file;

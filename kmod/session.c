@@ -106,6 +106,7 @@ static struct tracker_session *tracker_session_create(struct mm_struct *mm,
 	INIT_LIST_HEAD(&session->node);
 	mutex_init(&session->lock);
 	spin_lock_init(&session->fork_lock);
+	INIT_WORK(&session->trim_work, tracker_trim_work);
 	tracker_log_init(&session->log);
 	mt_init(&session->regions);
 	xa_init(&session->region_ids);

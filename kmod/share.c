@@ -19,7 +19,6 @@
 static DEFINE_MUTEX(tracker_shares_lock);	/* protects what follows */
 static DEFINE_HASHTABLE(tracker_shares, 8);	/* by mapping; readers: RCU */
 static atomic_t tracker_nr_shares = ATOMIC_INIT(0);
-static struct workqueue_struct *tracker_share_queue;
 
 bool tracker_shares_exist(void)
 {
@@ -386,7 +385,7 @@ static void tracker_share_unwrap_work(struct work_struct *work)
 		tracker_watch_destroy(share->watch);
 		fput(share->file);
 		kref_put(&share->kref, tracker_share_release);
-		/* tracker_shares_exit() waits for the rest of this function. */
+		/* tracker_exit() waits for the rest of this function. */
 		module_put(THIS_MODULE);
 	}
 	kref_put(&share->kref, tracker_share_release);
@@ -395,7 +394,7 @@ static void tracker_share_unwrap_work(struct work_struct *work)
 static void tracker_share_queue_unwrap(struct tracker_share *share)
 {
 	kref_get(&share->kref);
-	if (!queue_work(tracker_share_queue, &share->unwrap_work))
+	if (!queue_work(tracker_queue, &share->unwrap_work))
 		kref_put(&share->kref, tracker_share_release);
 }
 
@@ -598,15 +597,8 @@ bool tracker_share_rescan(struct tracker_region *region)
 	return true;
 }
 
-int tracker_shares_init(void)
-{
-	tracker_share_queue = alloc_workqueue("tracker", 0, 0);
-	return tracker_share_queue ? 0 : -ENOMEM;
-}
-
 void tracker_shares_exit(void)
 {
-	destroy_workqueue(tracker_share_queue);
 	tracker_wrappers_destroy();
 	rcu_barrier();
 }

@@ -319,6 +319,24 @@ static void notrace tracker_remap_entry(unsigned long ip,
 	tracker_note_mmap(user_regs->di & PAGE_MASK);
 }
 
+/* ---- munmap ------------------------------------------------------------- */
+
+/*
+ * unmap_vmas(tlb, tree, vma, ...), for munmap(), mmap(), mremap() and brk(). The
+ * mapping still has its file. At the end of the process there is nothing to do.
+ */
+static void notrace tracker_unmap_entry(unsigned long ip, unsigned long parent_ip,
+					struct ftrace_ops *ops,
+					struct ftrace_regs *fregs)
+{
+	struct pt_regs *regs = ftrace_get_regs(fregs);
+	struct vm_area_struct *vma = (struct vm_area_struct *)regs->dx;
+
+	if (tracker_is_active() && vma && tracker_vma_is_target(vma) &&
+	    atomic_read(&vma->vm_mm->mm_users))
+		tracker_trim_later(tracker_vma_session(vma));
+}
+
 /* ---- registration ------------------------------------------------------- */
 
 #define TRACKER_HOOK_FLAGS                                      \
@@ -335,6 +353,8 @@ static struct tracker_hook {
 				.flags = TRACKER_HOOK_FLAGS } },
 	{ "vm_mmap_pgoff", { .func = tracker_mmap_entry,
 			     .flags = TRACKER_HOOK_FLAGS } },
+	{ "unmap_vmas", { .func = tracker_unmap_entry,
+			  .flags = TRACKER_HOOK_FLAGS } },
 	{ "__x64_sys_shmat", { .func = tracker_shmat_entry,
 			       .flags = TRACKER_HOOK_FLAGS } },
 	{ "__x64_sys_shmdt", { .func = tracker_shmdt_entry,

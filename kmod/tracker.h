@@ -197,7 +197,8 @@ struct tracker_session {
 	u64 epoch;
 	u64 committed;
 	bool harvest_open;		/* pending pages belong to @epoch */
-	u32 layout_hash;		/* of the tracked pieces, see trim */
+	u32 layout_hash;		/* of the tracked pieces, see trim.c */
+	struct work_struct trim_work;
 };
 
 extern struct mutex tracker_sessions_lock;
@@ -255,7 +256,6 @@ struct tracker_share {
 	bool is_incomplete;		/* a mapping could not be wrapped */
 };
 
-int tracker_shares_init(void);
 void tracker_shares_exit(void);
 bool tracker_shares_exist(void);
 bool tracker_vma_is_wrapped(const struct vm_area_struct *vma);
@@ -383,6 +383,9 @@ long tracker_ioctl_abort(struct tracker_session *session,
 			 struct tracker_epoch __user *argp);
 void tracker_harvest_abort(struct tracker_session *session);
 
+void tracker_trim(struct tracker_session *session, struct mm_struct *mm);
+void tracker_trim_work(struct work_struct *work);
+void tracker_trim_later(struct tracker_session *session);
 int tracker_discard(struct tracker_session *session, pgoff_t start, pgoff_t end);
 void tracker_drop(struct tracker_session *session, pgoff_t start, pgoff_t end);
 int tracker_discard_range(struct mm_struct *mm, unsigned long start,
@@ -400,6 +403,9 @@ bool tracker_range_is_ours(struct mm_struct *mm, unsigned long start,
 			   unsigned long end);
 
 int tracker_map_over(struct tracker_map *map);
+
+/* For work that its cause cannot wait for. */
+extern struct workqueue_struct *tracker_queue;
 
 /* Runs @work with current->mm == @mm, in a kernel thread; returns its result. */
 int tracker_run_in_mm(struct mm_struct *mm, int (*work)(void *), void *data);
