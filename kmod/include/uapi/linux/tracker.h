@@ -29,17 +29,19 @@
  *   EINTR    a signal came before the call began; nothing was done
  */
 
-#define TRACKER_ABI_VERSION	1
+#define TRACKER_ABI_VERSION	2
 #define TRACKER_PAGE_SHIFT	12
 
 /**
  * enum tracker_kind - what a mapping is, or was before the swap
  * @TRACKER_KIND_ANON_PRIVATE: malloc, stacks, MAP_PRIVATE|MAP_ANONYMOUS
- * @TRACKER_KIND_FILE_PRIVATE: MAP_PRIVATE of a file
- * @TRACKER_KIND_ANON_SHARED: MAP_SHARED memory without a named file: shm, memfd
+ * @TRACKER_KIND_FILE_PRIVATE: MAP_PRIVATE of a file: .data, libraries
+ * @TRACKER_KIND_ANON_SHARED: MAP_SHARED memory that no file system keeps: shm,
+ *	memfd, MAP_SHARED|MAP_ANONYMOUS, SysV, any file on a tmpfs, and files
+ *	that have been deleted
  * @TRACKER_KIND_FILE_SHARED: MAP_SHARED of a file
- * @TRACKER_KIND_SPECIAL: vdso, vvar, devices, hugetlb: nothing that the module
- *	understands
+ * @TRACKER_KIND_SPECIAL: vdso, vvar, devices, secret memory, DAX: nothing that
+ *	the module or a reader of /proc/PID/mem can follow
  */
 enum tracker_kind {
 	TRACKER_KIND_ANON_PRIVATE = 0,
@@ -54,14 +56,14 @@ enum tracker_kind {
  * @TRACKER_VMA_TRACKED: swapped; @region and @region_page of the entry are valid
  * @TRACKER_VMA_SWAPPABLE: TRACKER_IOC_SWAP takes it
  * @TRACKER_VMA_READONLY: not writable now, so there is nothing to track
- * @TRACKER_VMA_KIND: writable, of a kind that the module does not swap
- * @TRACKER_VMA_STACK: writable, grows down (the main stack)
- * @TRACKER_VMA_LOCKED: writable, mlocked
+ * @TRACKER_VMA_KIND: writable, of a kind that the module does not swap (AIO
+ *	rings, a forked child's part of its parent's memory)
+ * @TRACKER_VMA_STACK: writable, the growing end of a stack, too small to swap
  * @TRACKER_VMA_SPECIAL_FLAGS: writable, with flags the module cannot keep:
- *	MADV_WIPEONFORK, MADV_DONTFORK, MADV_DONTDUMP, KSM, userfaultfd, a
- *	protection key, a NUMA policy, ...
- * @TRACKER_VMA_HUGE: writable, too large for one region's block of the
- *	pseudo-file
+ *	userfaultfd, shadow stack
+ * @TRACKER_VMA_HUGE: writable, too large for one region's block
+ * @TRACKER_VMA_HUGETLB: writable, huge pages that were reserved
+ * @TRACKER_VMA_SEALED: writable, mseal()ed: nothing can replace it
  */
 enum tracker_vma_state {
 	TRACKER_VMA_TRACKED = 0,
@@ -69,9 +71,10 @@ enum tracker_vma_state {
 	TRACKER_VMA_READONLY = 2,
 	TRACKER_VMA_KIND = 3,
 	TRACKER_VMA_STACK = 4,
-	TRACKER_VMA_LOCKED = 5,
-	TRACKER_VMA_SPECIAL_FLAGS = 6,
-	TRACKER_VMA_HUGE = 7,
+	TRACKER_VMA_SPECIAL_FLAGS = 5,
+	TRACKER_VMA_HUGE = 6,
+	TRACKER_VMA_HUGETLB = 7,
+	TRACKER_VMA_SEALED = 8,
 };
 
 /**
@@ -223,7 +226,7 @@ struct tracker_range {
 };
 
 /**
- * struct tracker_swap - TRACKER_IOC_SWAP: replace mappings by the pseudo-file
+ * struct tracker_swap - TRACKER_IOC_SWAP: track mappings
  * @ranges_addr: in: array of struct tracker_range, each inside one mapping
  *	whose layout state is TRACKER_VMA_SWAPPABLE
  * @nr_ranges: in: its length
@@ -231,11 +234,18 @@ struct tracker_range {
  * @nr_pages: out: pages copied into the pseudo-file; all are in the dirty log
  * @busy_tid: out: with EBUSY, a thread on the target's mm that is not stopped,
  *	in the caller's pid namespace
- * @flags: in: must be 0
+ * @flags: in: TRACKER_SWAP_*
  * @__reserved: must be 0
  *
- * Every thread of every process on the mm must be held in a ptrace stop by the
- * calling thread. Holes and pages of zeros are neither read in nor allocated.
+ * Private mappings are replaced by the pseudo-file. Every thread of every
+ * process on the mm must be held in a ptrace stop by the calling thread. Holes,
+ * pages of zeros and pages of a file that the target has not written are
+ * neither read in nor allocated. Of a stack, the lowest page stays as it is.
+ *
+ * Shared mappings stay where they are, and nothing is copied: from now on the
+ * module sees the writes of every process that maps the same file, whatever
+ * part of it. With TRACKER_SWAP_SHARED all ranges have to be of shared
+ * mappings, and the target need not be stopped.
  *
  * EBUSY: a thread is not held, see @busy_tid (0 if it has no pid in the
  *	caller's namespace); nothing was changed.
@@ -244,6 +254,8 @@ struct tracker_range {
  *	longer mapped. A part of the range may be swapped.
  * EINVAL: range @nr_done is not (or no longer) swappable.
  */
+#define TRACKER_SWAP_SHARED	(1U << 0)
+
 struct tracker_swap {
 	__aligned_u64 ranges_addr;
 	__u32 nr_ranges;
@@ -309,6 +321,9 @@ struct tracker_run {
  *	TRACKER_HARVEST_CONTINUE, nothing else in between
  * @overflow: out: 1 if the log lost count since the last harvest began: every
  *	page of every region has to be taken for dirty
+ * @nr_rescans: out: regions of shared memory of which every page is reported,
+ *	because a system call (write, truncate, fallocate, ...) has changed the
+ *	file since the last harvest
  * @__reserved: must be 0
  *
  * A page written before the call is in this epoch or an older uncommitted one;
@@ -327,7 +342,8 @@ struct tracker_harvest {
 	__u64 nr_pinned;
 	__u32 more;
 	__u32 overflow;
-	__u64 __reserved[2];
+	__u64 nr_rescans;
+	__u64 __reserved[1];
 };
 #define TRACKER_IOC_HARVEST	_IOWR('T', 0x14, struct tracker_harvest)
 
@@ -404,5 +420,28 @@ struct tracker_resident {
 	__u64 __reserved[2];
 };
 #define TRACKER_IOC_RESIDENT	_IOWR('T', 0x18, struct tracker_resident)
+
+/**
+ * struct tracker_sharers - TRACKER_IOC_SHARERS: who else maps a shared mapping
+ * @start: in: an address in a shared mapping of the target
+ * @pids_addr: in: array of __s32
+ * @nr_pids: in: its length; out: processes found (may be larger: call again
+ *	with room for them; the array then holds some)
+ * @flags: in: must be 0
+ * @__reserved: must be 0
+ *
+ * Processes that share the target's mm are the target. A pid is 0 if the
+ * process has none in the caller's namespace. Cost: the mappings of the file.
+ *
+ * EINVAL: no shared mapping is there.
+ */
+struct tracker_sharers {
+	__u64 start;
+	__aligned_u64 pids_addr;
+	__u32 nr_pids;
+	__u32 flags;
+	__u64 __reserved[2];
+};
+#define TRACKER_IOC_SHARERS	_IOWR('T', 0x19, struct tracker_sharers)
 
 #endif /* _UAPI_LINUX_TRACKER_H */
