@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { readSync } from 'node:fs';
 import { mkdir, open, readdir, statfs, writeFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { expect } from 'chai';
@@ -92,6 +93,25 @@ describe('native page copy', () => {
       );
       expect(onFull).to.include({ code: 'ENOSPC', syscall: 'pwrite' });
       expect(String(onFull)).to.include('/dev/full');
+    });
+
+    it('pads the last page of a file with zeros, and reports what is behind it', async () => {
+      const source = scratch.file('part');
+      await writeFile(source, Buffer.alloc(PAGE_SIZE + 100, 7));
+      const outFd = await scratch.openFd(scratch.file('out'), 'w+');
+      const result = await native.copyPages({
+        sourceFd: await scratch.openFd(source, 'r'),
+        runs: Float64Array.of(0, 10, 3),
+        outFd,
+        outOffset: 0,
+        allowUnreadable: true,
+      });
+      expect([...result.unreadable]).to.deep.equal([12, 1]);
+      expect(result.bytesWritten).to.equal(2 * PAGE_SIZE);
+      const stored = Buffer.alloc(PAGE_SIZE);
+      readSync(outFd, stored, 0, PAGE_SIZE, PAGE_SIZE);
+      const expected = Buffer.concat([Buffer.alloc(100, 7), Buffer.alloc(PAGE_SIZE - 100)]);
+      expect(stored.equals(expected)).to.equal(true);
     });
 
     it('reads memory of a process, and reports the hole behind it', async () => {
