@@ -18,8 +18,8 @@ export interface CompareMemoryOptions extends PageJob {
   /** `/proc/PID/mem` of the target, which must stand still */
   memFd: number;
   /**
-   * `/proc/PID/pagemap`: pages of private anonymous memory that do not exist are zeros and are not
-   * read, which would make them exist
+   * `/proc/PID/pagemap`: pages of private anonymous memory, of reserved huge pages and of what
+   * userfaultfd watches that do not exist are zeros and are not read, which would make them exist
    */
   pagemapFd?: number;
   /** round number; the last one if absent */
@@ -63,13 +63,18 @@ export async function compareMemory(
   };
   for (const vma of chain.vmas.filter(includes)) {
     for (const piece of chain.pieces(vma.startPage, vma.endPage)) {
-      const isHole = piece.source === 'zero' && vma.kind === 'anon-private' && pagemapFd >= 0;
-      batch.add(piece, await fdOf(piece), isHole ? EXISTING_ZEROS : ZEROS);
+      const zeros = isReadCostly(vma) && pagemapFd >= 0 ? EXISTING_ZEROS : ZEROS;
+      batch.add(piece, await fdOf(piece), zeros);
       if (batch.isFull) await compare();
     }
   }
   await compare();
   return total.result();
+}
+
+/** Reading a page that does not exist would make it exist, or wait for the target that stands. */
+function isReadCostly({ kind, state }: VmaRecord): boolean {
+  return kind === 'anon-private' || state === 'hugetlb' || state === 'special-flags';
 }
 
 function isNotSpecial(vma: VmaRecord): boolean {
