@@ -92,10 +92,11 @@ export interface Native extends NativePageCopy {
   sharers(fd: number, startPage: number): Promise<Float64Array>;
 
   /**
-   * Where a sparse file has data, by lseek: page, number of pages; and so on. The fd's position
-   * moves.
+   * Where a sparse file has data, by lseek. The fd's position moves.
+   * @param pagePairs start and end page of each range to look at
+   * @returns index of the range, page, number of pages; and so on, range by range
    */
-  dataRuns(fd: number, startPage: number, endPage: number): Promise<Float64Array>;
+  dataRuns(fd: number, pagePairs: Float64Array): Promise<Float64Array>;
 
   /** Blocks up to `timeoutMs`. The error has `tid`, `state`, `wchan` and, with EPERM, `tracerPid`. */
   freeze(

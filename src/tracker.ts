@@ -1,7 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { checkUntrackable } from './dump/check-untrackable.js';
 import { removeImages, prepareImages } from './dump/new-images.js';
-import { reportProgress } from './dump/report-progress.js';
 import type { Progress, RoundReport, StopReport } from './dump/reports.js';
 import { MostlyUnwritten } from './dump/mostly-unwritten.js';
 import { PinnedRanges } from './dump/pinned-ranges.js';
@@ -21,9 +20,9 @@ export interface TrackerOptions {
   pid: number;
   /** images directory */
   images: string;
-  /** aborts what is running: the round is dropped, its pages go back into the log */
   /** for `start`: go on where other processes map its shared memory too */
   allowExternalSharing?: boolean;
+  /** aborts what is running: the round is dropped, its pages go back into the log */
   signal?: AbortSignal;
   /** called a few times per second */
   onProgress?: (progress: Progress) => void;
@@ -198,10 +197,11 @@ export class Tracker implements AsyncDisposable {
       // An empty swap: the module checks that nothing runs on this memory any more.
       await session.swap(new Float64Array(0), frozen);
       const final = await this.#take(frozen);
-      const verification = verify ? this.#verification() : null;
-      await verification?.run('beforeRevert');
+      const vmas = this.#previous?.vmas ?? [];
+      const verification = verify ? new Verification({ ...this.#context, vmas }) : null;
+      await verification?.beforeRevert();
       const revert = await this.#revert(frozen);
-      await verification?.run('afterRevert');
+      await verification?.afterRevert();
       const report = verification?.report ?? null;
       // Wrong or incomplete images must not be all that is left of the target.
       const isComplete = final.untracked.every(({ kind }) => kind !== 'special');
@@ -238,28 +238,6 @@ export class Tracker implements AsyncDisposable {
     this.#context.onProgress?.({ phase: 'revert', donePages: 0, totalPages: 0 });
     const { nrVmas } = await this.#context.session.revert(frozen);
     return { revertMs: performance.now() - startMs, revertedVmas: nrVmas };
-  }
-
-  #verification() {
-    const { session, images, signal, onProgress } = this.#context;
-    const progress = new Float64Array(1);
-    const vmas = this.#previous?.vmas ?? [];
-    const verification = new Verification({ session, images, vmas, progress, signal });
-    return {
-      report: verification.report,
-      async run(part: 'beforeRevert' | 'afterRevert'): Promise<void> {
-        const stopReporting = reportProgress(onProgress, () => ({
-          phase: 'verify',
-          donePages: progress[0] ?? 0,
-          totalPages: 0,
-        }));
-        try {
-          await verification[part]();
-        } finally {
-          stopReporting();
-        }
-      },
-    };
   }
 }
 

@@ -1,5 +1,5 @@
 import type { VmaRecord } from '../image/index.js';
-import { PROT_WRITE } from '../image/vma-record.js';
+import { isSegment, PROT_WRITE } from '../image/vma-record.js';
 import { KnownPieces } from './known-pieces.js';
 import { type Piece, PieceSweep } from './piece-sweep.js';
 import { RunTable } from './runs.js';
@@ -121,11 +121,6 @@ function planUntracked(
   else if (vma.kind !== 'file-shared' || isWritable) plan.memory.push(vma);
 }
 
-/** Huge pages, AIO rings and what userfaultfd watches can't be read, or asked for holes, as files. */
-function isSegment({ kind, state }: VmaRecord): boolean {
-  return kind === 'anon-shared' && !['hugetlb', 'kind', 'special-flags'].includes(state);
-}
-
 function planDirty(plan: RoundPlan, known: Map<number, TrackedPiece[]>, runs: Float64Array): void {
   let region = 0;
   let sweep = new PieceSweep<TrackedPiece>([]);
@@ -145,7 +140,9 @@ function planRun(plan: RoundPlan, { vma, ...piece }: TrackedPiece, start: number
   const from = Math.max(start, piece.regionPage);
   const to = Math.min(end, piece.endPage - shift);
   const { dirty, whole } = regionPlan(plan, vma);
-  if (vma.shared && to - from >= longRun) {
+  // A page of a private file mapping that the target has given back is the file's again.
+  const mayHaveHoles = vma.kind === 'file-private' || (vma.shared && to - from >= longRun);
+  if (mayHaveHoles) {
     plan.cleared.push(from + shift, to + shift);
     whole.push({ page: from + shift, endPage: to + shift, regionPage: from });
   } else {

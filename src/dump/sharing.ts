@@ -22,12 +22,12 @@ export class SharedMappings {
     for (const vma of vmas.filter(isExposed)) {
       const { path, startPage, endPage } = vma;
       const key = `${startPage}-${endPage} ${fileKey(vma)}`;
-      const pids =
-        this.#sharers.get(key) ??
-        byFile.get(fileKey(vma)) ??
-        (await session.sharers(startPage)).filter((pid) => pid !== session.pid);
+      let pids = this.#sharers.get(key) ?? byFile.get(fileKey(vma));
+      if (!pids) {
+        pids = (await session.sharers(startPage)).filter((pid) => pid !== session.pid);
+        byFile.set(fileKey(vma), pids);
+      }
       sharers.set(key, pids);
-      byFile.set(fileKey(vma), pids);
       if (pids.length > 0) found.push({ path, startPage, endPage, pids: [...pids] });
     }
     this.#sharers = sharers;

@@ -17,8 +17,6 @@ export interface CopyTarget extends PageJob {
   isFrozen: boolean;
 }
 
-const rowPage = 0;
-
 /** Stores a region's dirty pages and those of pieces that are new at their address. */
 export async function copyRegion(
   { session, writer, progress, signal }: CopyTarget,
@@ -29,19 +27,26 @@ export async function copyRegion(
   const sourceFd = session.openRegion(region);
   try {
     const runs = plan.dirty;
-    for (const { page, endPage, regionPage } of plan.whole) {
-      const end = regionPage + endPage - page;
-      const data = await native.dataRuns(sourceFd, regionPage, end);
-      for (let i = 0; i < data.length; i += 2) {
-        const start = data[i + rowPage] ?? 0;
-        runs.push(start, page + start - regionPage, data[i + 1] ?? 0);
-      }
-    }
+    await pushData(runs, sourceFd, plan.whole);
     const sourceName = `region ${region} of pid ${session.pid}`;
     const rest = { allowUnreadable, progress, signal };
     await writer.append({ sourceFd, sourceName, runs: runs.view(), ...rest });
   } finally {
     closeSync(sourceFd);
+  }
+}
+
+/** Adds what a sparse file has of some pieces. */
+async function pushData(runs: RunTable, fd: number, pieces: readonly Piece[]): Promise<void> {
+  if (pieces.length === 0) return;
+  const ranges = new RunTable(2);
+  for (const { page, endPage, regionPage } of pieces)
+    ranges.push(regionPage, regionPage + endPage - page);
+  const data = await native.dataRuns(fd, ranges.view());
+  for (let i = 0; i < data.length; i += 3) {
+    const piece = pieces[data[i] ?? 0];
+    const start = data[i + 1] ?? 0;
+    if (piece) runs.push(start, piece.page + start - piece.regionPage, data[i + 2] ?? 0);
   }
 }
 
@@ -121,14 +126,9 @@ export async function copySegment(target: CopyTarget, vma: VmaRecord): Promise<n
   const path = `/proc/${target.pid}/map_files/${range}`;
   await using file = await openSegment(path, target.isFrozen);
   if (!file) return 0;
-  const filePage = vma.offset / 4096;
-  const nrPages = vma.endPage - vma.startPage;
-  const data = await native.dataRuns(file.fd, filePage, filePage + nrPages);
+  const { startPage: page, endPage } = vma;
   const runs = new RunTable(3);
-  for (let i = 0; i < data.length; i += 2) {
-    const start = data[i + rowPage] ?? 0;
-    runs.push(start, vma.startPage + start - filePage, data[i + 1] ?? 0);
-  }
+  await pushData(runs, file.fd, [{ page, endPage, regionPage: vma.offset / 4096 }]);
   await target.writer.append({
     sourceFd: file.fd,
     sourceName: path,

@@ -5,7 +5,6 @@ import {
   type CompareMemoryOptions,
   type ComparePagesResult,
   type ImageDirectory,
-  type PageJob,
   type VmaRecord,
 } from '../image/index.js';
 import { vmaAt } from '../image/vma-record.js';
@@ -13,7 +12,8 @@ import type { Session } from '../kernel/session.js';
 import type { Harvest } from '../native.js';
 import { type MapsEntry, readMaps } from '../proc/maps.js';
 import { formatAddress } from '../report/units.js';
-import type { VerifyReport } from './reports.js';
+import { reportProgress } from './report-progress.js';
+import type { Progress, VerifyReport } from './reports.js';
 import { SharedMappings } from './sharing.js';
 
 /** Differences of shared memory that are looked up in a harvest, one by one. */
@@ -22,11 +22,13 @@ const maxDifferences = 65_536;
 const maxAddresses = 16;
 
 /** Whose memory to compare with what. */
-export interface VerifyOptions extends PageJob {
+export interface VerifyOptions {
   session: Session;
   images: ImageDirectory;
   /** layout of the final round */
   vmas: readonly VmaRecord[];
+  signal?: AbortSignal | undefined;
+  onProgress?: ((progress: Progress) => void) | undefined;
 }
 
 /**
@@ -38,7 +40,9 @@ export class Verification {
   readonly #options: VerifyOptions;
   /** start pages of mappings that have been compared */
   readonly #compared = new Set<number>();
-  #report: VerifyReport = {
+  readonly #progress = new Float64Array(1);
+  /** what has been found so far */
+  readonly report: VerifyReport = {
     pages: 0,
     lostWrites: 0,
     lostAddresses: [],
@@ -49,10 +53,6 @@ export class Verification {
 
   constructor(options: VerifyOptions) {
     this.#options = options;
-  }
-
-  get report(): VerifyReport {
-    return this.#report;
   }
 
   /**
@@ -74,7 +74,7 @@ export class Verification {
     });
     const lost = await this.#lostOf(result);
     this.#add(result, lost.length, lost, startMs);
-    this.#report.changedByOthers += result.nrMismatches - lost.length;
+    this.report.changedByOthers += result.nrMismatches - lost.length;
   }
 
   /** Compares all other memory. */
@@ -90,19 +90,28 @@ export class Verification {
   async #compare(
     which: Pick<CompareMemoryOptions, 'includes' | 'limit'>,
   ): Promise<ComparePagesResult> {
-    const { session, images, progress, signal } = this.#options;
+    const { session, images, signal, onProgress } = this.#options;
     const { pid } = session;
     const maps = await readMaps(pid);
     await using memory = await open(`/proc/${pid}/mem`, 'r');
     await using pagemap = await open(`/proc/${pid}/pagemap`, 'r');
-    return await compareMemory(images, {
-      ...which,
-      progress,
-      signal,
-      memFd: memory.fd,
-      pagemapFd: pagemap.fd,
-      openMappedFile: ({ startPage }) => open(mapFile(pid, maps, startPage), 'r'),
-    });
+    const stopReporting = reportProgress(onProgress, () => ({
+      phase: 'verify',
+      donePages: this.#progress[0] ?? 0,
+      totalPages: 0,
+    }));
+    try {
+      return await compareMemory(images, {
+        ...which,
+        progress: this.#progress,
+        signal,
+        memFd: memory.fd,
+        pagemapFd: pagemap.fd,
+        openMappedFile: ({ startPage }) => open(mapFile(pid, maps, startPage), 'r'),
+      });
+    } finally {
+      stopReporting();
+    }
   }
 
   async #lostOf({ mismatches, nrMismatches }: ComparePagesResult): Promise<number[]> {
@@ -120,7 +129,7 @@ export class Verification {
     lost: readonly number[],
     startMs: number,
   ): void {
-    const report = this.#report;
+    const report = this.report;
     report.pages += nrPages;
     report.unreadable += nrUnreadable;
     report.lostWrites += nrLost;

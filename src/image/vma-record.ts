@@ -37,6 +37,14 @@ export function isFileBacked(vma: VmaRecord): boolean {
   return vma.kind === 'file-private' || vma.kind === 'file-shared';
 }
 
+/**
+ * True for shared memory whose file can be read, and asked for holes. Others may have pages there
+ * that the target has not touched. Huge pages, AIO rings and what userfaultfd watches are none.
+ */
+export function isSegment({ kind, state }: VmaRecord): boolean {
+  return kind === 'anon-shared' && !['hugetlb', 'kind', 'special-flags'].includes(state);
+}
+
 /** Index of the first of a layout's VMAs that ends after `page`; their number if none does. */
 export function indexOfVma(vmas: readonly VmaRecord[], page: number): number {
   let low = 0;

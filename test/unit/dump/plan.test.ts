@@ -219,6 +219,14 @@ describe('planRound', () => {
     expect(made.nameless).to.deep.equal([{ page: 200, endPage: 210, regionPage: 0 }]);
   });
 
+  it('asks a private file mapping which of its dirty pages are still its own', () => {
+    const vmas = [tracked(100, 110, 1, 0, { kind: 'file-private', path: '/lib' })];
+    const made = plan({ vmas, previous: vmas, runs: Float64Array.of(1, 3, 2) });
+    expect(dirtyOf(made, 1)).to.deep.equal([]);
+    expect(made.regions.get(1)?.whole).to.deep.equal([{ page: 103, endPage: 105, regionPage: 3 }]);
+    expect(clearedOf(made)).to.deep.equal([103, 105]);
+  });
+
   it('reads huge pages and AIO rings through the memory of the process', () => {
     const states = ['hugetlb', 'kind', 'special-flags', 'sealed'];
     const vmas = states.map((state, i) =>

@@ -61,7 +61,7 @@ describe('SharedMappings', () => {
     expect(asked).to.deep.equal([100, 300]);
     expect(found.map(({ path }) => path)).to.deep.equal(['/a', '/b']);
     await shared.look(fake, [first, again]);
-    expect(asked).to.deep.equal([100, 300]);
+    expect(asked).to.deep.equal([100, 300, 200]);
   });
 });
 
