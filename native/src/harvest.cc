@@ -63,7 +63,8 @@ class HarvestWorker : public SessionWorker {
     has_begun_ = true;
     epoch_ = args.epoch;
     nr_pinned_ += args.nr_pinned;
-    nr_rescans_ += args.nr_rescans;
+    /* Each part says it of the whole harvest. */
+    nr_rescans_ = args.nr_rescans;
     overflow_ |= args.overflow != 0;
     runs_.resize(nr_before + std::min(args.nr_runs, capacity));
     if (args.more && args.nr_runs == 0) Fail(EIO, "ioctl(TRACKER_IOC_HARVEST)", "an endless log");

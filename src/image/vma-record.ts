@@ -41,8 +41,9 @@ export function isFileBacked(vma: VmaRecord): boolean {
  * True for shared memory whose file can be read, and asked for holes. Others may have pages there
  * that the target has not touched. Huge pages, AIO rings and what userfaultfd watches are none.
  */
-export function isSegment({ kind, state }: VmaRecord): boolean {
-  return kind === 'anon-shared' && !['hugetlb', 'kind', 'special-flags'].includes(state);
+export function isSegment({ kind, state, path }: VmaRecord): boolean {
+  const isUnreadable = state === 'hugetlb' || state === 'special-flags' || path === '/[aio]';
+  return kind === 'anon-shared' && !isUnreadable;
 }
 
 /** Index of the first of a layout's VMAs that ends after `page`; their number if none does. */

@@ -15,7 +15,7 @@ describe('Session, on a fake module', function () {
       epoch,
       nrPages: 15000,
       nrPinned: 3,
-      nrRescans: 6,
+      nrRescans: 2,
       overflow: true,
       first: [1, first, 10000, 2, first, 1, 2, first + 3, 1],
       length: 3 * 5001,

@@ -228,10 +228,14 @@ describe('planRound', () => {
   });
 
   it('reads huge pages and AIO rings through the memory of the process', () => {
-    const states = ['hugetlb', 'kind', 'special-flags', 'sealed'];
-    const vmas = states.map((state, i) =>
-      vma(100 * i, 100 * i + 10, { state, kind: 'anon-shared', shared: true }),
-    );
+    const memory = { kind: 'anon-shared', shared: true } as const;
+    const vmas = [
+      vma(100, 110, { ...memory, state: 'hugetlb' }),
+      vma(200, 210, { ...memory, state: 'special-flags' }),
+      vma(300, 310, { ...memory, state: 'kind', path: '/[aio]' }),
+      vma(400, 410, { ...memory, state: 'kind', path: '/on/overlayfs' }),
+      vma(500, 510, { ...memory, state: 'sealed' }),
+    ];
     const made = plan({ vmas, previous: vmas });
     expect(made.memory).to.deep.equal(vmas.slice(0, 3));
     expect(made.segments).to.deep.equal(vmas.slice(3));
