@@ -132,37 +132,18 @@ static vm_fault_t tracker_save_for_children(struct tracker_session *session,
 					    struct folio *folio)
 {
 	int own = pte_present(vmf->orig_pte) ? 1 : 0;
-	pgoff_t pgoff;
 
-	for (pgoff = folio->index; pgoff < folio->index + folio_nr_pages(folio);
-	     pgoff++)
-		if (tracker_family_save(session->family, folio, pgoff,
-					GFP_KERNEL) < 0)
-			return VM_FAULT_OOM;
+	if (tracker_family_save(session->family, folio, vmf->pgoff,
+				GFP_KERNEL) < 0)
+		return VM_FAULT_OOM;
 	/*
 	 * Also where it was saved before: a child may have mapped the page in
 	 * between. If our own entry goes, the fault starts again without one.
 	 */
-	if (folio_test_large(folio) || atomic_read(&folio->_mapcount) + 1 > own)
+	if (tracker_folio_mapcount(folio) > own)
 		unmap_mapping_range(folio->mapping, folio_pos(folio),
 				    folio_size(folio), 0);
 	return 0;
-}
-
-/*
- * The kernel may map all of a large folio after one page_mkwrite. Only
- * administrators and MADV_COLLAPSE make such folios.
- */
-static bool tracker_log_large(struct tracker_session *session,
-			      struct folio *folio)
-{
-	pgoff_t pgoff = folio->index;
-	pgoff_t end = pgoff + folio_nr_pages(folio);
-
-	for (; pgoff < end; pgoff++)
-		if (tracker_log_add(&session->log, pgoff))
-			return false;
-	return true;
 }
 
 static vm_fault_t tracker_target_page_mkwrite(struct vm_fault *vmf)
@@ -187,8 +168,7 @@ static vm_fault_t tracker_target_page_mkwrite(struct vm_fault *vmf)
 	}
 	if (chunk)
 		tracker_log_set(&session->log, chunk, vmf->pgoff);
-	if (!chunk || (folio_test_large(folio) &&
-		       !tracker_log_large(session, folio)))
+	else
 		tracker_log_overflow(&session->log);
 	folio_mark_dirty(folio);
 	/*
@@ -221,18 +201,13 @@ void tracker_vma_make_target(struct vm_area_struct *vma)
 
 /* ---- forked children ---------------------------------------------------- */
 
-/* Without @live, a page of zeros. Return: the copy or NULL. */
-static struct page *tracker_child_copy(struct page *live)
+static vm_fault_t tracker_child_zero(struct vm_fault *vmf)
 {
-	struct page *copy = alloc_page(GFP_HIGHUSER | __GFP_ACCOUNT |
-				       (live ? 0 : __GFP_ZERO));
-
-	if (!copy)
-		return NULL;
-	if (live)
-		copy_highpage(copy, live);
-	__SetPageUptodate(copy);
-	return copy;
+	vmf->page = alloc_page(GFP_HIGHUSER | __GFP_ACCOUNT | __GFP_ZERO);
+	if (!vmf->page)
+		return VM_FAULT_OOM;
+	__SetPageUptodate(vmf->page);
+	return 0;
 }
 
 /*
@@ -251,8 +226,7 @@ static vm_fault_t tracker_child_live_fault(struct tracker_snapshot *snapshot,
 		return tracker_source_fault(source, NULL, vmf);
 	if (!tracker_is_hole(mapping, vmf->pgoff))
 		return tracker_shmem_fault(vmf);
-	vmf->page = tracker_child_copy(NULL);
-	return vmf->page ? 0 : VM_FAULT_OOM;
+	return tracker_child_zero(vmf);
 }
 
 static vm_fault_t tracker_child_fault(struct vm_fault *vmf)
@@ -273,16 +247,13 @@ static vm_fault_t tracker_child_fault(struct vm_fault *vmf)
 	 * under its lock, which we hold now: look again.
 	 */
 	page = tracker_snapshot_lookup(snapshot, vmf->pgoff);
-	if (!page && !PageCompound(vmf->page))
-		return ret;
-	/* A large folio would be mapped as a whole. */
 	if (!page)
-		page = tracker_child_copy(vmf->page);
+		return ret;
 	if (ret & VM_FAULT_LOCKED)
 		unlock_page(vmf->page);
 	put_page(vmf->page);
 	vmf->page = page;
-	return page ? ret & ~VM_FAULT_LOCKED : VM_FAULT_OOM;
+	return ret & ~VM_FAULT_LOCKED;
 }
 
 static const struct vm_operations_struct tracker_child_vm_ops = {

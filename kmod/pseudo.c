@@ -160,6 +160,11 @@ struct file *tracker_pseudo_create(struct tracker_session *session)
 	tracker_pseudo_adopt(file, &tracker_target_fops,
 			     tracker_session_get(session));
 	session->inode = file_inode(file);
+	/*
+	 * Shmem makes huge pages, whatever the administrator wants, only of
+	 * regular files: here they would fill holes that are not zeros.
+	 */
+	session->inode->i_mode &= ~S_IFMT;
 	session->file = file;
 	return file;
 }

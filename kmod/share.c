@@ -95,6 +95,8 @@ void tracker_share_log(struct address_space *mapping, struct folio *folio,
 		index = folio->index;
 		nr_pages = folio_nr_pages(folio);
 	}
+	if (WARN_ON_ONCE(!share))
+		return;
 	nofs = memalloc_nofs_save();
 	down_read(&share->lock);
 	list_for_each_entry(region, &share->regions, share_node)
@@ -154,6 +156,13 @@ static struct mm_struct *tracker_share_next(struct tracker_share *share,
 	return mm;
 }
 
+/* A fork() that failed leaves a mark where its mappings end. */
+#define tracker_for_each_vma(vmi, vma)                                        \
+	for_each_vma(vmi, vma)                                                \
+		if (xa_is_zero(vma))                                          \
+			break;                                                \
+		else
+
 static int tracker_share_wrap_mm(struct tracker_share *share,
 				 struct mm_struct *mm)
 {
@@ -162,7 +171,7 @@ static int tracker_share_wrap_mm(struct tracker_share *share,
 	VMA_ITERATOR(vmi, mm, 0);
 
 	mmap_write_lock(mm);
-	for_each_vma(vmi, vma)
+	tracker_for_each_vma(vmi, vma)
 		if (!err && tracker_share_has(share, vma) &&
 		    !tracker_vma_is_wrapped(vma))
 			err = tracker_vma_wrap(vma);
@@ -192,7 +201,7 @@ static void tracker_share_unwrap_mm(struct tracker_share *share,
 	VMA_ITERATOR(vmi, mm, 0);
 
 	mmap_write_lock(mm);
-	for_each_vma(vmi, vma)
+	tracker_for_each_vma(vmi, vma)
 		if (tracker_share_has(share, vma) && tracker_vma_is_wrapped(vma))
 			tracker_vma_unwrap(vma);
 	mmap_write_unlock(mm);
@@ -285,6 +294,24 @@ static void tracker_share_absorb(struct tracker_share *share, pgoff_t index,
 	}
 }
 
+/*
+ * Whether the mapping at an address is one of a shared file that is not wrapped.
+ * Most are not, and their makers need not wait for each other.
+ */
+static bool tracker_share_wants(struct mm_struct *mm, unsigned long addr)
+{
+	struct vm_area_struct *vma;
+	bool wanted;
+
+	mmap_read_lock(mm);
+	vma = find_vma(mm, addr);
+	wanted = vma && vma->vm_start <= addr && vma->vm_file &&
+		 tracker_share_find(vma->vm_file->f_mapping) &&
+		 !tracker_vma_is_wrapped(vma);
+	mmap_read_unlock(mm);
+	return wanted;
+}
+
 /**
  * tracker_share_adopt - a process has made a mapping
  * @mm: current->mm
@@ -297,6 +324,8 @@ void tracker_share_adopt(struct mm_struct *mm, unsigned long addr)
 	pgoff_t start = 0, end = 0;
 	int err = 0;
 
+	if (!tracker_share_wants(mm, addr))
+		return;
 	mutex_lock(&tracker_shares_lock);
 	mmap_write_lock(mm);
 	vma = find_vma(mm, addr);
