@@ -318,6 +318,7 @@ static void tracker_source_free(struct tracker_source *source)
 		tracker_watch_destroy(source->watch);
 	tracker_copies_drop(source);
 	xa_destroy(&source->copies);
+	iput(source->pseudo->host);
 	fput(source->file);
 	kfree(source);
 }
@@ -370,6 +371,7 @@ int tracker_source_create(struct tracker_session *session, struct file *file,
 	if (!source)
 		return -ENOMEM;
 	source->session = session;
+	ihold(session->inode);
 	source->pseudo = session->inode->i_mapping;
 	source->file = get_file(file);
 	source->base = base;

@@ -113,7 +113,7 @@ struct tracker_watch;
  */
 struct tracker_source {
 	struct tracker_session *session; /* tracker_watch_lock; NULL: it is over */
-	struct address_space *pseudo;
+	struct address_space *pseudo;	/* its inode is counted */
 	struct file *file;		/* counted: what the target had mapped */
 	pgoff_t base;			/* of the block */
 	pgoff_t nr_pages;		/* of the block */
