@@ -389,6 +389,32 @@ int tracker_source_create(struct tracker_session *session, struct file *file,
 	return err;
 }
 
+/**
+ * tracker_sources_drop - give up files that are mapped no more
+ * @family: a family without forked children
+ * @start: first page of the pseudo-file of which nothing is mapped
+ * @end: page after the last one
+ *
+ * The caller holds the target's mmap_lock, so that it stays so.
+ */
+void tracker_sources_drop(struct tracker_family *family, pgoff_t start,
+			  pgoff_t end)
+{
+	struct tracker_source *source;
+	unsigned long block;
+
+	xa_for_each_range(&family->sources, block, source,
+			  tracker_source_block(start),
+			  tracker_source_block(end - 1)) {
+		if (source->base < start || source->base + source->nr_pages > end)
+			continue;
+		xa_erase(&family->sources, block);
+		if (block == tracker_source_block(source->base +
+						  source->nr_pages - 1))
+			tracker_source_free(source);
+	}
+}
+
 /* The session is over; children may still need the sources. */
 void tracker_sources_orphan(struct tracker_session *session)
 {

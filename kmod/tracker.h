@@ -134,6 +134,8 @@ vm_fault_t tracker_source_fault(struct tracker_source *source,
 				struct tracker_session *session,
 				struct vm_fault *vmf);
 bool tracker_source_is_past_end(struct tracker_source *source, pgoff_t pgoff);
+void tracker_sources_drop(struct tracker_family *family, pgoff_t start,
+			  pgoff_t end);
 void tracker_sources_orphan(struct tracker_session *session);
 void tracker_sources_destroy(struct tracker_family *family);
 

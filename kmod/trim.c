@@ -69,6 +69,7 @@ static void tracker_pieces_collect(struct tracker_pieces *list,
 static void tracker_trim_gaps(struct tracker_session *session,
 			      struct tracker_pieces *list)
 {
+	/* Whoever forks holds mmap_lock for writing: no child comes now. */
 	pgoff_t next = tracker_family_end(session->family);
 	bool is_complete = next == 0;
 	u32 i;
@@ -79,8 +80,12 @@ static void tracker_trim_gaps(struct tracker_session *session,
 		pgoff_t start = i < list->nr_pieces ? list->pieces[i].start :
 						      TRACKER_MAX_PGOFF;
 
-		if (start > next)
+		if (start > next) {
 			tracker_drop(session, next, start);
+			if (is_complete)
+				tracker_sources_drop(session->family, next,
+						     start);
+		}
 		if (i < list->nr_pieces)
 			next = max(next, list->pieces[i].end);
 	}
