@@ -14,12 +14,19 @@ const maxNamed = 8;
 export class SharedMappings {
   #sharers = new Map<string, readonly number[]>();
 
-  /** The mappings of a layout that others map too, as it was when each of them was new. */
-  async look(session: Session, vmas: readonly VmaRecord[]): Promise<Sharing[]> {
+  /**
+   * The mappings of a layout that others map too, as it was when each of them was new.
+   * @param matters which mappings to ask about; those whose content is the target's if absent
+   */
+  async look(
+    session: Session,
+    vmas: readonly VmaRecord[],
+    matters: (vma: VmaRecord) => boolean = isExposed,
+  ): Promise<Sharing[]> {
     const sharers = new Map<string, readonly number[]>();
     const byFile = new Map<string, readonly number[]>();
     const found: Sharing[] = [];
-    for (const vma of vmas.filter(isExposed)) {
+    for (const vma of vmas.filter(matters)) {
       const { path, startPage, endPage } = vma;
       const key = `${startPage}-${endPage} ${fileKey(vma)}`;
       let pids = this.#sharers.get(key) ?? byFile.get(fileKey(vma));
