@@ -7,7 +7,7 @@ import {
   type ImageDirectory,
   type VmaRecord,
 } from '../image/index.js';
-import { PROT_WRITE, vmaAt } from '../image/vma-record.js';
+import { aioRing, PROT_WRITE, vmaAt } from '../image/vma-record.js';
 import type { Session } from '../kernel/session.js';
 import type { Harvest } from '../native.js';
 import { type MapsEntry, readMaps } from '../proc/maps.js';
@@ -56,15 +56,16 @@ export class Verification {
   }
 
   /**
-   * Compares the memory that other processes map, if it is tracked or if the target only reads it.
-   * Then takes the dirty log, and puts it back: what is in it has changed since the final harvest.
+   * Compares the memory that other processes map, if it is tracked or if the target only reads it,
+   * and AIO rings, to which the kernel may write while the target stands. Then takes the dirty log, and puts it back: what is in it has changed since the final harvest.
    * @throws TargetError `TOO_MANY_DIFFERENCES`
    */
   async beforeRevert(): Promise<void> {
     const startMs = performance.now();
     const { session, vmas } = this.#options;
     const sharing = await new SharedMappings().look(session, vmas, isExplicable);
-    for (const { startPage } of sharing) this.#compared.add(startPage);
+    const rings = vmas.filter(({ path }) => path === aioRing);
+    for (const { startPage } of [...sharing, ...rings]) this.#compared.add(startPage);
     if (this.#compared.size === 0) return;
     const result = await this.#compare({
       includes: ({ startPage }) => this.#compared.has(startPage),
@@ -137,14 +138,14 @@ export class Verification {
   }
 }
 
-/** Shared memory of which it is known whether others have changed it. */
-function isExplicable({ shared, region, prot }: VmaRecord): boolean {
-  return shared && (region !== undefined || (prot & PROT_WRITE) === 0);
+/** Shared memory of which it is known whether others, or the kernel, have changed it. */
+function isExplicable({ shared, region, prot, path }: VmaRecord): boolean {
+  return shared && (region !== undefined || (prot & PROT_WRITE) === 0 || path === aioRing);
 }
 
 /**
  * The pages that nobody can have changed: those that a harvest does not report, unless they are not
- * tracked because the target only reads them.
+ * tracked because the target only reads them, or of an AIO ring.
  */
 export function unexplained(
   pages: readonly number[],

@@ -37,7 +37,7 @@ export function isFileBacked(vma: VmaRecord): boolean {
   return vma.kind === 'file-private' || vma.kind === 'file-shared';
 }
 
-/** `path` of memory that the kernel and a process share for asynchronous I/O. */
+/** `path` of memory that a process and the kernel share for asynchronous I/O. */
 export const aioRing = '/[aio]';
 
 /**
