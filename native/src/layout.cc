@@ -19,17 +19,14 @@ class LayoutWorker : public SessionWorker {
 
  private:
   void Call() override {
-    uint32_t capacity = std::max<uint32_t>(nr_vmas_hint_, 256);
-    for (;;) {
-      vmas_.resize(capacity);
-      tracker_layout args = {};
-      args.vmas_addr = reinterpret_cast<uintptr_t>(vmas_.data());
-      args.nr_vmas = capacity;
-      if (!Ioctl(TRACKER_IOC_LAYOUT, "TRACKER_IOC_LAYOUT", &args)) return;
-      if (args.nr_vmas <= capacity) return vmas_.resize(args.nr_vmas);
-      /* The target may map more until the next call: leave room for that. */
-      capacity = args.nr_vmas + args.nr_vmas / 8 + 16;
-    }
+    FillArray(&vmas_, std::max<uint32_t>(nr_vmas_hint_, 256),
+              [this](uintptr_t address, uint32_t length) -> int64_t {
+                tracker_layout args = {};
+                args.vmas_addr = address;
+                args.nr_vmas = length;
+                if (!Ioctl(TRACKER_IOC_LAYOUT, "TRACKER_IOC_LAYOUT", &args)) return -1;
+                return args.nr_vmas;
+              });
   }
 
   Napi::Value Result(Napi::Env env) override {

@@ -31,6 +31,22 @@ class SessionWorker : public PromiseWorker {
     return false;
   }
 
+  /**
+   * Fills an array of which only the call knows how long it has to be. `call` gets the array's data
+   * and length, and returns how many there are, or -1 after a failure.
+   */
+  template <typename T, typename Call>
+  void FillArray(std::vector<T>* array, uint32_t capacity, const Call& call) {
+    for (;;) {
+      array->resize(capacity);
+      const int64_t nr = call(reinterpret_cast<uintptr_t>(array->data()), capacity);
+      if (nr < 0) return;
+      if (nr <= capacity) return array->resize(nr);
+      /* There may be more until the next call: leave room for that. */
+      capacity = nr + nr / 8 + 16;
+    }
+  }
+
  private:
   void Work() final {
     if (!HasFailed()) Call();

@@ -14,18 +14,14 @@ class SharersWorker : public SessionWorker {
 
  private:
   void Call() override {
-    uint32_t capacity = 64;
-    for (;;) {
-      pids_.resize(capacity);
+    FillArray(&pids_, 64, [this](uintptr_t address, uint32_t length) -> int64_t {
       tracker_sharers args = {};
       args.start = start_;
-      args.pids_addr = reinterpret_cast<uintptr_t>(pids_.data());
-      args.nr_pids = capacity;
-      if (!Ioctl(TRACKER_IOC_SHARERS, "TRACKER_IOC_SHARERS", &args)) return;
-      if (args.nr_pids <= capacity) return pids_.resize(args.nr_pids);
-      /* More processes may map it until the next call: leave room for them. */
-      capacity = args.nr_pids + args.nr_pids / 8 + 16;
-    }
+      args.pids_addr = address;
+      args.nr_pids = length;
+      if (!Ioctl(TRACKER_IOC_SHARERS, "TRACKER_IOC_SHARERS", &args)) return -1;
+      return args.nr_pids;
+    });
   }
 
   Napi::Value Result(Napi::Env env) override {

@@ -121,19 +121,11 @@ async function commitRound(
   { session, target, onProgress }: RoundContext,
   { previous, frozen }: RoundOptions,
   writer: RoundWriter,
-  { vmas, isSame, swap, harvest, stored, sharing, startMs, harvestMs, copyMs }: CopiedRound,
+  round: CopiedRound,
 ): Promise<RoundReport> {
   onProgress?.({ phase: 'commit', donePages: 0, totalPages: 0 });
+  const { vmas, isSame, swap, harvest, startMs } = round;
   const commitStartMs = performance.now();
-  const numbers = {
-    harvestMs,
-    copyMs,
-    dirtyPages: harvest.nrPages,
-    pinnedPages: harvest.nrPinned,
-    rescannedRegions: harvest.nrRescans,
-    swappedVmas: swap.nrVmas,
-    swappedPages: swap.nrPages,
-  };
   const meta = await writer.commit({
     kind: previous === null ? 'full' : 'delta',
     sessionId: session.status().id,
@@ -142,19 +134,16 @@ async function commitRound(
     isFrozen: frozen !== undefined,
     vmas: isSame ? null : [...vmas],
     stats: {
-      ...numbers,
+      ...numbersOf(round),
       durationMs: commitStartMs - startMs,
       freezeMs: frozen ? frozen.stopMs + commitStartMs - startMs : swap.freeze.totalMs,
     },
   });
   session.commit(harvest.epoch);
-  const endMs = performance.now();
-  const commitMs = endMs - commitStartMs;
-  const freeze = frozen
-    ? finalFreeze(frozen, { startMs, harvestMs, copyMs, commitMs })
-    : swap.freeze;
+  const commitMs = performance.now() - commitStartMs;
+  const freeze = frozen ? finalFreeze(frozen, round, commitMs) : swap.freeze;
   return {
-    ...numbers,
+    ...numbersOf(round),
     freezeMs: freeze.totalMs,
     freeze,
     round: meta.number,
@@ -162,25 +151,37 @@ async function commitRound(
     pages: writer.nrPages,
     zeroPages: writer.nrZeroPages,
     bytes: writer.bytes,
-    durationMs: endMs - startMs,
+    durationMs: performance.now() - startMs,
     commitMs,
     nrVmas: vmas.length,
-    untracked: untrackedOf(vmas, stored),
-    sharing,
+    untracked: untrackedOf(vmas, round.stored),
+    sharing: round.sharing,
     epoch: harvest.epoch,
     isFrozen: frozen !== undefined,
+  };
+}
+
+/** What both the report and the images have. */
+function numbersOf({ harvest, swap, harvestMs, copyMs }: CopiedRound) {
+  return {
+    harvestMs,
+    copyMs,
+    dirtyPages: harvest.nrPages,
+    pinnedPages: harvest.nrPinned,
+    rescannedRegions: harvest.nrRescans,
+    swappedVmas: swap.nrVmas,
+    swappedPages: swap.nrPages,
   };
 }
 
 /** The final round's part of the freeze. */
 function finalFreeze(
   { stopMs }: Frozen,
-  {
-    startMs,
-    ...phases
-  }: Pick<FreezeTimes, 'harvestMs' | 'copyMs' | 'commitMs'> & { startMs: number },
+  { startMs, harvestMs, copyMs }: CopiedRound,
+  commitMs: number,
 ): FreezeTimes {
-  return { ...noFreeze, ...phases, stopMs, totalMs: stopMs + performance.now() - startMs };
+  const totalMs = stopMs + performance.now() - startMs;
+  return { ...noFreeze, totalMs, stopMs, harvestMs, copyMs, commitMs };
 }
 
 /** The target may be gone, or the round committed: then there is nothing to put back. */

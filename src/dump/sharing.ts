@@ -14,12 +14,19 @@ const maxNamed = 8;
 export class SharedMappings {
   #sharers = new Map<string, readonly number[]>();
 
-  /** The mappings of a layout that others map too, as it was when each of them was new. */
-  async look(session: Session, vmas: readonly VmaRecord[]): Promise<Sharing[]> {
+  /**
+   * The mappings of a layout that others map too, as it was when each of them was new.
+   * @param matters which mappings to ask about; those whose content is the target's if absent
+   */
+  async look(
+    session: Session,
+    vmas: readonly VmaRecord[],
+    matters: (vma: VmaRecord) => boolean = isExposed,
+  ): Promise<Sharing[]> {
     const sharers = new Map<string, readonly number[]>();
     const byFile = new Map<string, readonly number[]>();
     const found: Sharing[] = [];
-    for (const vma of vmas.filter(isExposed)) {
+    for (const vma of vmas.filter(matters)) {
       const { path, startPage, endPage } = vma;
       const key = `${startPage}-${endPage} ${fileKey(vma)}`;
       let pids = this.#sharers.get(key) ?? byFile.get(fileKey(vma));
@@ -52,13 +59,13 @@ export function refuseSharing(pid: number, sharing: readonly Sharing[]): void {
   const { path, startPage, endPage, pids } = first;
   const address = formatAddress(startPage);
   const name = path === '' ? 'no name' : path;
-  const more = others.length === 0 ? '' : ` and ${formatCount(others.length, 'more mapping')}`;
+  const more = others.length === 0 ? '' : ` (and ${formatCount(others.length, 'more mapping')})`;
   throw new TargetError(
     'EXTERNAL_SHARING',
     `cannot track pid ${pid}: its shared mapping at ${address} (${name}, ` +
-      `${formatPages(endPage - startPage)})${more} is mapped by other processes too: ` +
-      `${nameProcesses(pids)}; the target was not touched. Pass --allow-external-sharing to track ` +
-      'it all the same: what they write is seen, what else they are is not in the images',
+      `${formatPages(endPage - startPage)}) is mapped by other processes too: ` +
+      `${nameProcesses(pids)}${more}; the target was not touched. With --allow-external-sharing it ` +
+      'is tracked all the same: what they write there is seen, their own memory is not in the images',
     { facts: { pid, address, path, size: (endPage - startPage) * 4096, pids: pids.join(',') } },
   );
 }

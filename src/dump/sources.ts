@@ -3,6 +3,7 @@ import { open } from 'node:fs/promises';
 import type { AppendResult, PageJob, RoundWriter, VmaRecord } from '../image/index.js';
 import { isSystemError, TargetError } from '../errors.js';
 import { residentAnon, type Session } from '../kernel/session.js';
+import { aioRing } from '../image/vma-record.js';
 import { native } from '../native.js';
 import type { Piece } from './piece-sweep.js';
 import type { RegionPlan } from './plan.js';
@@ -62,7 +63,7 @@ export async function copyMemory(
   const runs = new RunTable(3);
   const stored = new Map<VmaRecord, number>();
   for (const vma of vmas) {
-    const resident = await target.session.resident(vma.startPage, vma.endPage);
+    const resident = await residentOf(target.session, vma);
     let nrPages = 0;
     for (let i = 0; i < resident.length; i += 3) {
       const page = resident[i] ?? 0;
@@ -76,6 +77,13 @@ export async function copyMemory(
   const result = await appendMemory(target, runs);
   if (result && target.isFrozen) assertReadable(result, target.pid);
   return stored;
+}
+
+/** The kernel writes to AIO rings without the target's page table: all of their pages exist. */
+async function residentOf(session: Session, vma: VmaRecord): Promise<Float64Array> {
+  const { path, startPage, endPage } = vma;
+  if (path === aioRing) return Float64Array.of(startPage, endPage - startPage, 0);
+  return session.resident(startPage, endPage);
 }
 
 /**

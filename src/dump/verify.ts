@@ -7,7 +7,7 @@ import {
   type ImageDirectory,
   type VmaRecord,
 } from '../image/index.js';
-import { vmaAt } from '../image/vma-record.js';
+import { aioRing, PROT_WRITE, vmaAt } from '../image/vma-record.js';
 import type { Session } from '../kernel/session.js';
 import type { Harvest } from '../native.js';
 import { type MapsEntry, readMaps } from '../proc/maps.js';
@@ -56,17 +56,16 @@ export class Verification {
   }
 
   /**
-   * Compares the tracked memory that other processes map. Then takes the dirty log, and puts it
-   * back: what is in it has changed since the final harvest.
+   * Compares the memory that other processes map, if it is tracked or if the target only reads it,
+   * and AIO rings, to which the kernel may write while the target stands. Then takes the dirty log, and puts it back: what is in it has changed since the final harvest.
    * @throws TargetError `TOO_MANY_DIFFERENCES`
    */
   async beforeRevert(): Promise<void> {
     const startMs = performance.now();
     const { session, vmas } = this.#options;
-    const sharing = await new SharedMappings().look(session, vmas);
-    const shared = new Set(sharing.map(({ startPage }) => startPage));
-    for (const { startPage, region } of vmas)
-      if (region !== undefined && shared.has(startPage)) this.#compared.add(startPage);
+    const sharing = await new SharedMappings().look(session, vmas, isExplicable);
+    const rings = vmas.filter(({ path }) => path === aioRing);
+    for (const { startPage } of [...sharing, ...rings]) this.#compared.add(startPage);
     if (this.#compared.size === 0) return;
     const result = await this.#compare({
       includes: ({ startPage }) => this.#compared.has(startPage),
@@ -139,7 +138,15 @@ export class Verification {
   }
 }
 
-/** The pages of tracked mappings that a harvest does not report: nobody has written to them. */
+/** Shared memory of which it is known whether others, or the kernel, have changed it. */
+function isExplicable({ shared, region, prot, path }: VmaRecord): boolean {
+  return shared && (region !== undefined || (prot & PROT_WRITE) === 0 || path === aioRing);
+}
+
+/**
+ * The pages that nobody can have changed: those that a harvest does not report, unless they are not
+ * tracked because the target only reads them, or of an AIO ring.
+ */
 export function unexplained(
   pages: readonly number[],
   vmas: readonly VmaRecord[],
@@ -148,7 +155,8 @@ export function unexplained(
   if (overflow) return [];
   return pages.filter((page) => {
     const vma = vmaAt(vmas, page);
-    if (vma?.region === undefined) return true;
+    if (!vma || !isExplicable(vma)) return true;
+    if (vma.region === undefined) return false;
     return !hasPage(runs, vma.region, (vma.regionPage ?? 0) + page - vma.startPage);
   });
 }

@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { isFileBacked, type VmaKind, type VmaRecord } from '../image/index.js';
 import { PAGE_SIZE } from '../image/page.js';
-import { PROT_WRITE, vmaAt } from '../image/vma-record.js';
+import { aioRing, PROT_WRITE, vmaAt } from '../image/vma-record.js';
 import type { Layout } from '../kernel/layout.js';
 import { type MapsEntry, readMaps } from '../proc/maps.js';
 
@@ -60,8 +60,9 @@ export async function describeVmas(
 }
 
 function describe(layout: Layout, i: number, entry: MapsEntry, names: OldNames): VmaRecord {
-  const kind = layout.kindName(i);
   const { path, offset, dev, inode } = entry;
+  // A file that no file system keeps, and nobody can open.
+  const kind = path === aioRing ? 'anon-shared' : layout.kindName(i);
   const vma: VmaRecord = {
     startPage: layout.startPage(i),
     endPage: layout.endPage(i),

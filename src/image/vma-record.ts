@@ -37,12 +37,15 @@ export function isFileBacked(vma: VmaRecord): boolean {
   return vma.kind === 'file-private' || vma.kind === 'file-shared';
 }
 
+/** `path` of memory that a process and the kernel share for asynchronous I/O. */
+export const aioRing = '/[aio]';
+
 /**
  * True for shared memory whose file can be read, and asked for holes. Others may have pages there
  * that the target has not touched. Huge pages, AIO rings and what userfaultfd watches are none.
  */
 export function isSegment({ kind, state, path }: VmaRecord): boolean {
-  const isUnreadable = state === 'hugetlb' || state === 'special-flags' || path === '/[aio]';
+  const isUnreadable = state === 'hugetlb' || state === 'special-flags' || path === aioRing;
   return kind === 'anon-shared' && !isUnreadable;
 }
 

@@ -1,23 +1,12 @@
 import type { VmaRecord } from '../../../src/image/index.js';
 import { Layout, vmaKinds, vmaStates, type VmaState } from '../../../src/kernel/layout.js';
 import { Session } from '../../../src/kernel/session.js';
+import { anonVma } from '../image/fixtures.js';
 import { layoutBytes } from '../kernel/layout-bytes.js';
 
 /** A record of an untracked mapping. */
 export function vma(startPage: number, endPage: number, more: Partial<VmaRecord> = {}): VmaRecord {
-  return {
-    startPage,
-    endPage,
-    prot: 3,
-    shared: false,
-    kind: 'anon-private',
-    state: 'readonly',
-    path: '',
-    offset: 0,
-    dev: '00:00',
-    inode: 0,
-    ...more,
-  };
+  return anonVma(startPage, endPage, { state: 'readonly', ...more });
 }
 
 export function tracked(

@@ -87,8 +87,10 @@ describe('refuseSharing', () => {
           pids: `${process.pid},0`,
         },
       });
-    expect(refuse).to.throw(/0x100000 \(\/dev\/shm\/x, 8.0 KiB\) and 1 more mapping/);
-    expect(refuse).to.throw(/pid \d+ \(\S+\), one outside this pid namespace/);
+    expect(refuse).to.throw(/0x100000 \(\/dev\/shm\/x, 8.0 KiB\) is mapped/);
+    expect(refuse).to.throw(
+      /pid \d+ \(\S+\), one outside this pid namespace \(and 1 more mapping\);/,
+    );
     expect(refuse).to.throw('--allow-external-sharing');
   });
 });
