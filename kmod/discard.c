@@ -215,8 +215,8 @@ static bool tracker_wipe_find(struct mm_struct *mm, unsigned long start,
 		};
 		map->offset = ((loff_t)vma->vm_pgoff << PAGE_SHIFT) +
 			      (map->start - vma->vm_start);
-		map->file = tracker_pseudo_create_reflag(vma->vm_file,
-				tracker_vma_extra(vma) | VM_WIPEONFORK);
+		map->file = tracker_pseudo_create_reflag(
+			vma->vm_file, tracker_vma_extra(vma) | VM_WIPEONFORK);
 		found = true;
 		break;
 	}

@@ -52,7 +52,8 @@ static void tracker_walk_add(struct tracker_walk *walk,
 		return;
 	}
 	if (!tracker_vma_is_target(vma)) {
-		region = tracker_share_region(session, vma);
+		region = tracker_share_region(session,
+					      vma->vm_file->f_mapping);
 		entry->region = region->id;
 		entry->region_page = vma->vm_pgoff;
 		region->is_mapped = true;

@@ -88,6 +88,7 @@ void tracker_regions_destroy(struct tracker_session *session)
 		kfree(region);
 	}
 	xa_destroy(&session->region_ids);
+	xa_destroy(&session->shares);
 	mtree_destroy(&session->regions);
 }
 

@@ -103,13 +103,25 @@ static unsigned long tracker_scan_pmd(struct tracker_scan *scan, pmd_t *pmdp,
 	return tracker_scan_table(scan, pmd, addr, end);
 }
 
+/* A page of 1 GiB, of hugetlb. Return: false if there is no room for it. */
+static bool tracker_scan_pud(struct tracker_scan *scan, pud_t pud,
+			     unsigned long addr, unsigned long end)
+{
+	if (!tracker_pud_is_leaf(pud))
+		return true;
+	return tracker_scan_add(scan, addr, (end - addr) >> PAGE_SHIFT,
+				tracker_pfn_flags(pud_pfn(pud)));
+}
+
+/* Return: the entry, or NULL where *pud (if it is one) or nothing is mapped. */
 static pmd_t *tracker_pmd(struct mm_struct *mm, unsigned long addr,
-			  unsigned long *size)
+			  unsigned long *size, pud_t *leaf)
 {
 	pgd_t *pgd = pgd_offset(mm, addr);
 	p4d_t *p4d;
 	pud_t *pud;
 
+	*leaf = __pud(0);
 	*size = PGDIR_SIZE;
 	if (pgd_none(*pgd))
 		return NULL;
@@ -119,7 +131,8 @@ static pmd_t *tracker_pmd(struct mm_struct *mm, unsigned long addr,
 		return NULL;
 	pud = pud_offset(p4d, addr);
 	*size = PUD_SIZE;
-	if (!pud_present(*pud) || tracker_pud_is_leaf(*pud))
+	*leaf = READ_ONCE(*pud);
+	if (!pud_present(*leaf) || tracker_pud_is_leaf(*leaf))
 		return NULL;
 	*size = PMD_SIZE;
 	return pmd_offset(pud, addr);
@@ -149,10 +162,11 @@ int tracker_resident_scan(struct vm_area_struct *vma, unsigned long start,
 	};
 	unsigned long addr = start;
 	unsigned long size, stop, done;
+	pud_t leaf;
 	pmd_t *pmd;
 
 	while (addr < end) {
-		pmd = tracker_pmd(vma->vm_mm, addr, &size);
+		pmd = tracker_pmd(vma->vm_mm, addr, &size, &leaf);
 		/* The last table of the address space ends at 0. */
 		stop = min(end - 1, (addr & ~(size - 1)) + size - 1) + 1;
 		if (pmd) {
@@ -163,6 +177,8 @@ int tracker_resident_scan(struct vm_area_struct *vma, unsigned long start,
 				addr = done;
 				break;
 			}
+		} else if (!tracker_scan_pud(&scan, leaf, addr, stop)) {
+			break;
 		}
 		addr = stop;
 		cond_resched();
@@ -187,8 +203,7 @@ static void tracker_resident_vmas(struct mm_struct *mm,
 
 		if (args->nr_runs == max_runs)
 			goto out;
-		if (is_vm_hugetlb_page(vma) ||
-		    vma->vm_flags & (VM_IO | VM_PFNMAP)) {
+		if (vma->vm_flags & (VM_IO | VM_PFNMAP)) {
 			next = end;
 			continue;
 		}

@@ -110,6 +110,7 @@ static struct tracker_session *tracker_session_create(struct mm_struct *mm,
 	tracker_log_init(&session->log);
 	mt_init(&session->regions);
 	xa_init(&session->region_ids);
+	xa_init(&session->shares);
 	mmgrab(mm);
 	session->mm = mm;
 	session->pid = get_pid(pid);

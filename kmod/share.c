@@ -473,33 +473,17 @@ err_free:
 	return ERR_PTR(err);
 }
 
-static struct tracker_region *
-__tracker_share_region(struct tracker_share *share,
-		       struct tracker_session *session)
-{
-	struct tracker_region *region, *found = NULL;
-
-	down_read(&share->lock);
-	list_for_each_entry(region, &share->regions, share_node)
-		if (region->session == session)
-			found = region;
-	up_read(&share->lock);
-	return found;
-}
-
 /**
- * tracker_share_region - the region behind a wrapped mapping
+ * tracker_share_region - the region of a shared file
  * @session: the session, locked
- * @vma: the mapping; the caller holds mmap_lock
+ * @mapping: the file's
  *
  * Return: the region, or NULL if this session does not track the file.
  */
 struct tracker_region *tracker_share_region(struct tracker_session *session,
-					    const struct vm_area_struct *vma)
+					    struct address_space *mapping)
 {
-	struct tracker_share *share = tracker_share_find(vma->vm_file->f_mapping);
-
-	return share ? __tracker_share_region(share, session) : NULL;
+	return xa_load(&session->shares, (unsigned long)mapping);
 }
 
 static struct tracker_region *
@@ -509,10 +493,17 @@ tracker_share_new_region(struct tracker_share *share,
 	unsigned long nr_pages =
 		DIV_ROUND_UP(i_size_read(share->mapping->host), PAGE_SIZE);
 	struct tracker_region *region;
+	int err;
 
 	region = tracker_region_create(session, nr_pages, kind);
 	if (IS_ERR(region))
 		return region;
+	err = xa_err(xa_store(&session->shares, (unsigned long)share->mapping,
+			      region, GFP_KERNEL));
+	if (err) {
+		tracker_region_destroy(session, region);
+		return ERR_PTR(err);
+	}
 	region->share = share;
 	region->is_mapped = true;
 	down_write(&share->lock);
@@ -524,7 +515,8 @@ tracker_share_new_region(struct tracker_share *share,
 static int __tracker_share_attach(struct tracker_share *share,
 				  struct tracker_session *session, u16 kind)
 {
-	struct tracker_region *region = __tracker_share_region(share, session);
+	struct tracker_region *region =
+		tracker_share_region(session, share->mapping);
 	int err;
 
 	if (!region)
@@ -577,6 +569,7 @@ void tracker_share_detach(struct tracker_region *region)
 	struct tracker_share *share = region->share;
 	bool is_last;
 
+	xa_erase(&region->session->shares, (unsigned long)share->mapping);
 	down_write(&share->lock);
 	list_del_init(&region->share_node);
 	is_last = list_empty(&share->regions);

@@ -192,6 +192,7 @@ struct tracker_session {
 	struct pid *holder;		/* the controller, NULL = none */
 	struct maple_tree regions;	/* block of the pseudo-file -> region */
 	struct xarray region_ids;	/* id -> region */
+	struct xarray shares;		/* struct address_space * -> region */
 	u32 last_region;
 	unsigned int nr_regions;
 	pgoff_t next_base;
@@ -262,7 +263,7 @@ void tracker_shares_exit(void);
 bool tracker_shares_exist(void);
 bool tracker_vma_is_wrapped(const struct vm_area_struct *vma);
 struct tracker_region *tracker_share_region(struct tracker_session *session,
-					    const struct vm_area_struct *vma);
+					    struct address_space *mapping);
 int tracker_share_attach(struct tracker_session *session, struct file *file,
 			 u16 kind);
 void tracker_share_detach(struct tracker_region *region);

@@ -109,8 +109,11 @@ static u16 tracker_vma_private_state(struct vm_area_struct *vma)
 	return TRACKER_VMA_SWAPPABLE;
 }
 
-static u16 tracker_vma_shared_state(struct tracker_session *session,
-				    struct vm_area_struct *vma)
+/*
+ * Memory that the target only reads is tracked where others may write to it and
+ * no file system keeps it.
+ */
+static u16 tracker_vma_shared_state(struct vm_area_struct *vma)
 {
 	if (!tracker_file_is_plain(vma->vm_file) || !vma->vm_ops ||
 	    !vma->vm_ops->fault)
@@ -134,11 +137,13 @@ u16 tracker_vma_state(struct tracker_session *session,
 
 	if (tracker_vma_is_target(vma) && tracker_vma_session(vma) == session)
 		return TRACKER_VMA_TRACKED;
-	if (tracker_vma_is_wrapped(vma) && tracker_share_region(session, vma))
+	if (vma->vm_flags & VM_MAYSHARE && vma->vm_file &&
+	    tracker_share_region(session, vma->vm_file->f_mapping))
 		return TRACKER_VMA_TRACKED;
-	if (!(vma->vm_flags & VM_WRITE))
-		return TRACKER_VMA_READONLY;
 	kind = tracker_vma_kind(vma);
+	if (!(vma->vm_flags & VM_WRITE) &&
+	    (kind != TRACKER_KIND_ANON_SHARED || is_vm_hugetlb_page(vma)))
+		return TRACKER_VMA_READONLY;
 	if (kind == TRACKER_KIND_SPECIAL)
 		return TRACKER_VMA_KIND;
 	if (is_vm_hugetlb_page(vma))
@@ -150,5 +155,5 @@ u16 tracker_vma_state(struct tracker_session *session,
 	if (kind == TRACKER_KIND_ANON_PRIVATE ||
 	    kind == TRACKER_KIND_FILE_PRIVATE)
 		return tracker_vma_private_state(vma);
-	return tracker_vma_shared_state(session, vma);
+	return tracker_vma_shared_state(vma);
 }

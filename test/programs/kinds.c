@@ -130,6 +130,38 @@ static void memfd(void)
 	check_segment(fd, map_fd(fd, MAP_SHARED));
 }
 
+/* The target only reads; another process writes. */
+static void read_only_segment(void)
+{
+	int fd = memfd_create("kinds", 0), go[2];
+	char path[64], *map, c;
+	pid_t pid;
+
+	CHECK(fd >= 0 && ftruncate(fd, NPAGES * PAGE) == 0 && pipe(go) == 0);
+	pid = fork();
+	if (pid == 0) {
+		map = map_fd(fd, MAP_SHARED);
+		map[PAGE] = 1;
+		CHECK(read(go[0], &c, 1) == 1);
+		map[PAGE] = 2;
+		_exit(0);
+	}
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	fd = open(path, O_RDONLY);
+	map = mmap(NULL, NPAGES * PAGE, PROT_READ, MAP_SHARED, fd, 0);
+	CHECK(map != MAP_FAILED);
+	while (((volatile char *)map)[PAGE] != 1)
+		usleep(1000);
+	track();
+	take_round();
+	CHECK(write(go[1], "x", 1) == 1);
+	wait_for(pid);
+	CHECK(map[PAGE] == 2);
+	expect_dirty(map + PAGE);
+	expect_clean(map + 2 * PAGE);
+	revert();
+}
+
 static void shared_anonymous(void)
 {
 	check_segment(-1, map_fd(-1, MAP_SHARED | MAP_ANONYMOUS));
@@ -272,6 +304,7 @@ static const struct {
 	void (*run)(void);
 } kinds[] = {
 	{ "memfd", memfd },
+	{ "read_only_segment", read_only_segment },
 	{ "shared_anonymous", shared_anonymous },
 	{ "sysv", sysv },
 	{ "deleted_file", deleted_file },

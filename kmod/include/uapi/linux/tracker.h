@@ -55,7 +55,8 @@ enum tracker_kind {
  * enum tracker_vma_state - what the module does with a mapping
  * @TRACKER_VMA_TRACKED: swapped; @region and @region_page of the entry are valid
  * @TRACKER_VMA_SWAPPABLE: TRACKER_IOC_SWAP takes it
- * @TRACKER_VMA_READONLY: not writable now, so there is nothing to track
+ * @TRACKER_VMA_READONLY: not writable now, so there is nothing to track. Shared
+ *	memory of kind ANON_SHARED is tracked all the same: others may write it
  * @TRACKER_VMA_KIND: writable, of a kind that the module does not swap (AIO
  *	rings, a forked child's part of its parent's memory)
  * @TRACKER_VMA_STACK: writable, the growing end of a stack, too small to swap
@@ -323,7 +324,7 @@ struct tracker_run {
  *	page of every region has to be taken for dirty
  * @nr_rescans: out: regions of shared memory of which every page is reported,
  *	because a system call (write, truncate, fallocate, ...) has changed the
- *	file since the last harvest
+ *	file since the last harvest; the same number in every part
  * @__reserved: must be 0
  *
  * A page written before the call is in this epoch or an older uncommitted one;
