@@ -25,7 +25,7 @@ bool tracker_shares_exist(void)
 	return atomic_read(&tracker_nr_shares) != 0;
 }
 
-static struct tracker_share *tracker_share_find(struct address_space *mapping)
+struct tracker_share *tracker_share_find(struct address_space *mapping)
 {
 	struct tracker_share *share;
 
@@ -295,53 +295,67 @@ static void tracker_share_absorb(struct tracker_share *share, pgoff_t index,
 }
 
 /*
- * Whether the mapping at an address is one of a shared file that is not wrapped.
- * Most are not, and their makers need not wait for each other.
+ * A mapping that is not wrapped and should be. What is found is not kept: the
+ * share can go when mmap_lock does.
  */
-static bool tracker_share_wants(struct mm_struct *mm, unsigned long addr)
+static struct vm_area_struct *tracker_share_wanting(struct mm_struct *mm)
 {
 	struct vm_area_struct *vma;
-	bool wanted;
+	VMA_ITERATOR(vmi, mm, 0);
 
-	mmap_read_lock(mm);
-	vma = find_vma(mm, addr);
-	wanted = vma && vma->vm_start <= addr && vma->vm_file &&
-		 tracker_share_find(vma->vm_file->f_mapping) &&
-		 !tracker_vma_is_wrapped(vma);
-	mmap_read_unlock(mm);
-	return wanted;
+	for_each_vma(vmi, vma)
+		if (vma->vm_flags & VM_SHARED && vma->vm_file && vma->vm_ops &&
+		    !tracker_vma_is_wrapped(vma) &&
+		    tracker_share_find(vma->vm_file->f_mapping))
+			return vma;
+	return NULL;
 }
 
-/**
- * tracker_share_adopt - a process has made a mapping
- * @mm: current->mm
- * @addr: in the mapping
- */
-void tracker_share_adopt(struct mm_struct *mm, unsigned long addr)
+/* Caller holds tracker_shares_lock. Return: whether there may be more. */
+static bool tracker_share_adopt_one(struct mm_struct *mm)
 {
-	struct tracker_share *share = NULL;
+	struct tracker_share *share;
 	struct vm_area_struct *vma;
-	pgoff_t start = 0, end = 0;
-	int err = 0;
+	pgoff_t start, end;
+	int err;
 
-	if (!tracker_share_wants(mm, addr))
-		return;
-	mutex_lock(&tracker_shares_lock);
 	mmap_write_lock(mm);
-	vma = find_vma(mm, addr);
-	if (vma && vma->vm_start <= addr && vma->vm_file)
-		share = tracker_share_find(vma->vm_file->f_mapping);
-	if (share && tracker_share_has(share, vma) &&
-	    !tracker_vma_is_wrapped(vma)) {
-		err = tracker_vma_wrap(vma);
-		start = vma->vm_pgoff;
-		end = start + vma_pages(vma);
+	vma = tracker_share_wanting(mm);
+	if (!vma) {
+		mmap_write_unlock(mm);
+		return false;
 	}
+	share = tracker_share_find(vma->vm_file->f_mapping);
+	start = vma->vm_pgoff;
+	end = start + vma_pages(vma);
+	err = tracker_vma_wrap(vma);
 	mmap_write_unlock(mm);
 	if (err)
 		WRITE_ONCE(share->is_incomplete, true);
-	else if (start < end)
+	else
 		tracker_share_absorb(share, start, end);
+	return !err;
+}
+
+/**
+ * tracker_share_adopt - a process has made mappings
+ * @mm: current->mm
+ *
+ * Those of files that are shared are wrapped.
+ */
+void tracker_share_adopt(struct mm_struct *mm)
+{
+	bool wanted;
+
+	/* Most have none, and need not wait for each other. */
+	mmap_read_lock(mm);
+	wanted = tracker_share_wanting(mm);
+	mmap_read_unlock(mm);
+	if (!wanted)
+		return;
+	mutex_lock(&tracker_shares_lock);
+	while (tracker_share_adopt_one(mm))
+		cond_resched();
 	mutex_unlock(&tracker_shares_lock);
 }
 

@@ -229,11 +229,9 @@ static void notrace tracker_mremap_entry(unsigned long ip,
 static void tracker_after_mmap(struct callback_head *work)
 {
 	struct tracker_call *call = container_of(work, struct tracker_call, work);
-	struct pt_regs *regs = task_pt_regs(current);
-	unsigned long addr = call->addr ? call->addr : regs->ax;
 
-	if (current->mm && !IS_ERR_VALUE(regs->ax))
-		tracker_share_adopt(current->mm, addr);
+	if (current->mm)
+		tracker_share_adopt(current->mm);
 	tracker_call_free(call);
 }
 
@@ -241,9 +239,9 @@ static void tracker_after_mmap(struct callback_head *work)
  * A note that there is no memory for would be a mapping whose writes are not
  * seen.
  */
-static void tracker_note_mmap(unsigned long addr)
+static void tracker_note_mmap(void)
 {
-	struct tracker_call call = { .addr = addr };
+	struct tracker_call call = {};
 
 	if (!tracker_shares_exist() || !current->mm ||
 	    current->flags & PF_KTHREAD)
@@ -258,19 +256,21 @@ static void notrace tracker_mmap_entry(unsigned long ip, unsigned long parent_ip
 				       struct ftrace_regs *fregs)
 {
 	struct pt_regs *regs = ftrace_get_regs(fregs);
+	struct file *file = (struct file *)regs->di;
 	unsigned long type = regs->r8 & MAP_TYPE;
 
-	if (regs->di && (type == MAP_SHARED || type == MAP_SHARED_VALIDATE))
-		tracker_note_mmap(0);
+	if (file && (type == MAP_SHARED || type == MAP_SHARED_VALIDATE) &&
+	    tracker_share_find(file->f_mapping))
+		tracker_note_mmap();
 }
 
-/* shmat(shmid, addr, flags) */
-static void notrace tracker_shmat_entry(unsigned long ip,
+/* do_shmat(shmid, addr, flags, ...); remap_file_pages(...) */
+static void notrace tracker_remap_entry(unsigned long ip,
 					unsigned long parent_ip,
 					struct ftrace_ops *ops,
 					struct ftrace_regs *fregs)
 {
-	tracker_note_mmap(0);
+	tracker_note_mmap();
 }
 
 /*
@@ -283,40 +283,24 @@ static void tracker_after_shmdt(struct callback_head *work)
 	struct pt_regs *regs = task_pt_regs(current);
 
 	if (current->mm && regs->ax == -EINVAL &&
-	    syscall_get_nr(current, regs) == __NR_shmdt &&
 	    tracker_share_shmdt(current->mm, call->addr))
 		regs->ax = 0;
 	tracker_call_free(call);
 }
 
-/* Arguments with which shmdt() fails with EINVAL. */
-static struct pt_regs tracker_bad_shmdt = { .di = 1 };
-
-/* shmdt(addr) */
+/* ksys_shmdt(addr) */
 static void notrace tracker_shmdt_entry(unsigned long ip,
 					unsigned long parent_ip,
 					struct ftrace_ops *ops,
 					struct ftrace_regs *fregs)
 {
 	struct pt_regs *regs = ftrace_get_regs(fregs);
-	struct pt_regs *user_regs = (struct pt_regs *)regs->di;
-	struct tracker_call call = { .addr = untagged_addr(user_regs->di) };
+	struct tracker_call call = { .addr = regs->di };
 
+	/* Without a note the call must not happen: it fails with EINVAL. */
 	if (tracker_shares_exist() && current->mm &&
 	    !tracker_call_queue(&call, tracker_after_shmdt))
-		regs->di = (unsigned long)&tracker_bad_shmdt;
-}
-
-/* remap_file_pages(addr, size, prot, pgoff, flags) maps addr anew. */
-static void notrace tracker_remap_entry(unsigned long ip,
-					unsigned long parent_ip,
-					struct ftrace_ops *ops,
-					struct ftrace_regs *fregs)
-{
-	struct pt_regs *regs = ftrace_get_regs(fregs);
-	struct pt_regs *user_regs = (struct pt_regs *)regs->di;
-
-	tracker_note_mmap(user_regs->di & PAGE_MASK);
+		regs->di = 1;
 }
 
 /* ---- munmap ------------------------------------------------------------- */
@@ -355,10 +339,10 @@ static struct tracker_hook {
 			     .flags = TRACKER_HOOK_FLAGS } },
 	{ "unmap_vmas", { .func = tracker_unmap_entry,
 			  .flags = TRACKER_HOOK_FLAGS } },
-	{ "__x64_sys_shmat", { .func = tracker_shmat_entry,
-			       .flags = TRACKER_HOOK_FLAGS } },
-	{ "__x64_sys_shmdt", { .func = tracker_shmdt_entry,
-			       .flags = TRACKER_HOOK_FLAGS } },
+	{ "do_shmat", { .func = tracker_remap_entry,
+			.flags = TRACKER_HOOK_FLAGS } },
+	{ "ksys_shmdt", { .func = tracker_shmdt_entry,
+			  .flags = TRACKER_HOOK_FLAGS } },
 	{ "__x64_sys_remap_file_pages", { .func = tracker_remap_entry,
 					  .flags = TRACKER_HOOK_FLAGS } },
 };

@@ -267,7 +267,8 @@ struct tracker_region *tracker_share_region(struct tracker_session *session,
 int tracker_share_attach(struct tracker_session *session, struct file *file,
 			 u16 kind);
 void tracker_share_detach(struct tracker_region *region);
-void tracker_share_adopt(struct mm_struct *mm, unsigned long addr);
+void tracker_share_adopt(struct mm_struct *mm);
+struct tracker_share *tracker_share_find(struct address_space *mapping);
 bool tracker_share_shmdt(struct mm_struct *mm, unsigned long addr);
 bool tracker_share_rescan(struct tracker_region *region);
 void tracker_shares_lose_count(void);
