@@ -5,8 +5,8 @@
  * first write below it; the chunks that have something are on a list, so that
  * a harvest costs what was dirtied.
  *
- * Memory: 192 bytes and an xarray slot per chunk that was ever dirty, which is
- * less than 0.4 bytes per page of it. Clean chunks cost nothing per round.
+ * Memory: 256 bytes and an xarray slot per chunk that was ever dirty, which is
+ * about half a byte per page of it. Clean chunks cost nothing per round.
  */
 #include <linux/bitmap.h>
 #include <linux/slab.h>
@@ -80,6 +80,8 @@ void tracker_log_set(struct tracker_log *log, struct tracker_chunk *chunk,
 {
 	if (!test_and_set_bit(pgoff - chunk->base, chunk->dirty))
 		atomic_long_inc(&log->nr_dirty);
+	if (!test_bit(pgoff - chunk->base, chunk->seen))
+		set_bit(pgoff - chunk->base, chunk->seen);
 	if (!list_empty_careful(&chunk->node))
 		return;
 	spin_lock(&log->lock);
@@ -96,6 +98,33 @@ int tracker_log_add(struct tracker_log *log, pgoff_t pgoff)
 		return -ENOMEM;
 	tracker_log_set(log, chunk, pgoff);
 	return 0;
+}
+
+/* The images get a page that was not written. Return: 0 or -ENOMEM. */
+int tracker_log_see(struct tracker_log *log, pgoff_t pgoff)
+{
+	struct tracker_chunk *chunk = tracker_log_chunk(log, pgoff);
+
+	if (!chunk)
+		return -ENOMEM;
+	set_bit(pgoff - chunk->base, chunk->seen);
+	return 0;
+}
+
+/* Logs every page from @start on and before @end that the images may have. */
+void tracker_log_seen(struct tracker_log *log, pgoff_t start, pgoff_t end)
+{
+	struct tracker_chunk *chunk;
+	unsigned long index;
+	unsigned int bit;
+
+	xa_for_each_range(&log->chunks, index, chunk,
+			  start >> TRACKER_CHUNK_SHIFT,
+			  (end - 1) >> TRACKER_CHUNK_SHIFT) {
+		for_each_set_bit(bit, chunk->seen, TRACKER_CHUNK_PAGES)
+			tracker_log_set(log, chunk, chunk->base + bit);
+		cond_resched();
+	}
 }
 
 /*

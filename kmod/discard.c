@@ -114,20 +114,25 @@ int tracker_discard(struct tracker_session *session, pgoff_t start, pgoff_t end)
 	return 0;
 }
 
-/* A part of a mapping of ours, to be replaced by anonymous memory. */
-struct tracker_anon_piece {
-	unsigned long start;
-	unsigned long end;
-	unsigned long prot;
-	unsigned long map_flags;
-};
-
-static bool tracker_anon_find(struct mm_struct *mm, unsigned long start,
-			      unsigned long end, bool only_child,
-			      struct tracker_anon_piece *piece)
+static struct tracker_family *
+tracker_vma_family(const struct vm_area_struct *vma)
 {
+	struct tracker_snapshot *snapshot = vma->vm_file->private_data;
+
+	if (tracker_vma_is_target(vma))
+		return tracker_vma_session(vma)->family;
+	return snapshot->family;
+}
+
+/* Return: false if there is none. The file behind the piece is counted. */
+static bool tracker_private_find(struct mm_struct *mm, unsigned long start,
+				 unsigned long end, bool only_child,
+				 struct tracker_map *map)
+{
+	struct tracker_source *source;
 	struct vm_area_struct *vma;
 	bool found = false;
+	pgoff_t pgoff;
 	VMA_ITERATOR(vmi, mm, start);
 
 	mmap_read_lock(mm);
@@ -135,10 +140,22 @@ static bool tracker_anon_find(struct mm_struct *mm, unsigned long start,
 		if (!tracker_vma_is_child(vma) &&
 		    (only_child || !tracker_vma_is_target(vma)))
 			continue;
-		piece->start = max(vma->vm_start, start);
-		piece->end = min(vma->vm_end, end);
-		piece->prot = tracker_vma_prot(vma);
-		piece->map_flags = tracker_vma_map_flags(vma);
+		*map = (struct tracker_map){
+			.start = max(vma->vm_start, start),
+			.end = min(vma->vm_end, end),
+			.prot = tracker_vma_prot(vma),
+			.flags = MAP_PRIVATE |
+				 (vma->vm_flags & VM_LOCKED ? MAP_LOCKED : 0),
+		};
+		pgoff = vma->vm_pgoff +
+			((map->start - vma->vm_start) >> PAGE_SHIFT);
+		source = tracker_source_lookup(tracker_vma_family(vma), pgoff);
+		if (source) {
+			map->file = get_file(source->file);
+			map->offset = (loff_t)(source->index +
+					       (pgoff - source->base))
+				      << PAGE_SHIFT;
+		}
 		found = true;
 		break;
 	}
@@ -146,35 +163,92 @@ static bool tracker_anon_find(struct mm_struct *mm, unsigned long start,
 	return found;
 }
 
-static int tracker_anon_pieces(struct mm_struct *mm, unsigned long start,
-			       unsigned long end, bool only_child)
+static int tracker_private_pieces(struct mm_struct *mm, unsigned long start,
+				  unsigned long end, bool only_child)
 {
-	struct tracker_anon_piece piece;
+	struct tracker_map map;
 	int err = 0;
 
-	while (!err && tracker_anon_find(mm, start, end, only_child, &piece)) {
-		err = tracker_map_over(NULL, piece.start, piece.end, piece.prot,
-				       MAP_PRIVATE | piece.map_flags, 0);
-		start = piece.end;
+	while (!err && tracker_private_find(mm, start, end, only_child, &map)) {
+		start = map.end;
+		err = tracker_map_over(&map);
+		if (map.file)
+			fput(map.file);
 	}
 	return err;
 }
 
 /**
- * tracker_make_anonymous - put plain anonymous memory over mappings of ours
+ * tracker_make_private - put what was swapped over mappings of ours, untouched
  * @mm: current->mm
  * @start: first byte
  * @end: byte after the last one
  *
- * The next round finds and swaps it, in a target. In a child, where the page
- * behind a dropped private copy is the parent's, it is what a child should have.
+ * Anonymous memory reads as zeros then, and a file's mapping as the file. The
+ * next round finds and swaps it, in a target. In a child, where the page behind
+ * a dropped private copy is the parent's, it is what a child should have.
  *
  * Return: 0 or -errno.
  */
-int tracker_make_anonymous(struct mm_struct *mm, unsigned long start,
-			   unsigned long end)
+int tracker_make_private(struct mm_struct *mm, unsigned long start,
+			 unsigned long end)
 {
-	return tracker_anon_pieces(mm, start, end, false);
+	return tracker_private_pieces(mm, start, end, false);
+}
+
+static bool tracker_wipe_find(struct mm_struct *mm, unsigned long start,
+			      unsigned long end, struct tracker_map *map)
+{
+	struct vm_area_struct *vma;
+	bool found = false;
+	VMA_ITERATOR(vmi, mm, start);
+
+	mmap_read_lock(mm);
+	for_each_vma_range(vmi, vma, end) {
+		if (!tracker_vma_is_target(vma) || vma->vm_flags & VM_WIPEONFORK)
+			continue;
+		*map = (struct tracker_map){
+			.start = max(vma->vm_start, start),
+			.end = min(vma->vm_end, end),
+			.prot = tracker_vma_prot(vma),
+			.flags = MAP_SHARED,
+		};
+		map->offset = ((loff_t)vma->vm_pgoff << PAGE_SHIFT) +
+			      (map->start - vma->vm_start);
+		map->file = tracker_pseudo_create_reflag(vma->vm_file,
+				tracker_vma_extra(vma) | VM_WIPEONFORK);
+		found = true;
+		break;
+	}
+	mmap_read_unlock(mm);
+	return found;
+}
+
+/**
+ * tracker_wipe_on_fork - madvise(MADV_WIPEONFORK) for mappings of ours
+ * @mm: current->mm
+ * @start: first byte
+ * @end: byte after the last one
+ *
+ * The same pages of the pseudo-file are mapped anew, with the flag: the kernel
+ * does that under one lock, and the pages stay in the page cache.
+ *
+ * Return: 0 or -errno.
+ */
+int tracker_wipe_on_fork(struct mm_struct *mm, unsigned long start,
+			 unsigned long end)
+{
+	struct tracker_map map;
+	int err = 0;
+
+	while (!err && tracker_wipe_find(mm, start, end, &map)) {
+		start = map.end;
+		if (IS_ERR(map.file))
+			return PTR_ERR(map.file);
+		err = tracker_map_over(&map);
+		fput(map.file);
+	}
+	return err;
 }
 
 /*
@@ -229,27 +303,31 @@ int tracker_discard_range(struct mm_struct *mm, unsigned long start,
 	err = tracker_discard_target(mm, start, &end, forbidden, &has_child);
 	mmap_read_unlock(mm);
 	if (!err && has_child)
-		err = tracker_anon_pieces(mm, start, end, true);
+		err = tracker_private_pieces(mm, start, end, true);
 	return err;
 }
 
-/*
- * Whether pages [start, end) of the pseudo-file are free for the mapping that
- * has grown over them: not mapped elsewhere, and inside its region's block.
- * Caller holds mmap_lock.
+/**
+ * tracker_pages_are_free - may a mapping grow over pages of the pseudo-file?
+ * @mm: the target's; the caller holds its mmap_lock
+ * @except: the mapping that is to grow, or has
+ * @session: the session
+ * @start: first page
+ * @end: page after the last one
+ *
+ * Return: true if they are in one region and not mapped elsewhere.
  */
-static bool tracker_grown_is_free(struct mm_struct *mm,
-				  struct vm_area_struct *grown, pgoff_t start,
-				  pgoff_t end)
+bool tracker_pages_are_free(struct mm_struct *mm, struct vm_area_struct *except,
+			    struct tracker_session *session, pgoff_t start,
+			    pgoff_t end)
 {
-	struct tracker_session *session = tracker_vma_session(grown);
 	struct vm_area_struct *vma;
 	VMA_ITERATOR(vmi, mm, 0);
 
 	if (((start - 1) ^ (end - 1)) & ~(TRACKER_REGION_PAGES - 1))
 		return false;
 	for_each_vma(vmi, vma) {
-		if (vma == grown || !tracker_vma_is_target(vma) ||
+		if (vma == except || !tracker_vma_is_target(vma) ||
 		    tracker_vma_session(vma) != session)
 			continue;
 		if (vma->vm_pgoff < end &&
@@ -268,7 +346,7 @@ static bool tracker_grown_is_free(struct mm_struct *mm,
  *
  * A mapping may be part of a region (a VMA was split, or two malloc()s were one
  * VMA), so the pages behind it can be another mapping's. Then the added part
- * becomes anonymous memory.
+ * becomes a mapping of its own.
  *
  * Return: 0 or -errno.
  */
@@ -285,9 +363,9 @@ int tracker_discard_grown(struct mm_struct *mm, unsigned long addr,
 	if (vma && vma->vm_start <= addr && tracker_vma_is_target(vma) &&
 	    vma->vm_end >= addr + new_len) {
 		pgoff = vma->vm_pgoff + ((addr - vma->vm_start) >> PAGE_SHIFT);
-		done = tracker_grown_is_free(mm, vma,
-					     pgoff + (old_len >> PAGE_SHIFT),
-					     pgoff + (new_len >> PAGE_SHIFT));
+		done = tracker_pages_are_free(mm, vma, tracker_vma_session(vma),
+					      pgoff + (old_len >> PAGE_SHIFT),
+					      pgoff + (new_len >> PAGE_SHIFT));
 		if (done)
 			err = tracker_discard(tracker_vma_session(vma),
 					      pgoff + (old_len >> PAGE_SHIFT),
@@ -296,7 +374,7 @@ int tracker_discard_grown(struct mm_struct *mm, unsigned long addr,
 	mmap_read_unlock(mm);
 	if (done && !err)
 		return 0;
-	return tracker_make_anonymous(mm, addr + old_len, addr + new_len);
+	return tracker_make_private(mm, addr + old_len, addr + new_len);
 }
 
 /* True if the range has no gap and no mapping but ours and anonymous ones. */

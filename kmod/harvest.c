@@ -69,33 +69,48 @@ static void tracker_chunk_clear(struct tracker_log *log,
 }
 
 /*
- * Clears a page's log entry and write-protects it, both under its lock:
- * page_mkwrite returns with the page locked and its entry set, and the lock is
- * released when the PTE is writable, so we see both or neither.
+ * Write-protects a page. Its lock is held: page_mkwrite returns with the page
+ * locked and its entry set, and the lock is released when the PTE is writable.
+ *
+ * Return: true if the kernel may write the page without a fault.
+ */
+bool tracker_folio_rearm(struct folio *folio)
+{
+	/* Where file systems count dirty pages, a dirty PTE's page is one. */
+	if (folio_mkclean(folio) && !folio_test_dirty(folio))
+		folio_mark_dirty(folio);
+	return tracker_folio_may_be_pinned(folio, 1);
+}
+
+/*
+ * Clears a page's log entry and write-protects it, both under its lock, so that
+ * a write is seen before or after, but never lost.
  *
  * A page that is not in the page cache (swapped out, discarded) is not mapped.
  * It may come back while its entry is cleared, hence the second look.
  *
  * Return: true if the kernel may write the page without a fault.
  */
-static bool tracker_page_rearm(struct tracker_session *session,
+static bool tracker_page_rearm(struct tracker_region *region,
 			       struct tracker_chunk *chunk, unsigned int bit)
 {
-	struct address_space *mapping = session->inode->i_mapping;
+	struct tracker_log *log = &region->session->log;
 	pgoff_t pgoff = chunk->base + bit;
-	struct folio *folio = tracker_filemap_lock(mapping, pgoff);
+	struct address_space *mapping;
+	struct folio *folio;
+	pgoff_t index;
 	bool pinned;
 
-	tracker_chunk_clear(&session->log, chunk, bit);
-	if (!folio)
-		folio = tracker_filemap_lock(mapping, pgoff);
+	mapping = tracker_region_mapping(region, pgoff, &index);
+	folio = mapping ? tracker_filemap_lock(mapping, index) : NULL;
+	tracker_chunk_clear(log, chunk, bit);
+	if (!folio && mapping)
+		folio = tracker_filemap_lock(mapping, index);
 	if (!folio)
 		return false;
-	if (folio_mkclean(folio))
-		folio_mark_dirty(folio);
-	pinned = tracker_folio_may_be_pinned(folio, 1);
+	pinned = tracker_folio_rearm(folio);
 	if (pinned)
-		tracker_log_set(&session->log, chunk, pgoff);
+		tracker_log_set(log, chunk, pgoff);
 	folio_unlock(folio);
 	folio_put(folio);
 	return pinned;
@@ -115,7 +130,7 @@ static int tracker_harvest_chunk(struct tracker_harvester *harvester,
 		list_add_tail(&chunk->pending_node, &session->log.pending);
 	/* Ascending, so that a page logged anew behind us waits for the next. */
 	for_each_set_bit_from(bit, chunk->dirty, TRACKER_CHUNK_PAGES) {
-		if (tracker_page_rearm(session, chunk, bit))
+		if (tracker_page_rearm(harvester->region, chunk, bit))
 			harvester->nr_pinned++;
 		err = tracker_harvester_add(harvester, chunk->base + bit);
 		if (err)
@@ -173,13 +188,10 @@ static int tracker_harvest_chunks(struct tracker_harvester *harvester, bool *mor
 	return tracker_harvester_flush(harvester);
 }
 
-/*
- * Some page is writable and in no chunk: write-protect every page there is.
- * The one case in which a harvest costs what is resident.
- */
-static void tracker_harvest_everything(struct tracker_session *session)
+/* @base: what the log calls page 0 of @mapping. */
+static void tracker_harvest_mapping(struct tracker_session *session,
+				    struct address_space *mapping, pgoff_t base)
 {
-	struct address_space *mapping = session->inode->i_mapping;
 	unsigned long index = 0;
 	struct folio *folio;
 
@@ -187,15 +199,41 @@ static void tracker_harvest_everything(struct tracker_session *session)
 		folio = tracker_filemap_lock(mapping, index++);
 		if (!folio)
 			continue;
-		if (folio_mkclean(folio))
-			folio_mark_dirty(folio);
-		if (tracker_folio_may_be_pinned(folio, 1) &&
-		    tracker_log_add(&session->log, index - 1))
+		if (tracker_folio_rearm(folio) &&
+		    tracker_log_add(&session->log, base + index - 1))
 			tracker_log_overflow(&session->log);
 		folio_unlock(folio);
 		folio_put(folio);
 		cond_resched();
 	}
+}
+
+/*
+ * Some page is writable and in no chunk: write-protect every page there is.
+ * The one case in which a harvest costs what is resident.
+ */
+static void tracker_harvest_everything(struct tracker_session *session)
+{
+	struct tracker_region *region;
+	unsigned long id;
+
+	tracker_harvest_mapping(session, session->inode->i_mapping, 0);
+	xa_for_each(&session->region_ids, id, region)
+		if (region->share)
+			tracker_harvest_mapping(session, region->share->mapping,
+						region->base);
+}
+
+/* Files that a system call has changed: which pages it was, nobody knows. */
+static void tracker_harvest_rescan(struct tracker_session *session)
+{
+	struct tracker_region *region;
+	unsigned long id;
+
+	session->nr_rescans = 0;
+	xa_for_each(&session->region_ids, id, region)
+		if (region->share && tracker_share_rescan(region))
+			session->nr_rescans++;
 }
 
 /* Puts an uncommitted harvest back. Caller holds session->lock. */
@@ -212,6 +250,7 @@ static void tracker_harvest_begin(struct tracker_session *session)
 	tracker_harvest_abort(session);
 	session->epoch++;
 	session->harvest_open = true;
+	tracker_harvest_rescan(session);
 	spin_lock(&log->lock);
 	list_splice_init(&log->dirty, &log->taken);
 	spin_unlock(&log->lock);
@@ -254,6 +293,7 @@ long tracker_ioctl_harvest(struct tracker_session *session,
 	args.epoch = session->epoch;
 	args.nr_pages = harvester.nr_pages;
 	args.nr_pinned = harvester.nr_pinned;
+	args.nr_rescans = session->nr_rescans;
 	args.more = more;
 	args.overflow = session->log.overflow_pending;
 	if (!err && copy_to_user(argp, &args, sizeof(args)))

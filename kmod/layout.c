@@ -1,108 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The layout: what the target's mappings are, which are tracked, and which
- * could be. Also trims the pseudo-file to what is still mapped.
+ * could be.
  */
 #include <linux/jhash.h>
-#include <linux/magic.h>
-#include <linux/mempolicy.h>
-#include <linux/mman.h>
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
-#include <linux/sort.h>
 #include <linux/uaccess.h>
 
 #include "tracker.h"
-
-/* Flags that swap and revert keep. Any other makes a mapping untrackable. */
-#define TRACKER_KEPT_FLAGS                                                    \
-	(VM_READ | VM_WRITE | VM_EXEC | VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC | \
-	 VM_ACCOUNT | VM_NORESERVE | VM_SOFTDIRTY | TRACKER_STACK_FLAGS)
-
-/* PROT_* of a mapping, for vm_mmap(). */
-unsigned long tracker_vma_prot(const struct vm_area_struct *vma)
-{
-	return (vma->vm_flags & VM_READ ? PROT_READ : 0) |
-	       (vma->vm_flags & VM_WRITE ? PROT_WRITE : 0) |
-	       (vma->vm_flags & VM_EXEC ? PROT_EXEC : 0);
-}
-
-/* MAP_* that keep a mapping's flags, for vm_mmap(). */
-unsigned long tracker_vma_map_flags(const struct vm_area_struct *vma)
-{
-	return (vma->vm_flags & TRACKER_STACK_FLAGS ? MAP_STACK : 0) |
-	       (vma->vm_flags & VM_LOCKED ? MAP_LOCKED : 0);
-}
-
-u16 tracker_vma_kind(struct vm_area_struct *vma)
-{
-	if (tracker_vma_is_child(vma))
-		return TRACKER_KIND_SPECIAL;
-	if (vma->vm_flags & (VM_IO | VM_PFNMAP | VM_MIXEDMAP | VM_HUGETLB))
-		return TRACKER_KIND_SPECIAL;
-	if (!vma->vm_file)
-		return vma->vm_ops ? TRACKER_KIND_SPECIAL :
-				     TRACKER_KIND_ANON_PRIVATE;
-	if (!(vma->vm_flags & VM_SHARED))
-		return TRACKER_KIND_FILE_PRIVATE;
-	/* shm, memfd, SysV and MAP_SHARED|MAP_ANONYMOUS: unlinked on tmpfs */
-	if (file_inode(vma->vm_file)->i_sb->s_magic == TMPFS_MAGIC &&
-	    file_inode(vma->vm_file)->i_nlink == 0)
-		return TRACKER_KIND_ANON_SHARED;
-	return TRACKER_KIND_FILE_SHARED;
-}
-
-static bool tracker_vma_is_named(struct vm_area_struct *vma)
-{
-#ifdef CONFIG_ANON_VMA_NAME
-	return vma->anon_name;	/* anon_vma_name() is not exported */
-#else
-	return false;
-#endif
-}
-
-/**
- * tracker_vma_state - what can be done with a mapping
- * @session: the target's session
- * @vma: the mapping; the caller holds mmap_lock
- *
- * Return: enum tracker_vma_state.
- */
-u16 tracker_vma_state(struct tracker_session *session,
-		      struct vm_area_struct *vma)
-{
-	if (tracker_vma_is_target(vma) && tracker_vma_session(vma) == session)
-		return TRACKER_VMA_TRACKED;
-	if (!(vma->vm_flags & VM_WRITE))
-		return TRACKER_VMA_READONLY;
-	if (tracker_vma_kind(vma) != TRACKER_KIND_ANON_PRIVATE)
-		return TRACKER_VMA_KIND;
-	if (vma->vm_flags & (VM_GROWSDOWN | VM_GROWSUP))
-		return TRACKER_VMA_STACK;
-	/* With mlockall(MCL_FUTURE), mapping the pseudo-file would fill its holes. */
-	if ((vma->vm_flags | vma->vm_mm->def_flags) & (VM_LOCKED | VM_LOCKONFAULT))
-		return TRACKER_VMA_LOCKED;
-	if (vma->vm_flags & ~TRACKER_KEPT_FLAGS || vma_policy(vma) ||
-	    tracker_vma_is_named(vma))
-		return TRACKER_VMA_SPECIAL_FLAGS;
-	if (vma_pages(vma) > TRACKER_MAX_PGOFF / 16)
-		return TRACKER_VMA_HUGE;
-	return TRACKER_VMA_SWAPPABLE;
-}
-
-/* A part of the pseudo-file that the target maps. */
-struct tracker_piece {
-	pgoff_t start;
-	pgoff_t end;
-};
 
 struct tracker_walk {
 	struct tracker_vma *vmas;
 	u32 max_vmas;
 	u32 nr_vmas;
-	struct tracker_piece *pieces;
-	u32 nr_pieces;
-	u32 hash;
 };
 
 static u32 tracker_vma_file(const struct vm_area_struct *vma)
@@ -122,7 +33,7 @@ static void tracker_walk_add(struct tracker_walk *walk,
 			     struct vm_area_struct *vma)
 {
 	u16 state = tracker_vma_state(session, vma);
-	struct tracker_region *region = NULL;
+	struct tracker_region *region;
 	struct tracker_vma *entry;
 
 	if (walk->nr_vmas++ >= walk->max_vmas)
@@ -140,17 +51,19 @@ static void tracker_walk_add(struct tracker_walk *walk,
 		entry->file = tracker_vma_file(vma);
 		return;
 	}
+	if (!tracker_vma_is_target(vma)) {
+		region = tracker_share_region(session, vma);
+		entry->region = region->id;
+		entry->region_page = vma->vm_pgoff;
+		region->is_mapped = true;
+		return;
+	}
 	region = tracker_region_lookup(session, vma->vm_pgoff);
 	if (region) {
 		entry->kind = region->kind;
 		entry->region = region->id;
 		entry->region_page = vma->vm_pgoff - region->base;
 	}
-	walk->pieces[walk->nr_pieces].start = vma->vm_pgoff;
-	walk->pieces[walk->nr_pieces].end = vma->vm_pgoff + vma_pages(vma);
-	walk->nr_pieces++;
-	walk->hash = jhash_3words(vma->vm_pgoff, vma->vm_pgoff >> 32,
-				  vma_pages(vma), walk->hash);
 }
 
 static void tracker_walk_vmas(struct tracker_walk *walk,
@@ -164,43 +77,24 @@ static void tracker_walk_vmas(struct tracker_walk *walk,
 		tracker_walk_add(walk, session, vma);
 }
 
-static int tracker_piece_cmp(const void *a, const void *b)
+/* Shared files that the target maps no more are none of its memory. */
+static void tracker_layout_detach(struct tracker_session *session)
 {
-	const struct tracker_piece *x = a, *y = b;
+	struct tracker_region *region;
+	unsigned long id;
 
-	return x->start < y->start ? -1 : x->start > y->start;
+	xa_for_each(&session->region_ids, id, region)
+		if (region->share && !region->is_mapped)
+			tracker_share_detach(region);
 }
 
-/*
- * munmap() says nothing to us (no ->close), so pages that the target has
- * unmapped stay in the pseudo-file until here. Those that a forked child may
- * ask for stay for it.
- *
- * Caller holds mmap_lock: mremap() must not grow a mapping into what counts as
- * unmapped here.
- */
-static void tracker_trim(struct tracker_session *session,
-			 struct tracker_walk *walk)
+static void tracker_layout_unmark(struct tracker_session *session)
 {
-	pgoff_t next = tracker_family_end(session->family);
-	bool is_complete = next == 0;
-	u32 i;
+	struct tracker_region *region;
+	unsigned long id;
 
-	if (walk->hash == session->layout_hash)
-		return;
-	sort(walk->pieces, walk->nr_pieces, sizeof(*walk->pieces),
-	     tracker_piece_cmp, NULL);
-	for (i = 0; i <= walk->nr_pieces; i++) {
-		pgoff_t start = i < walk->nr_pieces ? walk->pieces[i].start :
-						      TRACKER_MAX_PGOFF;
-
-		if (start > next)
-			tracker_drop(session, next, start);
-		if (i < walk->nr_pieces)
-			next = max(next, walk->pieces[i].end);
-	}
-	if (is_complete)
-		session->layout_hash = walk->hash;
+	xa_for_each(&session->region_ids, id, region)
+		region->is_mapped = false;
 }
 
 static int tracker_layout_collect(struct tracker_session *session,
@@ -209,19 +103,20 @@ static int tracker_layout_collect(struct tracker_session *session,
 	int err;
 
 	walk->vmas = kvcalloc(walk->max_vmas, sizeof(*walk->vmas), GFP_KERNEL);
-	walk->pieces = kvcalloc(walk->max_vmas, sizeof(*walk->pieces),
-				GFP_KERNEL);
-	if (!walk->vmas || !walk->pieces)
+	if (!walk->vmas)
 		return -ENOMEM;
 	if (!mmget_not_zero(session->mm))
 		return -ESRCH;
+	tracker_layout_unmark(session);
 	err = mmap_read_lock_killable(session->mm);
 	if (!err) {
 		tracker_walk_vmas(walk, session, session->mm);
-		if (walk->nr_vmas <= walk->max_vmas)
-			tracker_trim(session, walk);
 		mmap_read_unlock(session->mm);
 	}
+	if (!err && walk->nr_vmas <= walk->max_vmas)
+		tracker_layout_detach(session);
+	if (!err)
+		tracker_trim(session, session->mm);
 	mmput(session->mm);
 	return err;
 }
@@ -249,7 +144,6 @@ long tracker_ioctl_layout(struct tracker_session *session,
 	    copy_to_user(argp, &args, sizeof(args)))
 		err = -EFAULT;
 out:
-	kvfree(walk.pieces);
 	kvfree(walk.vmas);
 	return err;
 }

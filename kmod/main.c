@@ -6,6 +6,8 @@
 
 #include "tracker.h"
 
+struct workqueue_struct *tracker_queue;
+
 static int tracker_ioctl_info(struct tracker_info __user *argp)
 {
 	struct tracker_info info = {};
@@ -54,20 +56,39 @@ static struct miscdevice tracker_device = {
 
 static int __init tracker_init(void)
 {
-	int err = tracker_hooks_register();
+	int err = tracker_watches_init();
 
 	if (err)
 		return err;
+	err = -ENOMEM;
+	tracker_queue = alloc_workqueue("tracker", WQ_UNBOUND, 0);
+	if (!tracker_queue)
+		goto err_watches;
+	err = tracker_hooks_register();
+	if (err)
+		goto err_queue;
 	err = misc_register(&tracker_device);
 	if (err)
-		tracker_hooks_unregister();
+		goto err_hooks;
+	return 0;
+
+err_hooks:
+	tracker_hooks_unregister();
+err_queue:
+	destroy_workqueue(tracker_queue);
+err_watches:
+	tracker_watches_exit();
 	return err;
 }
 
+/* Nothing makes new work when the hooks are gone. */
 static void __exit tracker_exit(void)
 {
 	misc_deregister(&tracker_device);
 	tracker_hooks_unregister();
+	destroy_workqueue(tracker_queue);
+	tracker_shares_exit();
+	tracker_watches_exit();
 }
 
 module_init(tracker_init);

@@ -24,14 +24,12 @@ static pgoff_t tracker_region_block(unsigned long nr_pages)
  * @session: the session, locked
  * @nr_pages: size of the mapping
  * @kind: what the mapping is
- * @noreserve: whether the mapping is MAP_NORESERVE
  *
  * Return: the region, or an ERR_PTR: -ENOMEM, or -ENOSPC where the pseudo-file
  * has no block that large left.
  */
 struct tracker_region *tracker_region_create(struct tracker_session *session,
-					     unsigned long nr_pages, u16 kind,
-					     bool noreserve)
+					     unsigned long nr_pages, u16 kind)
 {
 	pgoff_t block = tracker_region_block(nr_pages);
 	struct tracker_region *region;
@@ -45,7 +43,8 @@ struct tracker_region *tracker_region_create(struct tracker_session *session,
 		return ERR_PTR(-ENOMEM);
 	region->id = session->last_region + 1;
 	region->kind = kind;
-	region->noreserve = noreserve;
+	region->session = session;
+	INIT_LIST_HEAD(&region->share_node);
 	region->base = session->next_base;
 	region->nr_pages = block;
 	err = xa_err(xa_store(&session->region_ids, region->id, region,
@@ -75,6 +74,7 @@ void tracker_region_destroy(struct tracker_session *session,
 	mtree_erase(&session->regions, region->base);
 	xa_erase(&session->region_ids, region->id);
 	session->nr_regions--;
+	tracker_name_put(region->name);
 	kfree(region);
 }
 
@@ -83,8 +83,10 @@ void tracker_regions_destroy(struct tracker_session *session)
 	struct tracker_region *region;
 	unsigned long id;
 
-	xa_for_each(&session->region_ids, id, region)
+	xa_for_each(&session->region_ids, id, region) {
+		tracker_name_put(region->name);
 		kfree(region);
+	}
 	xa_destroy(&session->region_ids);
 	mtree_destroy(&session->regions);
 }
@@ -95,11 +97,30 @@ struct tracker_region *tracker_region_lookup(struct tracker_session *session,
 	return mtree_load(&session->regions, pgoff);
 }
 
+/**
+ * tracker_region_mapping - where the pages of a region are
+ * @region: the region
+ * @pgoff: page of the pseudo-file, in the region's block
+ * @index: out: the page's index in the returned mapping
+ *
+ * Return: the page cache, or NULL if the shared file is mapped no more.
+ */
+struct address_space *tracker_region_mapping(struct tracker_region *region,
+					     pgoff_t pgoff, pgoff_t *index)
+{
+	*index = pgoff;
+	if (region->kind != TRACKER_KIND_ANON_SHARED &&
+	    region->kind != TRACKER_KIND_FILE_SHARED)
+		return region->session->inode->i_mapping;
+	*index = pgoff - region->base;
+	return region->share ? region->share->mapping : NULL;
+}
+
 /* ---- region fds --------------------------------------------------------- */
 
 struct tracker_region_file {
 	struct tracker_session *session;
-	struct file *file;		/* counted: the pseudo-file */
+	struct file *file;		/* counted: the pseudo-file or a shared one */
 	loff_t base;			/* bytes */
 	loff_t size;			/* bytes */
 };
@@ -150,8 +171,11 @@ static ssize_t tracker_region_read_page(struct tracker_region_file *region_file,
 		return ret;
 	iov_iter_truncate(to, len);
 	ret = vfs_iter_read(region_file->file, to, &pos, 0);
+	/* Behind the end of a shared file. */
+	if (ret >= 0 && ret < len)
+		ret += iov_iter_zero(len - ret, to);
 	iov_iter_reexpand(to, iov_iter_count(to) + rest);
-	return ret;
+	return ret ? ret : -EFAULT;
 }
 
 static ssize_t tracker_region_read_iter(struct kiocb *iocb, struct iov_iter *to)
@@ -242,8 +266,13 @@ int tracker_ioctl_region_open(struct tracker_controller *controller,
 	if (!region_file)
 		return -ENOMEM;
 	region_file->session = tracker_session_get(controller->session);
-	region_file->file = get_file(controller->file);
-	region_file->base = (loff_t)region->base << PAGE_SHIFT;
+	if (region->share) {
+		region_file->file = get_file(region->share->file);
+		region_file->base = 0;
+	} else {
+		region_file->file = get_file(controller->file);
+		region_file->base = (loff_t)region->base << PAGE_SHIFT;
+	}
 	region_file->size = min_t(loff_t, (loff_t)region->nr_pages << PAGE_SHIFT,
 				  MAX_LFS_FILESIZE - region_file->base);
 	args.fd = tracker_region_install_fd(region_file);

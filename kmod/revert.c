@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Revert: anonymous memory takes the pseudo-file's place again. As in the swap,
- * the target is stopped and the work goes piece by piece.
+ * Revert: what was there takes the pseudo-file's place again. The target is
+ * stopped. Each mapping is put back as a whole; then its pages are copied, and
+ * given up in the pseudo-file piece by piece.
  */
 #include <linux/delay.h>
+#include <linux/file.h>
 #include <linux/highmem.h>
 #include <linux/mman.h>
 #include <linux/sched/mm.h>
@@ -14,7 +16,6 @@
 
 #define TRACKER_PIN_TRIES	1000	/* about a second */
 
-
 struct tracker_reverter {
 	struct tracker_session *session;
 	struct mm_struct *mm;
@@ -22,13 +23,16 @@ struct tracker_reverter {
 	u64 nr_pages;
 };
 
-/* A piece of one tracked VMA. */
-struct tracker_revert_piece {
+/* One tracked VMA, or what is left of it. */
+struct tracker_revert_vma {
 	unsigned long start;
 	unsigned long end;
+	pgoff_t pgoff;
 	unsigned long prot;		/* PROT_* */
 	unsigned long map_flags;	/* MAP_* */
-	pgoff_t pgoff;
+	vm_flags_t extra;
+	struct tracker_source *source;
+	struct tracker_label label;
 };
 
 /*
@@ -61,20 +65,30 @@ static int tracker_revert_page(struct tracker_reverter *reverter,
 	return got < 0 ? got : -EFAULT;
 }
 
+static pgoff_t tracker_revert_pgoff(const struct tracker_revert_vma *old,
+				    unsigned long addr)
+{
+	return old->pgoff + ((addr - old->start) >> PAGE_SHIFT);
+}
+
 /* Only pages that exist, in memory or in swap: holes stay holes. */
 static int tracker_revert_copy(struct tracker_reverter *reverter,
-			       const struct tracker_revert_piece *piece)
+			       const struct tracker_revert_vma *old,
+			       unsigned long start, unsigned long end)
 {
 	struct address_space *mapping = reverter->session->inode->i_mapping;
-	pgoff_t last = piece->pgoff +
-		       ((piece->end - piece->start) >> PAGE_SHIFT) - 1;
-	unsigned long index = piece->pgoff;
+	pgoff_t last = tracker_revert_pgoff(old, end) - 1;
+	unsigned long index = tracker_revert_pgoff(old, start);
 	int err;
 
 	for (; xa_find(&mapping->i_pages, &index, last, XA_PRESENT); index++) {
+		/* The file has been truncated: nothing can be there. */
+		if (old->source &&
+		    tracker_source_is_past_end(old->source, index))
+			break;
 		err = tracker_revert_page(reverter,
-					  piece->start + ((index - piece->pgoff)
-							  << PAGE_SHIFT),
+					  old->start + ((index - old->pgoff)
+							<< PAGE_SHIFT),
 					  index);
 		if (err)
 			return err;
@@ -85,23 +99,53 @@ static int tracker_revert_copy(struct tracker_reverter *reverter,
 	return 0;
 }
 
-static int tracker_revert_map(struct file *file,
-			      const struct tracker_revert_piece *piece,
-			      unsigned long flags)
+static int tracker_revert_map_private(const struct tracker_revert_vma *old)
 {
-	return tracker_map_over(file, piece->start, piece->end, piece->prot,
-				flags | piece->map_flags,
-				file ? (loff_t)piece->pgoff << PAGE_SHIFT : 0);
+	struct tracker_map map = {
+		.start = old->start,
+		.end = old->end,
+		.prot = old->prot,
+		.flags = MAP_PRIVATE | old->map_flags,
+		.extra = old->extra,
+	};
+
+	if (old->source) {
+		map.file = old->source->file;
+		map.offset = (loff_t)(old->source->index +
+				      (old->pgoff - old->source->base))
+			     << PAGE_SHIFT;
+	}
+	if (!tracker_label_is_empty(&old->label))
+		map.extra |= TRACKER_UNMERGED_FLAG;
+	return tracker_map_over(&map);
+}
+
+static void tracker_revert_map_back(struct tracker_reverter *reverter,
+				    const struct tracker_revert_vma *old,
+				    unsigned long start)
+{
+	struct tracker_map map = {
+		.file = reverter->session->file,
+		.offset = (loff_t)tracker_revert_pgoff(old, start) << PAGE_SHIFT,
+		.start = start,
+		.end = old->end,
+		.prot = old->prot,
+		.flags = MAP_SHARED,
+		.extra = old->extra,
+	};
+
+	if (tracker_map_over(&map))
+		pr_err("tracker: cannot map %lx-%lx of a target back\n", start,
+		       old->end);
 }
 
 /* Whoever has pinned a page would go on with one that is no longer mapped. */
 static bool tracker_revert_is_pinned(struct tracker_reverter *reverter,
-				     const struct tracker_revert_piece *piece)
+				     const struct tracker_revert_vma *old)
 {
 	struct address_space *mapping = reverter->session->inode->i_mapping;
-	pgoff_t last = piece->pgoff +
-		       ((piece->end - piece->start) >> PAGE_SHIFT) - 1;
-	unsigned long index = piece->pgoff;
+	pgoff_t last = tracker_revert_pgoff(old, old->end) - 1;
+	unsigned long index = old->pgoff;
 	bool pinned = false;
 	struct folio *folio;
 
@@ -113,47 +157,74 @@ static bool tracker_revert_is_pinned(struct tracker_reverter *reverter,
 		}
 		if (pinned || index == last)
 			break;
+		cond_resched();
 	}
 	return pinned;
 }
 
-/*
- * The pseudo-file keeps its pages until the copy is complete, so a failure maps
- * it back.
- */
-static int tracker_revert_piece(struct tracker_reverter *reverter,
-				const struct tracker_revert_piece *piece)
+/* The target stands, so I/O that pins pages comes to its end. */
+static int tracker_revert_wait(struct tracker_reverter *reverter,
+			       const struct tracker_revert_vma *old)
 {
-	struct tracker_session *session = reverter->session;
-	int tries, err;
+	int tries;
 
-	/* The target stands, so I/O that pins pages comes to its end. */
-	for (tries = 0; tracker_revert_is_pinned(reverter, piece); tries++) {
+	for (tries = 0; tracker_revert_is_pinned(reverter, old); tries++) {
 		if (tries == TRACKER_PIN_TRIES)
 			return -EAGAIN;
 		msleep(1);
 	}
-	err = tracker_revert_map(NULL, piece, MAP_PRIVATE);
-	if (!err)
-		err = tracker_revert_copy(reverter, piece);
+	return 0;
+}
+
+/*
+ * The pseudo-file keeps the pages of a piece until that is copied, so that a
+ * failure maps the rest back.
+ */
+static int tracker_revert_content(struct tracker_reverter *reverter,
+				  const struct tracker_revert_vma *old)
+{
+	struct tracker_session *session = reverter->session;
+	unsigned long start, end;
+	int err;
+
+	for (start = old->start; start < old->end; start = end) {
+		end = min(old->end, start + TRACKER_PIECE_BYTES);
+		err = tracker_revert_copy(reverter, old, start, end);
+		if (err) {
+			tracker_revert_map_back(reverter, old, start);
+			return err;
+		}
+		/* Forked children still read what their parent held at the fork. */
+		if (!tracker_family_has_snapshots(session->family))
+			tracker_drop(session, tracker_revert_pgoff(old, start),
+				     tracker_revert_pgoff(old, end));
+	}
+	return 0;
+}
+
+static int tracker_revert_vma(struct tracker_reverter *reverter,
+			      struct tracker_revert_vma *old)
+{
+	int err = tracker_revert_wait(reverter, old);
+
 	if (err) {
-		if (tracker_revert_map(session->file, piece, MAP_SHARED))
-			pr_err("tracker: cannot map %lx-%lx of a target back\n",
-			       piece->start, piece->end);
+		tracker_label_put(&old->label);
 		return err;
 	}
-	/* Forked children still read what their parent held at the fork. */
-	if (!tracker_family_has_snapshots(session->family))
-		tracker_drop(session, piece->pgoff,
-			     piece->pgoff +
-				     ((piece->end - piece->start) >> PAGE_SHIFT));
-	return 0;
+	err = tracker_revert_map_private(old);
+	if (err)
+		tracker_revert_map_back(reverter, old, old->start);
+	/* Before the copy, so that the pages come from where the policy says. */
+	if (!tracker_label_is_empty(&old->label))
+		tracker_label_set(&old->label, reverter->mm, old->start,
+				  old->end);
+	return err ? err : tracker_revert_content(reverter, old);
 }
 
 /* Return: false if there is no tracked mapping from @addr on. */
 static bool tracker_revert_next(struct tracker_reverter *reverter,
 				unsigned long addr,
-				struct tracker_revert_piece *piece)
+				struct tracker_revert_vma *old)
 {
 	struct tracker_session *session = reverter->session;
 	struct tracker_region *region;
@@ -167,15 +238,18 @@ static bool tracker_revert_next(struct tracker_reverter *reverter,
 		    tracker_vma_session(vma) != session)
 			continue;
 		region = tracker_region_lookup(session, vma->vm_pgoff);
-		piece->start = max(vma->vm_start, addr);
-		piece->end = min(vma->vm_end, piece->start + TRACKER_PIECE_BYTES);
-		piece->prot = tracker_vma_prot(vma);
-		piece->map_flags = tracker_vma_map_flags(vma) |
-			(region && region->noreserve ? MAP_NORESERVE : 0);
-		piece->pgoff = vma->vm_pgoff +
-			       ((piece->start - vma->vm_start) >> PAGE_SHIFT);
-		if (piece->end == vma->vm_end)
-			reverter->nr_vmas++;
+		old->start = vma->vm_start;
+		old->end = vma->vm_end;
+		old->pgoff = vma->vm_pgoff;
+		old->prot = tracker_vma_prot(vma);
+		old->extra = tracker_vma_extra(vma);
+		old->map_flags =
+			(region && region->noreserve ? MAP_NORESERVE : 0) |
+			(region && region->grows_down ? MAP_GROWSDOWN : 0);
+		old->source = tracker_source_lookup(session->family,
+						    vma->vm_pgoff);
+		tracker_label_get(&old->label, vma);
+		old->label.name = tracker_name_get(region ? region->name : NULL);
 		found = true;
 		break;
 	}
@@ -187,15 +261,16 @@ static bool tracker_revert_next(struct tracker_reverter *reverter,
 static int tracker_revert_all(void *data)
 {
 	struct tracker_reverter *reverter = data;
-	struct tracker_revert_piece piece;
+	struct tracker_revert_vma old;
 	unsigned long addr = 0;
 	int err;
 
-	while (tracker_revert_next(reverter, addr, &piece)) {
-		err = tracker_revert_piece(reverter, &piece);
+	while (tracker_revert_next(reverter, addr, &old)) {
+		err = tracker_revert_vma(reverter, &old);
 		if (err)
 			return err;
-		addr = piece.end;
+		reverter->nr_vmas++;
+		addr = old.end;
 	}
 	return 0;
 }
@@ -222,8 +297,10 @@ long tracker_ioctl_revert(struct tracker_session *session,
 	mmput(session->mm);
 	args.nr_vmas = reverter.nr_vmas;
 	args.nr_pages = reverter.nr_pages;
-	if (!err)
+	if (!err) {
+		tracker_session_detach(session);
 		tracker_session_end(session);
+	}
 	if (copy_to_user(argp, &args, sizeof(args)))
 		err = -EFAULT;
 	return err;

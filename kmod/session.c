@@ -61,6 +61,18 @@ void tracker_session_end(struct tracker_session *session)
 	mutex_unlock(&tracker_sessions_lock);
 }
 
+/* The target's memory is no longer ours: no fault, no file tells us anything. */
+void tracker_session_detach(struct tracker_session *session)
+{
+	struct tracker_region *region;
+	unsigned long id;
+
+	xa_for_each(&session->region_ids, id, region)
+		if (region->share)
+			tracker_share_detach(region);
+	tracker_sources_orphan(session);
+}
+
 bool tracker_session_is_over(struct tracker_session *session)
 {
 	bool over;
@@ -94,6 +106,7 @@ static struct tracker_session *tracker_session_create(struct mm_struct *mm,
 	INIT_LIST_HEAD(&session->node);
 	mutex_init(&session->lock);
 	spin_lock_init(&session->fork_lock);
+	INIT_WORK(&session->trim_work, tracker_trim_work);
 	tracker_log_init(&session->log);
 	mt_init(&session->regions);
 	xa_init(&session->region_ids);

@@ -24,12 +24,17 @@ struct tracker_family *tracker_family_create(void)
 	kref_init(&family->kref);
 	init_rwsem(&family->lock);
 	INIT_LIST_HEAD(&family->snapshots);
+	xa_init(&family->sources);
 	return family;
 }
 
 static void tracker_family_release(struct kref *kref)
 {
-	kfree(container_of(kref, struct tracker_family, kref));
+	struct tracker_family *family =
+		container_of(kref, struct tracker_family, kref);
+
+	tracker_sources_destroy(family);
+	kfree(family);
 }
 
 void tracker_family_put(struct tracker_family *family)

@@ -1,67 +1,39 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Swap: the content of an anonymous mapping is copied into the pseudo-file, and
- * the pseudo-file is mapped over it. The target is stopped. The work is done
- * piece by piece, so that no more than one piece of memory exists twice.
+ * Swap: the pages of its own that a private mapping has are copied into the
+ * pseudo-file, and the pseudo-file is mapped over it. The target is stopped. The
+ * work is done piece by piece, so that no more than one piece of memory exists
+ * twice. Shared mappings are left to share.c.
  */
-#include <linux/delay.h>
+#include <linux/file.h>
 #include <linux/highmem.h>
-#include <linux/kthread.h>
 #include <linux/mman.h>
 #include <linux/sched/mm.h>
 #include <linux/shmem_fs.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
-#include <linux/workqueue.h>
 
 #include "tracker.h"
 
 #define TRACKER_SCAN_RUNS	128
 #define TRACKER_BATCH_PAGES	64
-#define TRACKER_MAP_TRIES	100
-
-/* ---- running in a target's mm ------------------------------------------- */
-
-struct tracker_mm_work {
-	struct work_struct work;
-	struct mm_struct *mm;
-	int (*fn)(void *data);
-	void *data;
-	int ret;
-};
-
-static void tracker_mm_work_run(struct work_struct *work)
-{
-	struct tracker_mm_work *mm_work =
-		container_of(work, struct tracker_mm_work, work);
-
-	kthread_use_mm(mm_work->mm);
-	mm_work->ret = mm_work->fn(mm_work->data);
-	kthread_unuse_mm(mm_work->mm);
-}
-
-/* vm_mmap() works on current->mm, which only a kernel thread may choose. */
-int tracker_run_in_mm(struct mm_struct *mm, int (*fn)(void *), void *data)
-{
-	struct tracker_mm_work mm_work = { .mm = mm, .fn = fn, .data = data };
-
-	INIT_WORK_ONSTACK(&mm_work.work, tracker_mm_work_run);
-	queue_work(system_unbound_wq, &mm_work.work);
-	flush_work(&mm_work.work);
-	destroy_work_on_stack(&mm_work.work);
-	return mm_work.ret;
-}
 
 /* ---- copying ------------------------------------------------------------ */
 
 struct tracker_swapper {
 	struct tracker_session *session;
 	struct mm_struct *mm;
-	struct tracker_region *region;
+	u16 kind;
+	bool noreserve;
+	bool grows_down;
 	unsigned long start;		/* of the range */
 	unsigned long end;
 	unsigned long prot;		/* PROT_* */
-	unsigned long map_flags;	/* MAP_* */
+	vm_flags_t extra;
+	struct tracker_label label;
+	struct file *file;		/* counted: of a file's mapping */
+	pgoff_t index;			/* the file's page at @start */
+	pgoff_t pgoff;			/* of the pseudo-file, for @start */
 	u64 nr_pages;
 	struct tracker_resident_run *runs;
 	struct page **pages;
@@ -70,23 +42,34 @@ struct tracker_swapper {
 static pgoff_t tracker_swapper_pgoff(struct tracker_swapper *swapper,
 				     unsigned long addr)
 {
-	return swapper->region->base + ((addr - swapper->start) >> PAGE_SHIFT);
+	return swapper->pgoff + ((addr - swapper->start) >> PAGE_SHIFT);
 }
 
-/* Pages of zeros stay holes. */
+/* Of anonymous memory, pages of zeros stay holes. */
+static bool tracker_swap_needs(struct tracker_swapper *swapper,
+			       struct page *page)
+{
+	void *content;
+	bool is_zero;
+
+	if (swapper->kind == TRACKER_KIND_FILE_PRIVATE)
+		return PageAnon(compound_head(page));
+	content = kmap_local_page(page);
+	is_zero = !memchr_inv(content, 0, PAGE_SIZE);
+	kunmap_local(content);
+	return !is_zero;
+}
+
 static int tracker_swap_page(struct tracker_swapper *swapper,
 			     struct page *from, unsigned long addr)
 {
 	pgoff_t pgoff = tracker_swapper_pgoff(swapper, addr);
 	struct tracker_session *session = swapper->session;
 	struct page *to;
-	void *content = kmap_local_page(from);
-	bool is_zero = !memchr_inv(content, 0, PAGE_SIZE);
 
-	kunmap_local(content);
 	if (folio_maybe_dma_pinned(page_folio(from)))
 		return -EAGAIN;
-	if (is_zero)
+	if (!tracker_swap_needs(swapper, from))
 		return 0;
 	to = shmem_read_mapping_page_gfp(session->inode->i_mapping, pgoff,
 					 TRACKER_GFP);
@@ -132,6 +115,10 @@ static int tracker_swap_run(struct tracker_swapper *swapper,
 	unsigned long done, nr_pages;
 	int err;
 
+	/* The rest of a file's mapping is the file's. */
+	if (swapper->kind == TRACKER_KIND_FILE_PRIVATE &&
+	    !(run->flags & TRACKER_RESIDENT_ANON))
+		return 0;
 	for (done = 0; done < run->nr_pages; done += nr_pages) {
 		nr_pages = min_t(unsigned long, run->nr_pages - done,
 				 TRACKER_BATCH_PAGES);
@@ -173,63 +160,21 @@ static int tracker_swap_copy(struct tracker_swapper *swapper,
 
 /* ---- replacing ---------------------------------------------------------- */
 
-static bool tracker_is_mapped(struct mm_struct *mm, unsigned long addr)
-{
-	struct vm_area_struct *vma;
-	bool mapped;
-
-	mmap_read_lock(mm);
-	vma = find_vma(mm, addr);
-	mapped = vma && vma->vm_start <= addr;
-	mmap_read_unlock(mm);
-	return mapped;
-}
-
-/**
- * tracker_map_over - replace what is mapped in a range of current->mm
- * @file: what to map there, or NULL for anonymous memory
- * @start: first byte
- * @end: byte after the last one
- * @prot: PROT_*
- * @flags: MAP_* without MAP_FIXED
- * @offset: into @file
- *
- * The content is safe elsewhere. mmap_region() may unmap the old mapping and
- * then run out of memory for the new one. With a file this tries until it
- * succeeds: the allocations are small. Anonymous memory is also subject to the
- * overcommit policy, so that it is asked for without a reserve the next time;
- * only vm.overcommit_memory=2 can refuse that as well.
- *
- * Return: 0, or -errno: with a file, the old mapping is in place; without,
- * there may be none.
- */
-int tracker_map_over(struct file *file, unsigned long start, unsigned long end,
-		     unsigned long prot, unsigned long flags, loff_t offset)
-{
-	unsigned long addr;
-	int tries;
-
-	for (tries = 0; file || tries < TRACKER_MAP_TRIES; tries++) {
-		addr = vm_mmap(file, start, end - start, prot,
-			       flags | MAP_FIXED, offset);
-		if (addr == start)
-			return 0;
-		if (tracker_is_mapped(current->mm, start))
-			return IS_ERR_VALUE(addr) ? (int)addr : -EINVAL;
-		if (!file)
-			flags |= MAP_NORESERVE;
-		msleep(1);
-	}
-	return -ENOMEM;
-}
-
 static int tracker_swap_map(struct tracker_swapper *swapper,
 			    unsigned long start, unsigned long end)
 {
-	return tracker_map_over(swapper->session->file, start, end,
-				swapper->prot, MAP_SHARED | swapper->map_flags,
-				(loff_t)tracker_swapper_pgoff(swapper, start)
-					<< PAGE_SHIFT);
+	struct tracker_map map = {
+		.file = swapper->session->file,
+		.offset = (loff_t)tracker_swapper_pgoff(swapper, start)
+			  << PAGE_SHIFT,
+		.start = start,
+		.end = end,
+		.prot = swapper->prot,
+		.flags = MAP_SHARED,
+		.extra = swapper->extra,
+	};
+
+	return tracker_map_over(&map);
 }
 
 static void tracker_swap_undo_copy(struct tracker_swapper *swapper,
@@ -254,39 +199,158 @@ static int tracker_swap_piece(struct tracker_swapper *swapper,
 	return err;
 }
 
-static int tracker_swap_check(struct tracker_swapper *swapper)
+/* ---- the growing end of a stack ----------------------------------------- */
+
+static int tracker_tail_page(struct mm_struct *mm, unsigned long addr,
+			     unsigned int flags, struct page **page)
+{
+	long got;
+
+	mmap_read_lock(mm);
+	got = tracker_get_user_pages(mm, addr, 1, FOLL_GET | FOLL_FORCE | flags,
+				     page);
+	mmap_read_unlock(mm);
+	return got == 1 ? 0 : got < 0 ? got : -EFAULT;
+}
+
+/*
+ * The lowest page of a stack stays anonymous, or it could not grow. A main stack
+ * has been moved by execve(): the page numbers in it do not follow from the
+ * addresses, and what is put back above it would not be merged with it. So the
+ * page is mapped anew. Where that fails, the stack is in two mappings after the
+ * revert, and right.
+ */
+static void tracker_swap_renew_tail(struct tracker_swapper *swapper)
+{
+	struct tracker_map map = {
+		.start = swapper->start - PAGE_SIZE,
+		.end = swapper->start,
+		.prot = swapper->prot,
+		.flags = MAP_PRIVATE | MAP_GROWSDOWN,
+		.extra = swapper->extra,
+	};
+	struct page *copy = alloc_page(GFP_HIGHUSER);
+	struct page *page;
+
+	if (!copy)
+		return;
+	if (tracker_tail_page(swapper->mm, map.start, 0, &page))
+		goto out;
+	copy_highpage(copy, page);
+	put_page(page);
+	if (tracker_map_over(&map))
+		goto out;
+	/* One page, which has just been freed: this ends. */
+	while (tracker_tail_page(swapper->mm, map.start, FOLL_WRITE, &page)) {
+		if (fatal_signal_pending(current))
+			goto out;
+		cond_resched();
+	}
+	copy_highpage(page, copy);
+	set_page_dirty_lock(page);
+	put_page(page);
+out:
+	put_page(copy);
+}
+
+/* ---- one range ---------------------------------------------------------- */
+
+/*
+ * What follows a tracked mapping, as brk() and mprotect() make it, goes on in
+ * its region: both become one mapping. Caller holds mmap_lock.
+ */
+static bool tracker_swap_extend(struct tracker_swapper *swapper)
 {
 	struct tracker_session *session = swapper->session;
-	struct vm_area_struct *vma;
-	int err = -EINVAL;
+	struct vm_area_struct *prev = find_vma(swapper->mm, swapper->start - 1);
+	unsigned long nr_pages = (swapper->end - swapper->start) >> PAGE_SHIFT;
+	struct tracker_region *region;
+	pgoff_t pgoff;
 
-	mmap_read_lock(swapper->mm);
-	vma = find_vma(swapper->mm, swapper->start);
-	if (!vma || vma->vm_start > swapper->start ||
-	    vma->vm_end < swapper->end ||
-	    tracker_vma_state(session, vma) != TRACKER_VMA_SWAPPABLE)
-		goto out;
-	swapper->prot = tracker_vma_prot(vma);
-	swapper->map_flags = tracker_vma_map_flags(vma);
-	swapper->region =
-		tracker_region_create(session,
-				      (swapper->end - swapper->start) >>
-					      PAGE_SHIFT,
-				      TRACKER_KIND_ANON_PRIVATE,
-				      vma->vm_flags & VM_NORESERVE);
-	err = PTR_ERR_OR_ZERO(swapper->region);
-out:
-	mmap_read_unlock(swapper->mm);
+	if (swapper->kind != TRACKER_KIND_ANON_PRIVATE || swapper->grows_down ||
+	    !prev || prev->vm_end != swapper->start ||
+	    !tracker_vma_is_target(prev) ||
+	    tracker_vma_session(prev) != session)
+		return false;
+	region = tracker_region_lookup(session, prev->vm_pgoff);
+	pgoff = prev->vm_pgoff + vma_pages(prev);
+	if (!region || region->kind != swapper->kind || region->grows_down ||
+	    region->noreserve != swapper->noreserve ||
+	    region->name != swapper->label.name ||
+	    pgoff + nr_pages > region->base + region->nr_pages ||
+	    !tracker_pages_are_free(swapper->mm, prev, session, pgoff,
+				    pgoff + nr_pages) ||
+	    tracker_discard(session, pgoff, pgoff + nr_pages))
+		return false;
+	swapper->pgoff = pgoff;
+	return true;
+}
+
+static int tracker_swap_new_region(struct tracker_swapper *swapper)
+{
+	struct tracker_region *region;
+	int err = 0;
+
+	region = tracker_region_create(swapper->session,
+				       (swapper->end - swapper->start) >>
+					       PAGE_SHIFT, swapper->kind);
+	if (IS_ERR(region))
+		return PTR_ERR(region);
+	region->noreserve = swapper->noreserve;
+	region->grows_down = swapper->grows_down;
+	region->name = tracker_name_get(swapper->label.name);
+	if (swapper->kind == TRACKER_KIND_FILE_PRIVATE)
+		err = tracker_source_create(swapper->session, swapper->file,
+					    region->base, region->nr_pages,
+					    swapper->index);
+	if (err)
+		tracker_region_destroy(swapper->session, region);
+	else
+		swapper->pgoff = region->base;
 	return err;
 }
 
+/* What the mapping is. Return: 0 or -EINVAL. Caller holds mmap_lock. */
+static int tracker_swap_look(struct tracker_swapper *swapper)
+{
+	struct vm_area_struct *vma = find_vma(swapper->mm, swapper->start);
+
+	if (!vma || vma->vm_start > swapper->start ||
+	    vma->vm_end < swapper->end ||
+	    tracker_vma_state(swapper->session, vma) != TRACKER_VMA_SWAPPABLE)
+		return -EINVAL;
+	swapper->kind = tracker_vma_kind(vma);
+	swapper->prot = tracker_vma_prot(vma);
+	swapper->extra = tracker_vma_extra(vma);
+	swapper->noreserve = vma->vm_flags & VM_NORESERVE;
+	swapper->grows_down = vma->vm_flags & VM_GROWSDOWN;
+	if (swapper->grows_down && swapper->start == vma->vm_start)
+		swapper->start += PAGE_SIZE;
+	if (swapper->start >= swapper->end)
+		return -EINVAL;
+	if (vma->vm_file)
+		swapper->file = get_file(vma->vm_file);
+	swapper->index = vma->vm_pgoff +
+			 ((swapper->start - vma->vm_start) >> PAGE_SHIFT);
+	if (swapper->kind == TRACKER_KIND_ANON_PRIVATE ||
+	    swapper->kind == TRACKER_KIND_FILE_PRIVATE)
+		tracker_label_get(&swapper->label, vma);
+	return 0;
+}
+
 /* Runs in the target's mm. */
-static int tracker_swap_range(void *data)
+static int tracker_swap_private(void *data)
 {
 	struct tracker_swapper *swapper = data;
 	unsigned long start, end;
-	int err = tracker_swap_check(swapper);
+	bool is_extended;
+	int err = 0;
 
+	mmap_read_lock(swapper->mm);
+	is_extended = tracker_swap_extend(swapper);
+	mmap_read_unlock(swapper->mm);
+	if (!is_extended)
+		err = tracker_swap_new_region(swapper);
 	if (err)
 		return err;
 	for (start = swapper->start; start < swapper->end; start = end) {
@@ -296,6 +360,45 @@ static int tracker_swap_range(void *data)
 			break;
 	}
 	/* Log entries of a piece that failed must find their region. */
+	if (!err && swapper->grows_down)
+		tracker_swap_renew_tail(swapper);
+	return err;
+}
+
+static bool tracker_kind_is_shared(u16 kind)
+{
+	return kind == TRACKER_KIND_ANON_SHARED ||
+	       kind == TRACKER_KIND_FILE_SHARED;
+}
+
+static int tracker_swap_range(struct tracker_swapper *swapper,
+			      const struct tracker_range *range, u32 flags)
+{
+	int err;
+
+	swapper->start = range->start;
+	swapper->end = range->end;
+	swapper->file = NULL;
+	swapper->label = (struct tracker_label){};
+	mmap_read_lock(swapper->mm);
+	err = tracker_swap_look(swapper);
+	mmap_read_unlock(swapper->mm);
+	if (err)
+		return err;
+	if (tracker_kind_is_shared(swapper->kind)) {
+		err = tracker_share_attach(swapper->session, swapper->file,
+					   swapper->kind);
+	} else if (flags & TRACKER_SWAP_SHARED) {
+		err = -EINVAL;
+	} else {
+		err = tracker_run_in_mm(swapper->mm, tracker_swap_private,
+					swapper);
+	}
+	if (!tracker_label_is_empty(&swapper->label))
+		tracker_label_set(&swapper->label, swapper->mm, range->start,
+				  range->end);
+	if (swapper->file)
+		fput(swapper->file);
 	return err;
 }
 
@@ -313,9 +416,10 @@ static int tracker_swap_ranges(struct tracker_swapper *swapper,
 {
 	struct tracker_range __user *ranges = u64_to_user_ptr(args->ranges_addr);
 	struct tracker_range range;
-	int err;
+	int err = 0;
 
-	err = tracker_check_stopped(swapper->mm, &args->busy_tid);
+	if (!(args->flags & TRACKER_SWAP_SHARED))
+		err = tracker_check_stopped(swapper->mm, &args->busy_tid);
 	while (!err && args->nr_done < args->nr_ranges) {
 		if (copy_from_user(&range, &ranges[args->nr_done], sizeof(range)))
 			return -EFAULT;
@@ -324,9 +428,7 @@ static int tracker_swap_ranges(struct tracker_swapper *swapper,
 			return -EINVAL;
 		if (fatal_signal_pending(current))
 			return -EINTR;
-		swapper->start = range.start;
-		swapper->end = range.end;
-		err = tracker_run_in_mm(swapper->mm, tracker_swap_range, swapper);
+		err = tracker_swap_range(swapper, &range, args->flags);
 		if (!err)
 			args->nr_done++;
 	}
@@ -343,7 +445,8 @@ long tracker_ioctl_swap(struct tracker_session *session,
 
 	if (copy_from_user(&args, argp, sizeof(args)))
 		return -EFAULT;
-	if (args.flags || memchr_inv(args.__reserved, 0, sizeof(args.__reserved)))
+	if (args.flags & ~TRACKER_SWAP_SHARED ||
+	    memchr_inv(args.__reserved, 0, sizeof(args.__reserved)))
 		return -EINVAL;
 	args.nr_done = 0;
 	args.busy_tid = 0;

@@ -88,12 +88,26 @@ static void tracker_after_free(struct tracker_call *call, struct pt_regs *regs)
 		regs->ax = 0;
 }
 
+/* On a file mapping MADV_WIPEONFORK fails with EINVAL, too. */
+static void tracker_after_wipeonfork(struct tracker_call *call,
+				     struct pt_regs *regs)
+{
+	unsigned long end = call->addr + call->old_len;
+
+	if (syscall_get_nr(current, regs) == __NR_madvise &&
+	    regs->ax == -EINVAL &&
+	    tracker_range_is_ours(current->mm, call->addr, end))
+		regs->ax = tracker_wipe_on_fork(current->mm, call->addr, end);
+}
+
 static void tracker_after_madvise(struct callback_head *work)
 {
 	struct tracker_call *call = container_of(work, struct tracker_call, work);
 
 	if (current->mm && call->flags == MADV_FREE)
 		tracker_after_free(call, task_pt_regs(current));
+	else if (current->mm && call->flags == MADV_WIPEONFORK)
+		tracker_after_wipeonfork(call, task_pt_regs(current));
 	else if (current->mm)
 		tracker_after_dontneed(call, task_pt_regs(current));
 	tracker_call_free(call);
@@ -116,7 +130,7 @@ static void notrace tracker_madvise_entry(unsigned long ip,
 	    regs->di != (unsigned long)current->mm)
 		return;
 	if (call.flags != MADV_DONTNEED && call.flags != MADV_DONTNEED_LOCKED &&
-	    call.flags != MADV_FREE)
+	    call.flags != MADV_FREE && call.flags != MADV_WIPEONFORK)
 		return;
 	/* Calls that fail or do nothing, as do_madvise() itself decides. */
 	if (!PAGE_ALIGNED(call.addr) || call.addr + call.old_len <= call.addr)
@@ -159,8 +173,8 @@ static void tracker_after_mremap_call(struct tracker_call *call,
 	}
 	/* Where this fails, a fault is better than another mapping's pages. */
 	if (call->flags & MREMAP_DONTUNMAP) {
-		err = tracker_make_anonymous(current->mm, call->addr,
-					     call->addr + call->old_len);
+		err = tracker_make_private(current->mm, call->addr,
+					   call->addr + call->old_len);
 		if (err)
 			vm_munmap(call->addr, call->old_len);
 	} else if (call->new_len > call->old_len) {
@@ -210,6 +224,119 @@ static void notrace tracker_mremap_entry(unsigned long ip,
 		regs->di = (unsigned long)&tracker_bad_mremap;
 }
 
+/* ---- new shared mappings ------------------------------------------------ */
+
+static void tracker_after_mmap(struct callback_head *work)
+{
+	struct tracker_call *call = container_of(work, struct tracker_call, work);
+	struct pt_regs *regs = task_pt_regs(current);
+	unsigned long addr = call->addr ? call->addr : regs->ax;
+
+	if (current->mm && !IS_ERR_VALUE(regs->ax))
+		tracker_share_adopt(current->mm, addr);
+	tracker_call_free(call);
+}
+
+/*
+ * A note that there is no memory for would be a mapping whose writes are not
+ * seen.
+ */
+static void tracker_note_mmap(unsigned long addr)
+{
+	struct tracker_call call = { .addr = addr };
+
+	if (!tracker_shares_exist() || !current->mm ||
+	    current->flags & PF_KTHREAD)
+		return;
+	if (!tracker_call_queue(&call, tracker_after_mmap))
+		tracker_shares_lose_count();
+}
+
+/* vm_mmap_pgoff(file, addr, len, prot, flag, pgoff) */
+static void notrace tracker_mmap_entry(unsigned long ip, unsigned long parent_ip,
+				       struct ftrace_ops *ops,
+				       struct ftrace_regs *fregs)
+{
+	struct pt_regs *regs = ftrace_get_regs(fregs);
+	unsigned long type = regs->r8 & MAP_TYPE;
+
+	if (regs->di && (type == MAP_SHARED || type == MAP_SHARED_VALIDATE))
+		tracker_note_mmap(0);
+}
+
+/* shmat(shmid, addr, flags) */
+static void notrace tracker_shmat_entry(unsigned long ip,
+					unsigned long parent_ip,
+					struct ftrace_ops *ops,
+					struct ftrace_regs *fregs)
+{
+	tracker_note_mmap(0);
+}
+
+/*
+ * shmdt() knows its mappings by their vm_ops, and fails with EINVAL where they
+ * are ours.
+ */
+static void tracker_after_shmdt(struct callback_head *work)
+{
+	struct tracker_call *call = container_of(work, struct tracker_call, work);
+	struct pt_regs *regs = task_pt_regs(current);
+
+	if (current->mm && regs->ax == -EINVAL &&
+	    syscall_get_nr(current, regs) == __NR_shmdt &&
+	    tracker_share_shmdt(current->mm, call->addr))
+		regs->ax = 0;
+	tracker_call_free(call);
+}
+
+/* Arguments with which shmdt() fails with EINVAL. */
+static struct pt_regs tracker_bad_shmdt = { .di = 1 };
+
+/* shmdt(addr) */
+static void notrace tracker_shmdt_entry(unsigned long ip,
+					unsigned long parent_ip,
+					struct ftrace_ops *ops,
+					struct ftrace_regs *fregs)
+{
+	struct pt_regs *regs = ftrace_get_regs(fregs);
+	struct pt_regs *user_regs = (struct pt_regs *)regs->di;
+	struct tracker_call call = { .addr = untagged_addr(user_regs->di) };
+
+	if (tracker_shares_exist() && current->mm &&
+	    !tracker_call_queue(&call, tracker_after_shmdt))
+		regs->di = (unsigned long)&tracker_bad_shmdt;
+}
+
+/* remap_file_pages(addr, size, prot, pgoff, flags) maps addr anew. */
+static void notrace tracker_remap_entry(unsigned long ip,
+					unsigned long parent_ip,
+					struct ftrace_ops *ops,
+					struct ftrace_regs *fregs)
+{
+	struct pt_regs *regs = ftrace_get_regs(fregs);
+	struct pt_regs *user_regs = (struct pt_regs *)regs->di;
+
+	tracker_note_mmap(user_regs->di & PAGE_MASK);
+}
+
+/* ---- munmap ------------------------------------------------------------- */
+
+/*
+ * unmap_vmas(tlb, tree, vma, ...), for munmap(), mmap(), mremap() and brk(). The
+ * mapping still has its file. At the end of the process there is nothing to do.
+ */
+static void notrace tracker_unmap_entry(unsigned long ip, unsigned long parent_ip,
+					struct ftrace_ops *ops,
+					struct ftrace_regs *fregs)
+{
+	struct pt_regs *regs = ftrace_get_regs(fregs);
+	struct vm_area_struct *vma = (struct vm_area_struct *)regs->dx;
+
+	if (tracker_is_active() && vma && tracker_vma_is_target(vma) &&
+	    atomic_read(&vma->vm_mm->mm_users))
+		tracker_trim_later(tracker_vma_session(vma));
+}
+
 /* ---- registration ------------------------------------------------------- */
 
 #define TRACKER_HOOK_FLAGS                                      \
@@ -224,6 +351,16 @@ static struct tracker_hook {
 			  .flags = TRACKER_HOOK_FLAGS } },
 	{ "__x64_sys_mremap", { .func = tracker_mremap_entry,
 				.flags = TRACKER_HOOK_FLAGS } },
+	{ "vm_mmap_pgoff", { .func = tracker_mmap_entry,
+			     .flags = TRACKER_HOOK_FLAGS } },
+	{ "unmap_vmas", { .func = tracker_unmap_entry,
+			  .flags = TRACKER_HOOK_FLAGS } },
+	{ "__x64_sys_shmat", { .func = tracker_shmat_entry,
+			       .flags = TRACKER_HOOK_FLAGS } },
+	{ "__x64_sys_shmdt", { .func = tracker_shmdt_entry,
+			       .flags = TRACKER_HOOK_FLAGS } },
+	{ "__x64_sys_remap_file_pages", { .func = tracker_remap_entry,
+					  .flags = TRACKER_HOOK_FLAGS } },
 };
 
 static int tracker_hook_register(struct tracker_hook *hook)

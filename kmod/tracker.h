@@ -10,6 +10,7 @@
 #include <linux/mutex.h>
 #include <linux/rwsem.h>
 #include <linux/spinlock.h>
+#include <linux/workqueue.h>
 #include <linux/xarray.h>
 
 #include <linux/tracker.h>
@@ -21,8 +22,12 @@
  *
  *   session->lock		everything a controller does with a session
  *   tracker_sessions_lock	the list of sessions
- *   mmap_lock			(a target's)
- *   folio lock			a page of a pseudo-file
+ *   tracker_shares_lock	which files are shared, wrapping and unwrapping
+ *   mmap_lock			(a target's, or another mapper's)
+ *   tracker_watch_lock		that what a file's watch belongs to still exists
+ *   source->fill_lock		coming into being of pages of a private file mapping
+ *   folio lock			a page of a pseudo-file, or of a shared file
+ *   share->lock		the regions of a shared file
  *   family->lock		snapshots of a fork family
  *   log->lock			the lists of log chunks
  *
@@ -42,6 +47,7 @@ struct tracker_chunk {
 	pgoff_t base;
 	DECLARE_BITMAP(dirty, TRACKER_CHUNK_PAGES);
 	DECLARE_BITMAP(pending, TRACKER_CHUNK_PAGES);
+	DECLARE_BITMAP(seen, TRACKER_CHUNK_PAGES); /* ever logged: in the images */
 };
 
 struct tracker_log {
@@ -64,6 +70,8 @@ struct tracker_chunk *tracker_log_chunk(struct tracker_log *log, pgoff_t pgoff);
 void tracker_log_set(struct tracker_log *log, struct tracker_chunk *chunk,
 		     pgoff_t pgoff);
 int tracker_log_add(struct tracker_log *log, pgoff_t pgoff);
+int tracker_log_see(struct tracker_log *log, pgoff_t pgoff);
+void tracker_log_seen(struct tracker_log *log, pgoff_t start, pgoff_t end);
 void tracker_log_overflow(struct tracker_log *log);
 void tracker_log_abort(struct tracker_log *log);
 void tracker_log_commit(struct tracker_log *log);
@@ -76,6 +84,7 @@ struct tracker_family {
 	struct rw_semaphore lock;	/* protects snapshots */
 	struct list_head snapshots;	/* oldest first */
 	unsigned int nr_snapshots;
+	struct xarray sources;		/* block of the pseudo-file -> source */
 };
 
 /* What a forked child sees: its parent's pages at the moment of the fork. */
@@ -94,11 +103,46 @@ int tracker_family_save(struct tracker_family *family, struct folio *folio,
 pgoff_t tracker_family_end(struct tracker_family *family);
 bool tracker_family_has_snapshots(struct tracker_family *family);
 
+/* ---- what is behind a private file mapping ------------------------------ */
+
+struct tracker_watch;
+
+/*
+ * The file whose content a block of the pseudo-file shows where the target has
+ * not written. Lives as long as the fork family.
+ */
+struct tracker_source {
+	struct tracker_session *session; /* tracker_watch_lock; NULL: it is over */
+	struct address_space *pseudo;
+	struct file *file;		/* counted: what the target had mapped */
+	pgoff_t base;			/* of the block */
+	pgoff_t nr_pages;		/* of the block */
+	pgoff_t index;			/* the file's page behind @base */
+	struct tracker_watch *watch;
+	struct mutex fill_lock;		/* a page comes into being */
+	struct xarray copies;		/* pgoff - base -> copy of the file's page */
+	atomic_t generation;		/* the file has changed so often */
+};
+
+int tracker_source_create(struct tracker_session *session, struct file *file,
+			  pgoff_t base, pgoff_t nr_pages, pgoff_t index);
+struct tracker_source *tracker_source_lookup(struct tracker_family *family,
+					     pgoff_t pgoff);
+int tracker_source_fill(struct tracker_source *source,
+			struct tracker_session *session, pgoff_t pgoff);
+vm_fault_t tracker_source_fault(struct tracker_source *source,
+				struct tracker_session *session,
+				struct vm_fault *vmf);
+bool tracker_source_is_past_end(struct tracker_source *source, pgoff_t pgoff);
+void tracker_sources_orphan(struct tracker_session *session);
+void tracker_sources_destroy(struct tracker_family *family);
+
 /* ---- regions ------------------------------------------------------------ */
 
 /*
  * A region owns a block of the pseudo-file that is larger than the mapping, so
- * that mremap() can grow it without running into another region.
+ * that mremap() can grow it without running into another region. The block of a
+ * shared file has no pages: it only gives the file's pages numbers in the log.
  */
 #define TRACKER_REGION_SHIFT	28	/* smallest block: 1 TiB, in pages */
 #define TRACKER_REGION_PAGES	(1UL << TRACKER_REGION_SHIFT)
@@ -109,8 +153,15 @@ struct tracker_region {
 	u32 id;
 	u16 kind;
 	bool noreserve;
+	bool grows_down;
+	struct anon_vma_name *name;	/* counted; NULL = none */
 	pgoff_t base;			/* first page of the block */
 	pgoff_t nr_pages;		/* size of the block */
+	struct tracker_session *session;
+	struct tracker_share *share;	/* of the shared kinds */
+	struct list_head share_node;	/* share->lock */
+	bool is_modified;		/* the file was, by a system call */
+	bool is_mapped;			/* session->lock: seen by this layout */
 };
 
 /* ---- sessions ----------------------------------------------------------- */
@@ -142,10 +193,12 @@ struct tracker_session {
 	u32 last_region;
 	unsigned int nr_regions;
 	pgoff_t next_base;
+	u64 nr_rescans;			/* in the current harvest */
 	u64 epoch;
 	u64 committed;
 	bool harvest_open;		/* pending pages belong to @epoch */
-	u32 layout_hash;		/* of the tracked pieces, see trim */
+	u32 layout_hash;		/* of the tracked pieces, see trim.c */
+	struct work_struct trim_work;
 };
 
 extern struct mutex tracker_sessions_lock;
@@ -153,6 +206,7 @@ extern struct mutex tracker_sessions_lock;
 struct tracker_session *tracker_session_get(struct tracker_session *session);
 void tracker_session_put(struct tracker_session *session);
 void tracker_session_end(struct tracker_session *session);
+void tracker_session_detach(struct tracker_session *session);
 bool tracker_session_is_over(struct tracker_session *session);
 int tracker_session_open(struct tracker_session_open __user *argp);
 int tracker_device_status(struct tracker_session_status __user *argp);
@@ -172,8 +226,7 @@ long tracker_session_call(struct tracker_controller *controller,
 			  unsigned int cmd, void __user *argp);
 
 struct tracker_region *tracker_region_create(struct tracker_session *session,
-					     unsigned long nr_pages, u16 kind,
-					     bool noreserve);
+					     unsigned long nr_pages, u16 kind);
 void tracker_region_destroy(struct tracker_session *session,
 			    struct tracker_region *region);
 void tracker_regions_destroy(struct tracker_session *session);
@@ -181,10 +234,70 @@ struct tracker_region *tracker_region_lookup(struct tracker_session *session,
 					     pgoff_t pgoff);
 int tracker_ioctl_region_open(struct tracker_controller *controller,
 			      struct tracker_region_open __user *argp);
+struct address_space *tracker_region_mapping(struct tracker_region *region,
+					     pgoff_t pgoff, pgoff_t *index);
+
+/* ---- shared files ------------------------------------------------------- */
+
+/*
+ * A file that targets map shared. Its mappings stay where they are; those of
+ * every process have vm_ops of ours.
+ */
+struct tracker_share {
+	struct kref kref;
+	struct hlist_node node;		/* tracker_shares_lock, RCU */
+	struct rcu_head rcu;
+	struct work_struct unwrap_work;
+	struct address_space *mapping;
+	struct file *file;		/* counted: opened by us, to read */
+	struct tracker_watch *watch;
+	struct rw_semaphore lock;	/* protects regions */
+	struct list_head regions;
+	bool is_incomplete;		/* a mapping could not be wrapped */
+};
+
+void tracker_shares_exit(void);
+bool tracker_shares_exist(void);
+bool tracker_vma_is_wrapped(const struct vm_area_struct *vma);
+struct tracker_region *tracker_share_region(struct tracker_session *session,
+					    const struct vm_area_struct *vma);
+int tracker_share_attach(struct tracker_session *session, struct file *file,
+			 u16 kind);
+void tracker_share_detach(struct tracker_region *region);
+void tracker_share_adopt(struct mm_struct *mm, unsigned long addr);
+bool tracker_share_shmdt(struct mm_struct *mm, unsigned long addr);
+bool tracker_share_rescan(struct tracker_region *region);
+void tracker_shares_lose_count(void);
+void tracker_share_log(struct address_space *mapping, struct folio *folio,
+		       pgoff_t index);
+int tracker_vma_wrap(struct vm_area_struct *vma);
+void tracker_vma_unwrap(struct vm_area_struct *vma);
+void tracker_wrappers_destroy(void);
+long tracker_ioctl_sharers(struct tracker_session *session,
+			   struct tracker_sharers __user *argp);
+
+/* ---- changes of a file by system calls ---------------------------------- */
+
+int tracker_watches_init(void);
+void tracker_watches_exit(void);
+struct tracker_watch *tracker_watch_create(struct inode *inode,
+					   void (*changed)(void *owner),
+					   void *owner);
+void tracker_watch_destroy(struct tracker_watch *watch);
+void tracker_watch_block(void);
+void tracker_watch_unblock(void);
 
 /* ---- the pseudo-file ---------------------------------------------------- */
 
 struct file *tracker_pseudo_create(struct tracker_session *session);
+struct file *tracker_pseudo_create_child(struct tracker_session *session,
+					 struct mm_struct *child_mm);
+struct file *tracker_pseudo_create_reflag(struct file *session_file,
+					  vm_flags_t flags);
+void tracker_target_open(struct vm_area_struct *vma);
+vm_fault_t tracker_shmem_fault(struct vm_fault *vmf);
+void tracker_vma_make_target(struct vm_area_struct *vma);
+void tracker_vma_make_child(struct vm_area_struct *vma, struct file *file);
 bool tracker_vma_is_target(const struct vm_area_struct *vma);
 bool tracker_vma_is_child(const struct vm_area_struct *vma);
 struct tracker_session *tracker_vma_session(const struct vm_area_struct *vma);
@@ -195,6 +308,7 @@ void tracker_snapshot_destroy(struct tracker_snapshot *snapshot);
 struct page *tracker_snapshot_lookup(struct tracker_snapshot *snapshot,
 				     pgoff_t pgoff);
 bool tracker_folio_may_be_pinned(struct folio *folio, int own_refs);
+bool tracker_folio_rearm(struct folio *folio);
 
 /* For copies: the call fails with ENOMEM before the OOM killer is asked. */
 #define TRACKER_GFP	(GFP_HIGHUSER | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
@@ -207,10 +321,45 @@ bool tracker_is_active(void);
 
 /* ---- operations on a target --------------------------------------------- */
 
+/* How to map something: what vm_mmap() takes, and what it does not. */
+struct tracker_map {
+	struct file *file;		/* NULL: anonymous memory */
+	loff_t offset;
+	unsigned long start;
+	unsigned long end;
+	unsigned long prot;		/* PROT_* */
+	unsigned long flags;		/* MAP_* without MAP_FIXED */
+	vm_flags_t extra;		/* VM_*, of a stopped target only */
+};
+
+/* What vm_mmap() cannot give a mapping at all. Each pointer is counted. */
+struct tracker_label {
+	struct mempolicy *policy;
+	struct anon_vma_name *name;
+};
+
+/*
+ * Mappings with different flags are not merged. This one, which private memory
+ * never has, keeps a new mapping as it is until it has its label.
+ */
+#define TRACKER_UNMERGED_FLAG	VM_DONTEXPAND
+
+static inline bool tracker_label_is_empty(const struct tracker_label *label)
+{
+	return !label->policy && !label->name;
+}
+
+struct anon_vma_name *tracker_name_get(struct anon_vma_name *name);
+void tracker_name_put(struct anon_vma_name *name);
+void tracker_label_get(struct tracker_label *label, struct vm_area_struct *vma);
+void tracker_label_put(struct tracker_label *label);
+void tracker_label_set(struct tracker_label *label, struct mm_struct *mm,
+		       unsigned long start, unsigned long end);
+
 int tracker_check_stopped(struct mm_struct *mm, s32 *busy_tid);
 u16 tracker_vma_kind(struct vm_area_struct *vma);
 unsigned long tracker_vma_prot(const struct vm_area_struct *vma);
-unsigned long tracker_vma_map_flags(const struct vm_area_struct *vma);
+vm_flags_t tracker_vma_extra(const struct vm_area_struct *vma);
 u16 tracker_vma_state(struct tracker_session *session,
 		      struct vm_area_struct *vma);
 int tracker_resident_scan(struct vm_area_struct *vma, unsigned long start,
@@ -234,19 +383,29 @@ long tracker_ioctl_abort(struct tracker_session *session,
 			 struct tracker_epoch __user *argp);
 void tracker_harvest_abort(struct tracker_session *session);
 
+void tracker_trim(struct tracker_session *session, struct mm_struct *mm);
+void tracker_trim_work(struct work_struct *work);
+void tracker_trim_later(struct tracker_session *session);
 int tracker_discard(struct tracker_session *session, pgoff_t start, pgoff_t end);
 void tracker_drop(struct tracker_session *session, pgoff_t start, pgoff_t end);
 int tracker_discard_range(struct mm_struct *mm, unsigned long start,
 			  unsigned long end, vm_flags_t forbidden);
-int tracker_make_anonymous(struct mm_struct *mm, unsigned long start,
-			   unsigned long end);
+int tracker_make_private(struct mm_struct *mm, unsigned long start,
+			 unsigned long end);
+int tracker_wipe_on_fork(struct mm_struct *mm, unsigned long start,
+			 unsigned long end);
+bool tracker_pages_are_free(struct mm_struct *mm, struct vm_area_struct *except,
+			    struct tracker_session *session, pgoff_t start,
+			    pgoff_t end);
 int tracker_discard_grown(struct mm_struct *mm, unsigned long addr,
 			  unsigned long old_len, unsigned long new_len);
 bool tracker_range_is_ours(struct mm_struct *mm, unsigned long start,
 			   unsigned long end);
 
-int tracker_map_over(struct file *file, unsigned long start, unsigned long end,
-		     unsigned long prot, unsigned long flags, loff_t offset);
+int tracker_map_over(struct tracker_map *map);
+
+/* For work that its cause cannot wait for. */
+extern struct workqueue_struct *tracker_queue;
 
 /* Runs @work with current->mm == @mm, in a kernel thread; returns its result. */
 int tracker_run_in_mm(struct mm_struct *mm, int (*work)(void *), void *data);

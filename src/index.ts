@@ -1,5 +1,13 @@
 export * from './errors.js';
-export type { Progress, RoundReport, StopReport, Untracked, VerifyReport } from './dump/reports.js';
+export type {
+  FreezeTimes,
+  Progress,
+  RoundReport,
+  Sharing,
+  StopReport,
+  Untracked,
+  VerifyReport,
+} from './dump/reports.js';
 export * from './image/index.js';
 export { Device } from './kernel/device.js';
 export type { SessionStatus } from './native.js';

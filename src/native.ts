@@ -39,6 +39,8 @@ export interface Harvest {
   nrPages: number;
   /** pages that the kernel may write without a fault; they stay in the log */
   nrPinned: number;
+  /** regions of shared memory reported whole, because a system call has changed the file */
+  nrRescans: number;
   /** the log lost count: take every page of every region for dirty */
   overflow: boolean;
   /** region, first page, number of pages; and so on, by region and page, no two runs touch */
@@ -57,6 +59,8 @@ export interface Native extends NativePageCopy {
   readonly abiVersion: number;
   readonly sessionCreate: number;
   readonly sessionExclusive: number;
+  /** flag of `swap`: only shared mappings, and the target need not be held */
+  readonly swapShared: number;
 
   deviceInfo(fd: number): { abiVersion: number; nrSessions: number };
   /** The error of EBUSY has `holder`. */
@@ -70,12 +74,13 @@ export interface Native extends NativePageCopy {
   regionOpen(fd: number, region: number): number;
   layout(fd: number, nrVmasHint: number): Promise<Uint8Array>;
   /**
-   * `pagePairs`: start and end page of each range; `handle`: of the frozen target, not to be thawed
+   * `pagePairs`: start and end page of each range; `flags`: 0 or `swapShared`; `handle`: of the frozen target, not to be thawed
    * meanwhile. The error has `nrDone`, `busyTid`.
    */
   swap(
     fd: number,
     pagePairs: Float64Array,
+    flags: number,
     handle?: FreezeHandle,
   ): Promise<{ nrDone: number; nrPages: number }>;
   /** The error has `nrVmas`, `busyTid`. */
@@ -83,12 +88,15 @@ export interface Native extends NativePageCopy {
   harvest(fd: number): Promise<Harvest>;
   /** first page, number of pages, flags (1: anonymous); and so on, by page */
   resident(fd: number, startPage: number, endPage: number): Promise<Float64Array>;
+  /** pids; EINVAL where no shared mapping is */
+  sharers(fd: number, startPage: number): Promise<Float64Array>;
 
   /**
-   * Where a sparse file has data, by lseek: page, number of pages; and so on. The fd's position
-   * moves.
+   * Where a sparse file has data, by lseek. The fd's position moves.
+   * @param pagePairs start and end page of each range to look at
+   * @returns index of the range, page, number of pages; and so on, range by range
    */
-  dataRuns(fd: number, startPage: number, endPage: number): Promise<Float64Array>;
+  dataRuns(fd: number, pagePairs: Float64Array): Promise<Float64Array>;
 
   /** Blocks up to `timeoutMs`. The error has `tid`, `state`, `wchan` and, with EPERM, `tracerPid`. */
   freeze(

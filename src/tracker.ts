@@ -1,12 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { checkUntrackable } from './dump/check-untrackable.js';
 import { removeImages, prepareImages } from './dump/new-images.js';
-import { reportProgress } from './dump/report-progress.js';
 import type { Progress, RoundReport, StopReport } from './dump/reports.js';
+import { MostlyUnwritten } from './dump/mostly-unwritten.js';
 import { PinnedRanges } from './dump/pinned-ranges.js';
 import { type RoundContext, type RoundState, takeRound } from './dump/round.js';
+import { refuseSharing, SharedMappings } from './dump/sharing.js';
 import { whileShared } from './dump/swap-new.js';
-import { verifyMemory } from './dump/verify.js';
+import { Verification } from './dump/verify.js';
 import { ImageError, TargetError } from './errors.js';
 import { ImageDirectory, layoutAt, type TargetIdentity, type VmaRecord } from './image/index.js';
 import { Device } from './kernel/device.js';
@@ -19,6 +20,8 @@ export interface TrackerOptions {
   pid: number;
   /** images directory */
   images: string;
+  /** for `start`: go on where other processes map its shared memory too */
+  allowExternalSharing?: boolean;
   /** aborts what is running: the round is dropped, its pages go back into the log */
   signal?: AbortSignal;
   /** called a few times per second */
@@ -59,19 +62,27 @@ export class Tracker implements AsyncDisposable {
   readonly #device: Device;
   readonly #context: RoundContext;
   #previous: Previous | null;
+  /** the last layout of an earlier controller */
+  readonly #names: readonly VmaRecord[];
 
-  private constructor(device: Device, context: RoundContext, previous: Previous | null) {
+  private constructor(
+    device: Device,
+    context: RoundContext,
+    previous: Previous | null,
+    names: readonly VmaRecord[],
+  ) {
     this.pid = context.pid;
     this.images = context.images;
     this.#device = device;
     this.#context = context;
     this.#previous = previous;
+    this.#names = names;
   }
 
   /**
    * Swaps everything that can be swapped and takes round 0. When that fails or is aborted, the
    * target is as it was and nothing is left in `images`.
-   * @throws TargetError, DeviceError, ImageError
+   * @throws TargetError (`EXTERNAL_SHARING`, ...), DeviceError, ImageError
    */
   static async start(options: TrackerOptions): Promise<{ tracker: Tracker; round: RoundReport }> {
     const { pid } = options;
@@ -81,11 +92,14 @@ export class Tracker implements AsyncDisposable {
     try {
       session = device.openSession(pid, { create: true, exclusive: true });
       const names = await checkUntrackable(pid, await session.layout());
+      const sharedMappings = new SharedMappings();
+      const sharing = await sharedMappings.look(session, names);
+      if (!options.allowExternalSharing) refuseSharing(pid, sharing);
       const prepared = await prepareImages(options.images, target);
-      const context = contextOf(options, session, prepared.images, target);
+      const context = contextOf(options, session, prepared.images, target, sharedMappings);
       try {
         const { report, state } = await takeRound(context, { previous: null, names });
-        return { tracker: new Tracker(device, context, state), round: report };
+        return { tracker: new Tracker(device, context, state, []), round: report };
       } catch (error) {
         await undoStart(context, error);
         await removeImages(prepared);
@@ -112,8 +126,10 @@ export class Tracker implements AsyncDisposable {
     try {
       session = device.openSession(pid);
       images = await ImageDirectory.open(options.images, { write: true });
-      const previous = continueFrom(images, target, session);
-      return new Tracker(device, contextOf(options, session, images, target), previous);
+      const isCurrent = isContinuation(images, target, session);
+      const names = layoutAt(images.rounds, images.rounds.length - 1);
+      const context = contextOf(options, session, images, target);
+      return new Tracker(device, context, isCurrent ? { vmas: names } : null, names);
     } catch (error) {
       await images?.close();
       session?.close();
@@ -180,30 +196,33 @@ export class Tracker implements AsyncDisposable {
     try {
       // An empty swap: the module checks that nothing runs on this memory any more.
       await session.swap(new Float64Array(0), frozen);
-      const final = await this.#finalRound(frozen);
+      const final = await this.#take(frozen);
+      const vmas = this.#previous?.vmas ?? [];
+      const verification = verify ? new Verification({ ...this.#context, vmas }) : null;
+      await verification?.beforeRevert();
       const revert = await this.#revert(frozen);
-      const verified = verify ? await this.#verify() : null;
+      await verification?.afterRevert();
+      const report = verification?.report ?? null;
       // Wrong or incomplete images must not be all that is left of the target.
       const isComplete = final.untracked.every(({ kind }) => kind !== 'special');
-      const isKilled = kill && isComplete && (verified?.lostWrites ?? 0) === 0;
+      const isKilled = kill && isComplete && (report?.lostWrites ?? 0) === 0;
       if (isKilled) process.kill(this.pid, 'SIGKILL');
       frozen.thaw();
-      return { final, freezeMs: frozen.freezeMs, ...revert, verify: verified, isKilled };
+      const { freezeMs } = frozen;
+      const { revertMs } = revert;
+      const verifyMs = report?.durationMs ?? 0;
+      const freeze = { ...final.freeze, totalMs: freezeMs, revertMs, verifyMs };
+      return { final, freezeMs, freeze, ...revert, verify: report, isKilled };
     } finally {
       frozen.thaw();
     }
-  }
-
-  async #finalRound(frozen: Frozen): Promise<RoundReport> {
-    const report = await this.#take(frozen);
-    return { ...report, freezeMs: report.durationMs };
   }
 
   async #take(frozen?: Frozen): Promise<RoundReport> {
     const { rounds } = this.images;
     const nrRounds = rounds.length;
     try {
-      const options = { previous: this.#previous, ...(frozen && { frozen }) };
+      const options = { previous: this.#previous, names: this.#names, ...(frozen && { frozen }) };
       const { report, state } = await takeRound(this.#context, options);
       this.#previous = state;
       return report;
@@ -220,21 +239,6 @@ export class Tracker implements AsyncDisposable {
     const { nrVmas } = await this.#context.session.revert(frozen);
     return { revertMs: performance.now() - startMs, revertedVmas: nrVmas };
   }
-
-  async #verify(): Promise<NonNullable<StopReport['verify']>> {
-    const { images, signal, onProgress } = this.#context;
-    const progress = new Float64Array(1);
-    const stopReporting = reportProgress(onProgress, () => ({
-      phase: 'verify',
-      donePages: progress[0] ?? 0,
-      totalPages: 0,
-    }));
-    try {
-      return await verifyMemory(this.pid, images, { progress, signal });
-    } finally {
-      stopReporting();
-    }
-  }
 }
 
 function contextOf(
@@ -242,8 +246,12 @@ function contextOf(
   session: Session,
   images: ImageDirectory,
   target: TargetIdentity,
+  sharedMappings = new SharedMappings(),
 ): RoundContext {
-  return { pid, session, images, target, pinned: new PinnedRanges(), signal, onProgress };
+  const pinned = new PinnedRanges();
+  const unwritten = new MostlyUnwritten();
+  const rest = { pinned, unwritten, sharedMappings, signal, onProgress };
+  return { pid, session, images, target, ...rest };
 }
 
 /**
@@ -274,14 +282,10 @@ function messageOf(error: unknown): string {
 }
 
 /**
- * Decides what the next round builds on.
- * @returns the last round's layout, or null where only a full round is right
+ * Whether the next round can build on the images' last one; else only a full round is right.
+ * @throws ImageError `IMAGES_OTHER_TARGET`, `IMAGES_OTHER_SESSION`
  */
-function continueFrom(
-  images: ImageDirectory,
-  target: TargetIdentity,
-  session: Session,
-): Previous | null {
+function isContinuation(images: ImageDirectory, target: TargetIdentity, session: Session): boolean {
   const { target: old } = images.manifest;
   if (old.pid !== target.pid || old.startTime !== target.startTime)
     throw new ImageError(
@@ -291,7 +295,7 @@ function continueFrom(
       { facts: { images: images.path, pid: target.pid, imagesPid: old.pid } },
     );
   const { last } = images;
-  if (!last) return null;
+  if (!last) return false;
   const status = session.status();
   if (last.sessionId !== status.id)
     throw new ImageError(
@@ -301,6 +305,5 @@ function continueFrom(
       { facts: { images: images.path, pid: target.pid } },
     );
   // A harvest after the images' last one was committed elsewhere: those pages are not here.
-  const isCurrent = status.committed <= last.epoch && last.epoch <= status.epoch;
-  return isCurrent ? { vmas: layoutAt(images.rounds, last.number) } : null;
+  return status.committed <= last.epoch && last.epoch <= status.epoch;
 }

@@ -30,6 +30,43 @@ static inline void vm_flags_clear(struct vm_area_struct *vma, vm_flags_t flags)
 {
 	vma->vm_flags &= ~flags;
 }
+
+static inline void vm_flags_set(struct vm_area_struct *vma, vm_flags_t flags)
+{
+	vma->vm_flags |= flags;
+}
+#endif
+
+/* 6.4 handles faults under a lock of the VMA, which a change must wait for. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 4, 0)
+static inline void vma_start_write(struct vm_area_struct *vma)
+{
+}
+#endif
+
+/* Large folios count their mappings in one place since 6.10. */
+static inline int tracker_folio_mapcount(struct folio *folio)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 10, 0)
+	int mapcount = 0;
+	long i;
+
+	if (!folio_test_large(folio))
+		return atomic_read(&folio->_mapcount) + 1;
+	for (i = 0; i < folio_nr_pages(folio); i++)
+		mapcount += atomic_read(&folio_page(folio, i)->_mapcount) + 1;
+	return mapcount + atomic_read(folio_mapcount_ptr(folio)) + 1;
+#else
+	return folio_mapcount(folio);
+#endif
+}
+
+/* Sealed mappings came with 6.10, shadow stacks with 6.6. */
+#ifndef VM_SEALED
+#define VM_SEALED	VM_NONE
+#endif
+#ifndef VM_SHADOW_STACK
+#define VM_SHADOW_STACK	VM_NONE
 #endif
 
 /*
@@ -89,16 +126,6 @@ static inline vm_fault_t tracker_map_no_pages(struct vm_fault *vmf,
 #define TRACKER_MAP_PAGES	.map_pages = tracker_map_no_pages,
 #else
 #define TRACKER_MAP_PAGES
-#endif
-
-/*
- * 6.7 gives MAP_STACK mappings VM_NOHUGEPAGE, so mapping with MAP_STACK is a way
- * to keep that flag; before, there is none.
- */
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 7, 0)
-#define TRACKER_STACK_FLAGS	VM_NOHUGEPAGE
-#else
-#define TRACKER_STACK_FLAGS	VM_NONE
 #endif
 
 /* pmd_large() became pmd_leaf() for good in 6.9. */

@@ -63,6 +63,8 @@ class HarvestWorker : public SessionWorker {
     has_begun_ = true;
     epoch_ = args.epoch;
     nr_pinned_ += args.nr_pinned;
+    /* Each part says it of the whole harvest. */
+    nr_rescans_ = args.nr_rescans;
     overflow_ |= args.overflow != 0;
     runs_.resize(nr_before + std::min(args.nr_runs, capacity));
     if (args.more && args.nr_runs == 0) Fail(EIO, "ioctl(TRACKER_IOC_HARVEST)", "an endless log");
@@ -81,6 +83,7 @@ class HarvestWorker : public SessionWorker {
     result.Set("epoch", static_cast<double>(epoch_));
     result.Set("nrPages", nr_pages_);
     result.Set("nrPinned", static_cast<double>(nr_pinned_));
+    result.Set("nrRescans", static_cast<double>(nr_rescans_));
     result.Set("overflow", overflow_);
     result.Set("runs", Float64ArrayOf(env, joined_));
     return result;
@@ -92,6 +95,7 @@ class HarvestWorker : public SessionWorker {
   bool overflow_ = false;
   uint64_t epoch_ = 0;
   uint64_t nr_pinned_ = 0;
+  uint64_t nr_rescans_ = 0;
   double nr_pages_ = 0;
 };
 

@@ -16,8 +16,6 @@
 namespace tracker {
 namespace {
 
-constexpr int64_t kZeros = -1;
-constexpr int64_t kExistingZeros = -2;
 constexpr int64_t kPagemapBatch = 65536;
 
 /// Compares a target's memory, read by address, with pages of image files.
@@ -78,11 +76,11 @@ void PageComparer::Work() {
   }
 }
 
-/// Replaces runs of kExistingZeros by those of their pages that exist.
+/// Replaces runs that ask for it by those of their pages that exist.
 bool PageComparer::DropMissing() {
   std::vector<PageRun> runs;
   for (const PageRun& run : runs_) {
-    if (run.file != kExistingZeros) {
+    if (!run.is_existing_only) {
       runs.push_back(run);
     } else if (IsCancelled() || !AddExisting(run, &runs)) {
       return false;
@@ -94,6 +92,7 @@ bool PageComparer::DropMissing() {
 
 /// Bits 63 and 62 of a pagemap entry: present, swapped out.
 bool PageComparer::AddExisting(const PageRun& run, std::vector<PageRun>* runs) {
+  const size_t nr_before = runs->size();
   std::vector<uint64_t> entries(kPagemapBatch);
   for (int64_t done = 0; done < run.nr_pages;) {
     const int64_t wanted = std::min<int64_t>(kPagemapBatch, run.nr_pages - done);
@@ -105,12 +104,12 @@ bool PageComparer::AddExisting(const PageRun& run, std::vector<PageRun>* runs) {
     }
     for (int64_t i = 0; i < bytes / 8; i++) {
       if ((entries[static_cast<size_t>(i)] >> 62) == 0) continue;
-      const int64_t page = run.page + done + i;
-      PageRun* const last = runs->empty() ? nullptr : &runs->back();
-      if (last != nullptr && last->file == kZeros && last->page + last->nr_pages == page) {
+      const int64_t shift = done + i;
+      PageRun* const last = runs->size() == nr_before ? nullptr : &runs->back();
+      if (last != nullptr && last->page + last->nr_pages == run.page + shift) {
         last->nr_pages++;
       } else {
-        runs->push_back({page, 0, kZeros, 1});
+        runs->push_back({run.page + shift, run.source + shift, run.file, 1});
       }
     }
     done += bytes / 8;
@@ -195,7 +194,9 @@ bool ParseFds(const Napi::Object& options, std::vector<int>* fds) {
   return true;
 }
 
-PageRun ParseCompareRun(const int64_t* row) { return {row[0], row[3], row[2], row[1]}; }
+PageRun ParseCompareRun(const int64_t* row) {
+  return {row[0], row[3], row[2], row[1], row[4] != 0};
+}
 
 /// A run either has an existing file and a page in it, or compares with zeros.
 bool IsValid(const PageRun& run, size_t nr_files) {
@@ -212,14 +213,15 @@ Napi::Value ComparePages(const Napi::CallbackInfo& info) {
   if (!ParseFds(options, &fds)) {
     return ThrowType(info.Env(), "comparePages: fds must be an array of numbers");
   }
-  auto runs = ParseRuns(options, 4, ParseCompareRun);
+  auto runs = ParseRuns(options, 5, ParseCompareRun);
   bool is_valid = runs.has_value();
   for (size_t i = 0; is_valid && i < runs->size(); i++) {
     is_valid = IsValid((*runs)[i], fds.size());
   }
   if (!is_valid) {
-    return ThrowType(info.Env(),
-                     "comparePages: runs must be [page, nrPages, fdIndex, filePage] quadruples");
+    return ThrowType(
+        info.Env(),
+        "comparePages: runs must be rows of 5: page, nrPages, fdIndex, filePage, isExisting");
   }
   return (new PageComparer(options, std::move(*runs), std::move(fds)))->Start();
 }

@@ -107,7 +107,8 @@ bool PageCopier::AddPieces(const std::vector<PageRun>& pieces) {
 /// Returns false for a page that could not be read, unless that is allowed.
 bool PageCopier::AddPage(uint64_t page, size_t index) {
   uint8_t* const data = buffer_.get() + index * kPageSize;
-  if (states_[index] != PageState::kWhole) {
+  // The last page of a file is padded with zeros, as in memory.
+  if (states_[index] == PageState::kMissing) {
     const double number = static_cast<double>(page);
     const size_t size = unreadable_.size();
     if (size > 0 && unreadable_[size - 2] + unreadable_[size - 1] == number) {

@@ -13,7 +13,7 @@ constexpr int64_t kMaxPage = int64_t{1} << 52;
 
 bool ToIntegers(const double* row, size_t stride, int64_t* out) {
   for (size_t i = 0; i < stride; i++) {
-    if (!(row[i] >= -2 && row[i] <= static_cast<double>(kMaxPage))) return false;
+    if (!(row[i] >= -1 && row[i] <= static_cast<double>(kMaxPage))) return false;
     out[i] = static_cast<int64_t>(row[i]);
     if (static_cast<double>(out[i]) != row[i]) return false;
   }
@@ -33,7 +33,7 @@ std::optional<std::vector<PageRun>> ParseRuns(const Napi::Object& options, size_
   std::vector<PageRun> runs;
   runs.reserve(table.ElementLength() / stride);
   for (size_t i = 0; i < table.ElementLength(); i += stride) {
-    int64_t row[4];
+    int64_t row[5];
     if (!ToIntegers(table.Data() + i, stride, row)) return std::nullopt;
     const PageRun run = parse(row);
     if (run.page < 0 || run.nr_pages < 0) return std::nullopt;

@@ -16,6 +16,7 @@ struct PageRun {
   int64_t source;  // page number inside the source or image file
   int64_t file;    // index into a list of fds; unused for copies
   int64_t nr_pages;
+  bool is_existing_only = false;  // leave out pages that the target does not have
 };
 
 /// Reads options.runs, a Float64Array with `stride` numbers per run, by `parse`.

@@ -56,12 +56,13 @@ Napi::Value Layout(const Napi::CallbackInfo& info) {
   return StartLayout(info.Env(), FdOf(info), info[1].As<Napi::Number>());
 }
 
-/** swap(fd, pagePairs: Float64Array, handle): Promise of { nrDone, nrPages } */
+/** swap(fd, pagePairs: Float64Array, flags, handle): Promise of { nrDone, nrPages } */
 Napi::Value Swap(const Napi::CallbackInfo& info) {
   if (!info[1].IsTypedArray() ||
       info[1].As<Napi::TypedArray>().TypedArrayType() != napi_float64_array)
     return ThrowErrno(info.Env(), EINVAL, "swap", "ranges that are no Float64Array");
-  return StartSwap(info.Env(), FdOf(info), info[1].As<Napi::Float64Array>(), info[2]);
+  return StartSwap(info.Env(), FdOf(info), info[1].As<Napi::Float64Array>(),
+                   info[2].As<Napi::Number>(), info[3]);
 }
 
 /** revert(fd, handle): Promise of { nrVmas, nrPages } */
@@ -69,13 +70,18 @@ Napi::Value Revert(const Napi::CallbackInfo& info) {
   return StartRevert(info.Env(), FdOf(info), info[1]);
 }
 
-/** harvest(fd): Promise of { epoch, nrPages, nrPinned, overflow, runs } */
+/** harvest(fd): Promise of { epoch, nrPages, nrPinned, nrRescans, overflow, runs } */
 Napi::Value Harvest(const Napi::CallbackInfo& info) { return StartHarvest(info.Env(), FdOf(info)); }
 
 /** resident(fd, startPage, endPage): Promise of a Float64Array of page, nrPages, flags */
 Napi::Value Resident(const Napi::CallbackInfo& info) {
   return StartResident(info.Env(), FdOf(info), info[1].As<Napi::Number>(),
                        info[2].As<Napi::Number>());
+}
+
+/** sharers(fd, startPage): Promise of a Float64Array of pids */
+Napi::Value Sharers(const Napi::CallbackInfo& info) {
+  return StartSharers(info.Env(), FdOf(info), info[1].As<Napi::Number>());
 }
 
 }  // namespace
@@ -90,4 +96,6 @@ void InitSession(Napi::Env env, Napi::Object exports) {
   exports.Set("revert", Napi::Function::New<Revert>(env, "revert"));
   exports.Set("harvest", Napi::Function::New<Harvest>(env, "harvest"));
   exports.Set("resident", Napi::Function::New<Resident>(env, "resident"));
+  exports.Set("sharers", Napi::Function::New<Sharers>(env, "sharers"));
+  exports.Set("swapShared", Napi::Number::New(env, TRACKER_SWAP_SHARED));
 }

@@ -47,8 +47,9 @@ inline Napi::Float64Array Float64ArrayOf(Napi::Env env, const std::vector<double
 }
 
 Napi::Promise StartLayout(Napi::Env env, int fd, uint32_t nr_vmas_hint);
-Napi::Promise StartSwap(Napi::Env env, int fd, const Napi::Float64Array& page_pairs,
+Napi::Promise StartSwap(Napi::Env env, int fd, const Napi::Float64Array& page_pairs, uint32_t flags,
                         const Napi::Value& handle);
 Napi::Promise StartRevert(Napi::Env env, int fd, const Napi::Value& handle);
 Napi::Promise StartHarvest(Napi::Env env, int fd);
 Napi::Promise StartResident(Napi::Env env, int fd, double start_page, double end_page);
+Napi::Promise StartSharers(Napi::Env env, int fd, double start_page);

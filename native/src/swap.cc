@@ -30,8 +30,10 @@ class FrozenWorker : public SessionWorker {
 
 class SwapWorker : public FrozenWorker {
  public:
-  SwapWorker(Napi::Env env, int fd, const Napi::Float64Array& page_pairs, const Napi::Value& handle)
+  SwapWorker(Napi::Env env, int fd, const Napi::Float64Array& page_pairs, uint32_t flags,
+             const Napi::Value& handle)
       : FrozenWorker(env, fd, handle) {
+    args_.flags = flags;
     for (size_t i = 0; i + 1 < page_pairs.ElementLength(); i += 2) {
       ranges_.push_back({static_cast<__u64>(page_pairs[i]) << TRACKER_PAGE_SHIFT,
                          static_cast<__u64>(page_pairs[i + 1]) << TRACKER_PAGE_SHIFT});
@@ -87,9 +89,9 @@ class RevertWorker : public FrozenWorker {
 
 }  // namespace
 
-Napi::Promise StartSwap(Napi::Env env, int fd, const Napi::Float64Array& page_pairs,
+Napi::Promise StartSwap(Napi::Env env, int fd, const Napi::Float64Array& page_pairs, uint32_t flags,
                         const Napi::Value& handle) {
-  return (new SwapWorker(env, fd, page_pairs, handle))->Start();
+  return (new SwapWorker(env, fd, page_pairs, flags, handle))->Start();
 }
 
 Napi::Promise StartRevert(Napi::Env env, int fd, const Napi::Value& handle) {

@@ -5,6 +5,7 @@ import type { Device } from '../kernel/device.js';
 export interface TrackerOptions {
   pid: number;
   images: string;
+  allowExternalSharing?: boolean;
   signal: AbortSignal;
   onProgress: (progress: Progress) => void;
 }

@@ -16,7 +16,7 @@ const pseudoFile = '/tracker';
  */
 export async function checkUntrackable(pid: number, layout: Layout): Promise<VmaRecord[]> {
   checkOvercommit(pid);
-  const vmas = await describeVmas(pid, layout, []);
+  const vmas = await describeVmas(pid, layout);
   for (const vma of vmas) checkVma(pid, vma);
   if (vmas.some(({ state }) => state === 'swappable')) return vmas;
   throw new TargetError(
@@ -28,7 +28,7 @@ export async function checkUntrackable(pid: number, layout: Layout): Promise<Vma
 }
 
 function checkVma(pid: number, vma: VmaRecord): void {
-  const isInherited = vma.path === pseudoFile && vma.kind === 'special';
+  const isInherited = vma.path === pseudoFile && (vma.kind === 'special' || vma.state === 'kind');
   const isDevice = vma.kind === 'special' && (vma.prot & PROT_WRITE) !== 0;
   if (!isInherited && !isDevice) return;
   const address = `0x${(vma.startPage * 4096).toString(16)}`;
@@ -36,7 +36,7 @@ function checkVma(pid: number, vma: VmaRecord): void {
   const what = isInherited
     ? 'it depends on its parent, which was tracked when it was forked; stop tracking the parent ' +
       'and let the child be forked anew'
-    : 'it is device or huge-page memory, which this version cannot dump';
+    : 'it is memory of a device, or secret: nobody but the process itself can read it';
   throw new TargetError(
     'UNTRACKABLE_MEMORY',
     `cannot track pid ${pid}: its mapping at ${address} (${vma.path || 'no name'}, ${size} bytes): ` +

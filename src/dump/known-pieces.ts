@@ -1,11 +1,5 @@
 import type { VmaRecord } from '../image/index.js';
-
-/** Part of a region at an address: [page, endPage) shows the region from regionPage on. */
-export interface Piece {
-  page: number;
-  endPage: number;
-  regionPage: number;
-}
+import type { Piece } from './piece-sweep.js';
 
 /**
  * Where the images already have each region. A piece that is elsewhere now (moved, grown, new)
@@ -45,7 +39,10 @@ export class KnownPieces {
   }
 }
 
-/** Index of the first piece that ends after an address' page; pieces are disjoint and sorted. */
+/**
+ * Index of the first piece that ends after an address' page. Pieces are sorted and disjoint by
+ * address, even where they show the same pages of the region.
+ */
 function firstEndingAfter(pieces: readonly Piece[], page: number): number {
   let low = 0;
   let high = pieces.length;

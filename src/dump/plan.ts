@@ -1,6 +1,7 @@
 import type { VmaRecord } from '../image/index.js';
-import { PROT_WRITE } from '../image/vma-record.js';
-import { KnownPieces, type Piece } from './known-pieces.js';
+import { isSegment, PROT_WRITE } from '../image/vma-record.js';
+import { KnownPieces } from './known-pieces.js';
+import { type Piece, PieceSweep } from './piece-sweep.js';
 import { RunTable } from './runs.js';
 
 /** What a round has to store, as pure data. */
@@ -9,6 +10,8 @@ export interface RoundPlan {
   cleared: RunTable;
   /** by region, what to read from it */
   regions: Map<number, RegionPlan>;
+  /** pages that are read through the process' memory: their region has only those written */
+  nameless: Piece[];
   /** mappings whose existing pages are read through the process' memory */
   memory: VmaRecord[];
   /** shared memory: read through its file, where other mappers' pages are seen too */
@@ -21,6 +24,8 @@ export interface RegionPlan {
   dirty: RunTable;
   /** everything that exists in these pieces */
   whole: Piece[];
+  /** the region is a file, which others may truncate while it is read */
+  isShared: boolean;
 }
 
 /** What a plan is made from. */
@@ -37,28 +42,38 @@ export interface PlanInput {
   isFinal: boolean;
 }
 
+/** A piece of a tracked mapping. */
+type TrackedPiece = Piece & { vma: VmaRecord };
+
 /**
- * Decides what a round stores. Linear in VMAs and dirty runs, but for a binary search per run.
+ * Runs of shared memory from this length on are asked for holes: when a system call has changed a
+ * file all of it is dirty, however sparse it is.
+ */
+const longRun = 256;
+
+/**
+ * Decides what a round stores. Linear in VMAs and dirty runs, but for sorting the pieces.
  *
  * Dirty pages are taken where the last round has their region at the same address; a region that
- * is new, has moved or has grown is taken whole. What is not tracked is taken whole if it is
- * writable, or has changed since the last round, or if this is the final round.
+ * is new, has moved or has grown is taken whole, unless its file has the content. What is not
+ * tracked is taken whole if it is writable, or has changed since the last round, or if this is the
+ * final round.
  */
 export function planRound(input: PlanInput): RoundPlan {
   const plan: RoundPlan = {
     cleared: new RunTable(2),
     regions: new Map(),
+    nameless: [],
     memory: [],
     segments: [],
   };
   const known = new KnownPieces(input.isOverflow ? null : input.previous);
-  const knownNow = new Map<number, Piece[]>();
+  const knownNow = new Map<number, TrackedPiece[]>();
   const unchanged = new UnchangedVmas(input.previous);
   for (const vma of input.vmas) {
     if (vma.region !== undefined) planTracked(plan, known, knownNow, vma);
     else planUntracked(plan, vma, input, unchanged);
   }
-  for (const list of knownNow.values()) list.sort((a, b) => a.regionPage - b.regionPage);
   planDirty(plan, knownNow, input.runs);
   return plan;
 }
@@ -66,7 +81,7 @@ export function planRound(input: PlanInput): RoundPlan {
 function planTracked(
   plan: RoundPlan,
   known: KnownPieces,
-  knownNow: Map<number, Piece[]>,
+  knownNow: Map<number, TrackedPiece[]>,
   vma: VmaRecord,
 ): void {
   const region = vma.region ?? 0;
@@ -74,13 +89,20 @@ function planTracked(
   for (const { isKnown, ...piece } of known.split(region, whole)) {
     if (isKnown) {
       const list = knownNow.get(region);
-      if (list) list.push(piece);
-      else knownNow.set(region, [piece]);
+      if (list) list.push({ ...piece, vma });
+      else knownNow.set(region, [{ ...piece, vma }]);
     } else {
       plan.cleared.push(piece.page, piece.endPage);
-      regionPlan(plan, region).whole.push(piece);
+      planNew(plan, vma, piece);
     }
   }
+}
+
+/** What is not stored of a file's mapping is the file's, if it is known which file that is. */
+function planNew(plan: RoundPlan, vma: VmaRecord, piece: Piece): void {
+  if (vma.kind === 'file-shared') return;
+  if (vma.kind === 'file-private' && vma.path === '') plan.nameless.push(piece);
+  else regionPlan(plan, vma).whole.push(piece);
 }
 
 function planUntracked(
@@ -90,48 +112,48 @@ function planUntracked(
   unchanged: UnchangedVmas,
 ): void {
   if (vma.kind === 'special') return;
-  const isSegment = vma.kind === 'anon-shared';
-  const mayHaveChanged = isFinal || isSegment || (vma.prot & PROT_WRITE) !== 0;
-  if (!mayHaveChanged && unchanged.has(vma)) return;
+  // Others may write where the target only reads.
+  const isWritable = vma.kind === 'anon-shared' || (vma.prot & PROT_WRITE) !== 0;
+  if (!isFinal && !isWritable && unchanged.has(vma)) return;
   plan.cleared.push(vma.startPage, vma.endPage);
-  if (isSegment) plan.segments.push(vma);
+  if (isSegment(vma)) plan.segments.push(vma);
   // The content of a read-only shared file mapping is the file's.
-  else if (vma.kind !== 'file-shared' || (vma.prot & PROT_WRITE) !== 0) plan.memory.push(vma);
+  else if (vma.kind !== 'file-shared' || isWritable) plan.memory.push(vma);
 }
 
-function planDirty(plan: RoundPlan, known: Map<number, Piece[]>, runs: Float64Array): void {
+function planDirty(plan: RoundPlan, known: Map<number, TrackedPiece[]>, runs: Float64Array): void {
+  let region = 0;
+  let sweep = new PieceSweep<TrackedPiece>([]);
   for (let i = 0; i < runs.length; i += 3) {
-    const region = runs[i] ?? 0;
+    if (runs[i] !== region) {
+      region = runs[i] ?? 0;
+      sweep = new PieceSweep(known.get(region) ?? []);
+    }
     const start = runs[i + 1] ?? 0;
     const end = start + (runs[i + 2] ?? 0);
-    const pieces = known.get(region);
-    if (!pieces) continue;
-    for (let at = firstEndingAfter(pieces, start); at < pieces.length; at++) {
-      const piece = pieces[at];
-      if (!piece || piece.regionPage >= end) break;
-      const from = Math.max(start, piece.regionPage);
-      const to = Math.min(end, piece.regionPage + piece.endPage - piece.page);
-      regionPlan(plan, region).dirty.push(from, piece.page + from - piece.regionPage, to - from);
-    }
+    for (const piece of sweep.showing(start, end)) planRun(plan, piece, start, end);
   }
 }
 
-function firstEndingAfter(pieces: readonly Piece[], regionPage: number): number {
-  let low = 0;
-  let high = pieces.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    const piece = pieces[middle];
-    if (piece && piece.regionPage + piece.endPage - piece.page > regionPage) high = middle;
-    else low = middle + 1;
+function planRun(plan: RoundPlan, { vma, ...piece }: TrackedPiece, start: number, end: number) {
+  const shift = piece.page - piece.regionPage;
+  const from = Math.max(start, piece.regionPage);
+  const to = Math.min(end, piece.endPage - shift);
+  const { dirty, whole } = regionPlan(plan, vma);
+  // A page of a private file mapping that the target has given back is the file's again.
+  const mayHaveHoles = vma.kind === 'file-private' || (vma.shared && to - from >= longRun);
+  if (mayHaveHoles) {
+    plan.cleared.push(from + shift, to + shift);
+    whole.push({ page: from + shift, endPage: to + shift, regionPage: from });
+  } else {
+    dirty.push(from, from + shift, to - from);
   }
-  return low;
 }
 
-function regionPlan(plan: RoundPlan, region: number): RegionPlan {
+function regionPlan(plan: RoundPlan, { region = 0, shared }: VmaRecord): RegionPlan {
   let found = plan.regions.get(region);
   if (!found) {
-    found = { dirty: new RunTable(3), whole: [] };
+    found = { dirty: new RunTable(3), whole: [], isShared: shared };
     plan.regions.set(region, found);
   }
   return found;

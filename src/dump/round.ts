@@ -3,11 +3,19 @@ import type { Layout } from '../kernel/layout.js';
 import type { Session } from '../kernel/session.js';
 import type { Harvest } from '../native.js';
 import type { Frozen } from '../proc/freeze.js';
+import type { MostlyUnwritten } from './mostly-unwritten.js';
 import type { PinnedRanges } from './pinned-ranges.js';
 import { planRound, type RoundPlan } from './plan.js';
 import { reportProgress } from './report-progress.js';
-import type { Progress, RoundReport } from './reports.js';
-import { copyMemory, copyRegion, copySegment, type CopyTarget } from './sources.js';
+import {
+  type FreezeTimes,
+  noFreeze,
+  type Progress,
+  type RoundReport,
+  type Sharing,
+} from './reports.js';
+import type { SharedMappings } from './sharing.js';
+import { copyMemory, copyNameless, copyRegion, copySegment, type CopyTarget } from './sources.js';
 import { swapNew, type SwapResult } from './swap-new.js';
 import { untrackedOf } from './untracked.js';
 import { describeVmas } from './vma-records.js';
@@ -19,6 +27,8 @@ export interface RoundContext {
   images: ImageDirectory;
   target: TargetIdentity;
   pinned: PinnedRanges;
+  unwritten: MostlyUnwritten;
+  sharedMappings: SharedMappings;
   signal?: AbortSignal | undefined;
   onProgress?: ((progress: Progress) => void) | undefined;
 }
@@ -33,7 +43,7 @@ export interface RoundState {
 export interface RoundOptions {
   /** of the round before, by this controller or (without layout) from the images; null: a full round */
   previous: { layout?: Layout; vmas: readonly VmaRecord[] } | null;
-  /** names of mappings from before they were swapped, where there is no round before */
+  /** an older layout with names of mappings, where there is no round before */
   names?: readonly VmaRecord[];
   /** the final round: the target stands and nothing new is swapped */
   frozen?: Frozen;
@@ -53,6 +63,7 @@ export async function takeRound(
   const swap = await swapNew(context, await session.layout(), options.frozen !== undefined);
   const { layout } = swap;
   const { vmas, isSame } = await layoutOf(context, layout, options, swap.names);
+  const sharing = await context.sharedMappings.look(session, vmas);
   await using writer = await images.beginRound();
 
   signal?.throwIfAborted();
@@ -68,7 +79,7 @@ export async function takeRound(
       isOverflow: harvest.overflow,
       isFinal: options.frozen !== undefined,
     });
-    await copyPlan(context, plan, writer, harvest, options.frozen !== undefined);
+    const stored = await copyPlan(context, plan, writer, harvest, options.frozen !== undefined);
     // After an exec the process' memory is another one's: this fails then.
     await session.layout();
     const report = await commitRound(context, options, writer, {
@@ -76,6 +87,8 @@ export async function takeRound(
       isSame,
       swap,
       harvest,
+      stored,
+      sharing,
       startMs,
       harvestMs: copyStartMs - harvestStartMs,
       copyMs: performance.now() - copyStartMs,
@@ -94,6 +107,9 @@ interface CopiedRound {
   isSame: boolean;
   swap: SwapResult;
   harvest: Harvest;
+  /** pages of mappings that are not tracked */
+  stored: ReadonlyMap<VmaRecord, number>;
+  sharing: Sharing[];
   /** when the round began, by performance.now() */
   startMs: number;
   harvestMs: number;
@@ -105,17 +121,16 @@ async function commitRound(
   { session, target, onProgress }: RoundContext,
   { previous, frozen }: RoundOptions,
   writer: RoundWriter,
-  { vmas, isSame, swap, harvest, startMs, harvestMs, copyMs }: CopiedRound,
+  { vmas, isSame, swap, harvest, stored, sharing, startMs, harvestMs, copyMs }: CopiedRound,
 ): Promise<RoundReport> {
   onProgress?.({ phase: 'commit', donePages: 0, totalPages: 0 });
   const commitStartMs = performance.now();
-  const isFrozen = frozen !== undefined;
   const numbers = {
-    freezeMs: isFrozen ? commitStartMs - startMs : swap.freezeMs,
     harvestMs,
     copyMs,
     dirtyPages: harvest.nrPages,
     pinnedPages: harvest.nrPinned,
+    rescannedRegions: harvest.nrRescans,
     swappedVmas: swap.nrVmas,
     swappedPages: swap.nrPages,
   };
@@ -124,26 +139,48 @@ async function commitRound(
     sessionId: session.status().id,
     epoch: harvest.epoch,
     target,
-    isFrozen,
+    isFrozen: frozen !== undefined,
     vmas: isSame ? null : [...vmas],
-    stats: { ...numbers, durationMs: commitStartMs - startMs },
+    stats: {
+      ...numbers,
+      durationMs: commitStartMs - startMs,
+      freezeMs: frozen ? frozen.stopMs + commitStartMs - startMs : swap.freeze.totalMs,
+    },
   });
   session.commit(harvest.epoch);
   const endMs = performance.now();
+  const commitMs = endMs - commitStartMs;
+  const freeze = frozen
+    ? finalFreeze(frozen, { startMs, harvestMs, copyMs, commitMs })
+    : swap.freeze;
   return {
     ...numbers,
+    freezeMs: freeze.totalMs,
+    freeze,
     round: meta.number,
     kind: meta.kind,
     pages: writer.nrPages,
     zeroPages: writer.nrZeroPages,
     bytes: writer.bytes,
     durationMs: endMs - startMs,
-    commitMs: endMs - commitStartMs,
+    commitMs,
     nrVmas: vmas.length,
-    untracked: untrackedOf(vmas),
+    untracked: untrackedOf(vmas, stored),
+    sharing,
     epoch: harvest.epoch,
-    isFrozen,
+    isFrozen: frozen !== undefined,
   };
+}
+
+/** The final round's part of the freeze. */
+function finalFreeze(
+  { stopMs }: Frozen,
+  {
+    startMs,
+    ...phases
+  }: Pick<FreezeTimes, 'harvestMs' | 'copyMs' | 'commitMs'> & { startMs: number },
+): FreezeTimes {
+  return { ...noFreeze, ...phases, stopMs, totalMs: stopMs + performance.now() - startMs };
 }
 
 /** The target may be gone, or the round committed: then there is nothing to put back. */
@@ -156,24 +193,29 @@ function putBack(session: Session, harvest: Harvest): void {
 }
 
 async function layoutOf(
-  { pid }: RoundContext,
+  { pid, unwritten }: RoundContext,
   layout: Layout,
   { previous, names = [], frozen }: RoundOptions,
   swapped: readonly VmaRecord[],
 ): Promise<{ vmas: readonly VmaRecord[]; isSame: boolean }> {
   // The final round looks again: maps may have been read while they changed.
   if (!frozen && previous?.layout?.equals(layout)) return { vmas: previous.vmas, isSame: true };
-  const old = [...swapped, ...(previous?.vmas ?? []), ...names];
-  return { vmas: await describeVmas(pid, layout, old), isSame: false };
+  const vmas = await describeVmas(pid, layout, {
+    swapped,
+    previous: [...(previous?.vmas ?? []), ...names],
+  });
+  unwritten.mark(layout, vmas);
+  return { vmas, isSame: false };
 }
 
+/** Return: pages stored of mappings that are not tracked. */
 async function copyPlan(
   context: RoundContext,
   plan: RoundPlan,
   writer: RoundWriter,
   harvest: Harvest,
   isFrozen: boolean,
-): Promise<void> {
+): Promise<Map<VmaRecord, number>> {
   const { pid, session, signal, onProgress } = context;
   const progress = new Float64Array(1);
   const target: CopyTarget = { pid, session, writer, isFrozen, progress, signal };
@@ -186,8 +228,10 @@ async function copyPlan(
     const cleared = plan.cleared.view();
     for (let i = 0; i < cleared.length; i += 2) writer.clear(cleared[i] ?? 0, cleared[i + 1] ?? 0);
     for (const [region, regionPlan] of plan.regions) await copyRegion(target, region, regionPlan);
-    for (const vma of plan.segments) await copySegment(target, vma);
-    await copyMemory(target, plan.memory);
+    await copyNameless(target, plan.nameless);
+    const stored = await copyMemory(target, plan.memory);
+    for (const vma of plan.segments) stored.set(vma, await copySegment(target, vma));
+    return stored;
   } finally {
     stopReporting();
   }

@@ -4,6 +4,7 @@ import type { AppendResult, PageJob, RoundWriter, VmaRecord } from '../image/ind
 import { isSystemError, TargetError } from '../errors.js';
 import { residentAnon, type Session } from '../kernel/session.js';
 import { native } from '../native.js';
+import type { Piece } from './piece-sweep.js';
 import type { RegionPlan } from './plan.js';
 import { RunTable } from './runs.js';
 
@@ -16,58 +17,91 @@ export interface CopyTarget extends PageJob {
   isFrozen: boolean;
 }
 
-const rowPage = 0;
-
 /** Stores a region's dirty pages and those of pieces that are new at their address. */
 export async function copyRegion(
   { session, writer, progress, signal }: CopyTarget,
   region: number,
   plan: RegionPlan,
 ): Promise<void> {
+  const allowUnreadable = plan.isShared;
   const sourceFd = session.openRegion(region);
   try {
     const runs = plan.dirty;
-    for (const { page, endPage, regionPage } of plan.whole) {
-      const end = regionPage + endPage - page;
-      const data = await native.dataRuns(sourceFd, regionPage, end);
-      for (let i = 0; i < data.length; i += 2) {
-        const start = data[i + rowPage] ?? 0;
-        runs.push(start, page + start - regionPage, data[i + 1] ?? 0);
-      }
-    }
+    await pushData(runs, sourceFd, plan.whole);
     const sourceName = `region ${region} of pid ${session.pid}`;
-    await writer.append({ sourceFd, sourceName, runs: runs.view(), progress, signal });
+    const rest = { allowUnreadable, progress, signal };
+    await writer.append({ sourceFd, sourceName, runs: runs.view(), ...rest });
   } finally {
     closeSync(sourceFd);
+  }
+}
+
+/** Adds what a sparse file has of some pieces. */
+async function pushData(runs: RunTable, fd: number, pieces: readonly Piece[]): Promise<void> {
+  if (pieces.length === 0) return;
+  const ranges = new RunTable(2);
+  for (const { page, endPage, regionPage } of pieces)
+    ranges.push(regionPage, regionPage + endPage - page);
+  const data = await native.dataRuns(fd, ranges.view());
+  for (let i = 0; i < data.length; i += 3) {
+    const piece = pieces[data[i] ?? 0];
+    const start = data[i + 1] ?? 0;
+    if (piece) runs.push(start, piece.page + start - piece.regionPage, data[i + 2] ?? 0);
   }
 }
 
 /**
  * Stores the pages that exist in mappings that are not tracked, read through the process' memory.
  * Of a private file mapping only the process' own pages are stored: the rest is the file's.
+ * @returns how many of each mapping
  */
-export async function copyMemory(target: CopyTarget, vmas: readonly VmaRecord[]): Promise<void> {
+export async function copyMemory(
+  target: CopyTarget,
+  vmas: readonly VmaRecord[],
+): Promise<Map<VmaRecord, number>> {
   const runs = new RunTable(3);
+  const stored = new Map<VmaRecord, number>();
   for (const vma of vmas) {
     const resident = await target.session.resident(vma.startPage, vma.endPage);
+    let nrPages = 0;
     for (let i = 0; i < resident.length; i += 3) {
       const page = resident[i] ?? 0;
       const isOwn = ((resident[i + 2] ?? 0) & residentAnon) !== 0;
-      if (isOwn || vma.kind !== 'file-private') runs.push(page, page, resident[i + 1] ?? 0);
+      if (!isOwn && vma.kind === 'file-private') continue;
+      runs.push(page, page, resident[i + 1] ?? 0);
+      nrPages += resident[i + 1] ?? 0;
     }
+    stored.set(vma, nrPages);
   }
-  if (runs.length === 0) return;
-  const sourceName = `the memory of pid ${target.pid}`;
-  await using memory = await open(`/proc/${target.pid}/mem`, 'r');
-  const result = await target.writer.append({
+  const result = await appendMemory(target, runs);
+  if (result && target.isFrozen) assertReadable(result, target.pid);
+  return stored;
+}
+
+/**
+ * Stores all of the pieces, read through the process' memory, but for what cannot be read: it lies
+ * behind the end of a file.
+ */
+export async function copyNameless(target: CopyTarget, pieces: readonly Piece[]): Promise<void> {
+  const runs = new RunTable(3);
+  for (const { page, endPage } of pieces) runs.push(page, page, endPage - page);
+  await appendMemory(target, runs);
+}
+
+async function appendMemory(
+  { pid, writer, progress, signal }: CopyTarget,
+  runs: RunTable,
+): Promise<AppendResult | undefined> {
+  if (runs.length === 0) return undefined;
+  await using memory = await open(`/proc/${pid}/mem`, 'r');
+  return await writer.append({
     sourceFd: memory.fd,
-    sourceName,
+    sourceName: `the memory of pid ${pid}`,
     runs: runs.view(),
     allowUnreadable: true,
-    progress: target.progress,
-    signal: target.signal,
+    progress,
+    signal,
   });
-  if (target.isFrozen) assertReadable(result, target.pid);
 }
 
 /** A running target may unmap a page before it is read; one that stands may not. */
@@ -83,29 +117,28 @@ function assertReadable({ unreadable }: AppendResult, pid: number): void {
   );
 }
 
-/** Stores shared memory through its file: holes stay holes, and other mappers' pages are seen. */
-export async function copySegment(target: CopyTarget, vma: VmaRecord): Promise<void> {
+/**
+ * Stores shared memory through its file: holes stay holes, and other mappers' pages are seen.
+ * @returns how many pages
+ */
+export async function copySegment(target: CopyTarget, vma: VmaRecord): Promise<number> {
   const range = `${(vma.startPage * 4096).toString(16)}-${(vma.endPage * 4096).toString(16)}`;
   const path = `/proc/${target.pid}/map_files/${range}`;
   await using file = await openSegment(path, target.isFrozen);
-  if (!file) return;
-  const filePage = vma.offset / 4096;
-  const nrPages = vma.endPage - vma.startPage;
-  const data = await native.dataRuns(file.fd, filePage, filePage + nrPages);
+  if (!file) return 0;
+  const { startPage: page, endPage } = vma;
   const runs = new RunTable(3);
-  for (let i = 0; i < data.length; i += 2) {
-    const start = data[i + rowPage] ?? 0;
-    runs.push(start, vma.startPage + start - filePage, data[i + 1] ?? 0);
-  }
+  await pushData(runs, file.fd, [{ page, endPage, regionPage: vma.offset / 4096 }]);
   await target.writer.append({
     sourceFd: file.fd,
     sourceName: path,
     runs: runs.view(),
-    // A running target may truncate the segment meanwhile.
-    allowUnreadable: !target.isFrozen,
+    // The target or, while it stands, another process may truncate the segment meanwhile.
+    allowUnreadable: true,
     progress: target.progress,
     signal: target.signal,
   });
+  return runs.sum(2);
 }
 
 async function openSegment(path: string, mustExist: boolean) {

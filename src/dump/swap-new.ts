@@ -1,9 +1,9 @@
 import type { VmaRecord } from '../image/index.js';
 import { DeviceError, TargetError } from '../errors.js';
-import { type Layout, vmaStates } from '../kernel/layout.js';
-import type { Session } from '../kernel/session.js';
+import { type Layout, vmaKinds, vmaStates } from '../kernel/layout.js';
+import type { SwapCount } from '../kernel/session.js';
 import { type Frozen, withFrozen } from '../proc/freeze.js';
-import type { PinnedRanges } from './pinned-ranges.js';
+import { type FreezeTimes, noFreeze } from './reports.js';
 import type { RoundContext } from './round.js';
 import { RunTable } from './runs.js';
 import { describeVmas } from './vma-records.js';
@@ -16,73 +16,100 @@ export interface SwapResult {
   names: readonly VmaRecord[];
   nrVmas: number;
   nrPages: number;
-  freezeMs: number;
+  freeze: FreezeTimes;
 }
 
 const swappable = vmaStates.indexOf('swappable');
+const sharedKinds = [vmaKinds.indexOf('anon-shared'), vmaKinds.indexOf('file-shared')];
 
 /** Processes that share the target's memory are found one by one, by the thread that still runs. */
 const maxSharers = 64;
 
 /**
- * Swaps every mapping that can be, in a short freeze of its own; without such mappings the target
- * is not stopped.
- * @param isFrozen the target stands already, for its final round: swapping would be for nothing
+ * Swaps every mapping that can be. Shared ones stay where they are, which needs no freeze; private
+ * ones take a short freeze of their own. Without such mappings the target is not stopped.
+ * @param isFrozen the target stands already, for its final round: swapping private memory would be
+ *   for nothing
  */
 export async function swapNew(
   context: RoundContext,
   layout: Layout,
   isFrozen: boolean,
 ): Promise<SwapResult> {
-  const nothing = { layout, names: [], nrVmas: 0, nrPages: 0, freezeMs: 0 };
+  const shared = await swapShared(context, layout);
+  if (isFrozen) return shared;
   context.pinned.nextRound();
-  if (isFrozen || rangesOf(layout, context.pinned).length === 0) return nothing;
+  await context.unwritten.decide(context.session, shared.layout);
+  if (privateRanges(context, shared.layout).length === 0) return shared;
   context.onProgress?.({ phase: 'swap', donePages: 0, totalPages: 0 });
   const { result, freezeMs } = await whileShared((extraTids) =>
     withFrozen(context.pid, (frozen) => swapFrozen(context, frozen), { extraTids }),
   );
-  return { ...result, freezeMs };
+  const nrVmas = shared.nrVmas + result.nrVmas;
+  return { ...result, nrVmas, freeze: { ...result.freeze, totalMs: freezeMs } };
 }
 
-async function swapFrozen(
-  { session, pid, pinned }: RoundContext,
-  frozen: Frozen,
-): Promise<Omit<SwapResult, 'freezeMs'>> {
+/** Has the module follow writes to shared mappings, by whomever. One that it refuses is left out. */
+async function swapShared({ session }: RoundContext, layout: Layout): Promise<SwapResult> {
+  const nothing = { layout, names: [], nrVmas: 0, nrPages: 0, freeze: noFreeze };
+  const ranges = rangesOf(layout, (i) => isShared(layout, i));
+  if (ranges.length === 0) return nothing;
+  const { nrDone } = await swapRanges(ranges.view(), {
+    swap: (rest) => session.swapShared(rest),
+    // Without a freeze, a mapping may change until it is swapped.
+    mayRefuse: ({ code }) => code === 'PINNED' || code === 'NOT_SWAPPABLE',
+  });
+  return { ...nothing, layout: await session.layout(), nrVmas: nrDone };
+}
+
+async function swapFrozen(context: RoundContext, frozen: Frozen): Promise<SwapResult> {
+  const { session, pid, pinned } = context;
   const before = await session.layout();
-  const names = await describeVmas(pid, before, [], { hasFiles: false });
-  const ranges = rangesOf(before, pinned);
-  const { nrDone, nrPages } = await swapRanges(session, ranges.view(), frozen, pinned);
-  return { layout: await session.layout(), names, nrVmas: nrDone, nrPages };
+  const names = await describeVmas(pid, before, { hasFiles: false });
+  const startMs = performance.now();
+  const { nrDone, nrPages } = await swapRanges(privateRanges(context, before).view(), {
+    swap: (rest) => session.swap(rest, frozen),
+    mayRefuse: ({ code }) => code === 'PINNED',
+    // It is dumped in full instead.
+    onRefused: (startPage, endPage) => {
+      pinned.add(startPage, endPage);
+    },
+  });
+  const swapMs = performance.now() - startMs;
+  const freeze = { ...noFreeze, stopMs: frozen.stopMs, swapMs };
+  return { layout: await session.layout(), names, nrVmas: nrDone, nrPages, freeze };
 }
 
-/** Swaps what can be swapped: memory that is pinned for DMA stays as it is, dumped in full. */
-async function swapRanges(
-  session: Session,
-  ranges: Float64Array,
-  frozen: Frozen,
-  pinned: PinnedRanges,
-): Promise<{ nrDone: number; nrPages: number }> {
+/** How to swap, and what to do with a range that cannot be. */
+interface SwapWay {
+  swap: (ranges: Float64Array) => Promise<SwapCount>;
+  /** that error is the range's own: the others go on */
+  mayRefuse: (error: DeviceError) => boolean;
+  onRefused?: (startPage: number, endPage: number) => void;
+}
+
+/** Swaps what can be swapped. */
+async function swapRanges(ranges: Float64Array, way: SwapWay): Promise<SwapCount> {
   const total = { nrDone: 0, nrPages: 0 };
   for (let rest = ranges; rest.length > 0;) {
-    const part = await swapUpToPinned(session, rest, frozen);
+    const part = await swapUpToRefused(rest, way);
     total.nrDone += part.nrDone;
     total.nrPages += part.nrPages;
     const [startPage, endPage] = rest.subarray(part.nrDone * 2);
-    if (startPage !== undefined && endPage !== undefined) pinned.add(startPage, endPage);
+    if (startPage !== undefined && endPage !== undefined) way.onRefused?.(startPage, endPage);
     rest = rest.subarray((part.nrDone + 1) * 2);
   }
   return total;
 }
 
-async function swapUpToPinned(
-  session: Session,
+async function swapUpToRefused(
   ranges: Float64Array,
-  frozen: Frozen,
-): Promise<{ nrDone: number; nrPages: number }> {
+  { swap, mayRefuse }: SwapWay,
+): Promise<SwapCount> {
   try {
-    return await session.swap(ranges, frozen);
+    return await swap(ranges);
   } catch (error) {
-    if (!(error instanceof DeviceError) || error.code !== 'PINNED') throw error;
+    if (!(error instanceof DeviceError) || !mayRefuse(error)) throw error;
     const { nrDone = 0, nrPages = 0 } = error.facts;
     return { nrDone: Number(nrDone), nrPages: Number(nrPages) };
   }
@@ -114,13 +141,27 @@ function busyTid(error: unknown): number | undefined {
   return typeof tid === 'number' && tid > 0 ? tid : undefined;
 }
 
-/** Start and end page of each mapping that can be swapped. */
-function rangesOf(layout: Layout, pinned: PinnedRanges): RunTable {
+/** Private mappings that can be swapped, but for those that are better left alone for now. */
+function privateRanges({ pinned, unwritten }: RoundContext, layout: Layout): RunTable {
+  return rangesOf(
+    layout,
+    (i) =>
+      !isShared(layout, i) &&
+      !unwritten.has(layout, i) &&
+      !pinned.has(layout.startPage(i), layout.endPage(i)),
+  );
+}
+
+function isShared(layout: Layout, i: number): boolean {
+  return sharedKinds.includes(layout.kind(i));
+}
+
+/** Start and end page of each mapping that can be swapped and is `wanted`. */
+function rangesOf(layout: Layout, wanted: (i: number) => boolean): RunTable {
   const ranges = new RunTable(2);
   for (let i = 0; i < layout.length; i++) {
-    if (layout.state(i) !== swappable) continue;
-    const [startPage, endPage] = [layout.startPage(i), layout.endPage(i)];
-    if (!pinned.has(startPage, endPage)) ranges.push(startPage, endPage);
+    if (layout.state(i) === swappable && wanted(i))
+      ranges.push(layout.startPage(i), layout.endPage(i));
   }
   return ranges;
 }

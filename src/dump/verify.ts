@@ -1,37 +1,186 @@
 import { open } from 'node:fs/promises';
-import { compareMemory, type ImageDirectory, type VmaRecord } from '../image/index.js';
-import type { PageJob } from '../image/index.js';
-import type { VerifyReport } from './reports.js';
+import { TargetError } from '../errors.js';
+import {
+  compareMemory,
+  type CompareMemoryOptions,
+  type ComparePagesResult,
+  type ImageDirectory,
+  type VmaRecord,
+} from '../image/index.js';
+import { vmaAt } from '../image/vma-record.js';
+import type { Session } from '../kernel/session.js';
+import type { Harvest } from '../native.js';
+import { type MapsEntry, readMaps } from '../proc/maps.js';
+import { formatAddress } from '../report/units.js';
+import { reportProgress } from './report-progress.js';
+import type { Progress, VerifyReport } from './reports.js';
+import { SharedMappings } from './sharing.js';
+
+/** Differences of shared memory that are looked up in a harvest, one by one. */
+const maxDifferences = 65_536;
+/** Addresses in a report. */
+const maxAddresses = 16;
+
+/** Whose memory to compare with what. */
+export interface VerifyOptions {
+  session: Session;
+  images: ImageDirectory;
+  /** layout of the final round */
+  vmas: readonly VmaRecord[];
+  signal?: AbortSignal | undefined;
+  onProgress?: ((progress: Progress) => void) | undefined;
+}
 
 /**
  * Compares the whole memory of a target that stands with what the images say, through
- * `/proc/PID/mem`: not the way by which it was dumped.
+ * `/proc/PID/mem`: not the way by which it was dumped. Other processes may write to shared memory
+ * meanwhile; as long as it is tracked the module knows to which pages.
  */
-export async function verifyMemory(
-  pid: number,
-  images: ImageDirectory,
-  job: PageJob = {},
-): Promise<VerifyReport> {
-  const startMs = performance.now();
-  await using memory = await open(`/proc/${pid}/mem`, 'r');
-  await using pagemap = await open(`/proc/${pid}/pagemap`, 'r');
-  const result = await compareMemory(images, {
-    ...job,
-    memFd: memory.fd,
-    pagemapFd: pagemap.fd,
-    openMappedFile: (vma) => open(mapFile(pid, vma), 'r'),
-  });
-  return {
-    pages: result.nrPages,
-    lostWrites: result.nrMismatches,
-    lostAddresses: [...result.mismatches].map((page) => `0x${(page * 4096).toString(16)}`),
-    unreadable: result.nrUnreadable,
-    durationMs: performance.now() - startMs,
+export class Verification {
+  readonly #options: VerifyOptions;
+  /** start pages of mappings that have been compared */
+  readonly #compared = new Set<number>();
+  readonly #progress = new Float64Array(1);
+  /** what has been found so far */
+  readonly report: VerifyReport = {
+    pages: 0,
+    lostWrites: 0,
+    lostAddresses: [],
+    changedByOthers: 0,
+    unreadable: 0,
+    durationMs: 0,
   };
+
+  constructor(options: VerifyOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Compares the tracked memory that other processes map. Then takes the dirty log, and puts it
+   * back: what is in it has changed since the final harvest.
+   * @throws TargetError `TOO_MANY_DIFFERENCES`
+   */
+  async beforeRevert(): Promise<void> {
+    const startMs = performance.now();
+    const { session, vmas } = this.#options;
+    const sharing = await new SharedMappings().look(session, vmas);
+    const shared = new Set(sharing.map(({ startPage }) => startPage));
+    for (const { startPage, region } of vmas)
+      if (region !== undefined && shared.has(startPage)) this.#compared.add(startPage);
+    if (this.#compared.size === 0) return;
+    const result = await this.#compare({
+      includes: ({ startPage }) => this.#compared.has(startPage),
+      limit: maxDifferences,
+    });
+    const lost = await this.#lostOf(result);
+    this.#add(result, lost.length, lost, startMs);
+    this.report.changedByOthers += result.nrMismatches - lost.length;
+  }
+
+  /** Compares all other memory. */
+  async afterRevert(): Promise<void> {
+    const startMs = performance.now();
+    const result = await this.#compare({
+      includes: ({ startPage, kind }) => kind !== 'special' && !this.#compared.has(startPage),
+      limit: maxAddresses,
+    });
+    this.#add(result, result.nrMismatches, [...result.mismatches], startMs);
+  }
+
+  async #compare(
+    which: Pick<CompareMemoryOptions, 'includes' | 'limit'>,
+  ): Promise<ComparePagesResult> {
+    const { session, images, signal, onProgress } = this.#options;
+    const { pid } = session;
+    const maps = await readMaps(pid);
+    await using memory = await open(`/proc/${pid}/mem`, 'r');
+    await using pagemap = await open(`/proc/${pid}/pagemap`, 'r');
+    const stopReporting = reportProgress(onProgress, () => ({
+      phase: 'verify',
+      donePages: this.#progress[0] ?? 0,
+      totalPages: 0,
+    }));
+    try {
+      return await compareMemory(images, {
+        ...which,
+        progress: this.#progress,
+        signal,
+        memFd: memory.fd,
+        pagemapFd: pagemap.fd,
+        openMappedFile: ({ startPage }) => open(mapFile(pid, maps, startPage), 'r'),
+      });
+    } finally {
+      stopReporting();
+    }
+  }
+
+  async #lostOf({ mismatches, nrMismatches }: ComparePagesResult): Promise<number[]> {
+    const { session, vmas } = this.#options;
+    if (nrMismatches > mismatches.length) throw tooManyDifferences(session.pid, nrMismatches);
+    if (nrMismatches === 0) return [];
+    const harvest = await session.harvest();
+    session.abort(harvest.epoch);
+    return unexplained([...mismatches], vmas, harvest);
+  }
+
+  #add(
+    { nrPages, nrUnreadable }: ComparePagesResult,
+    nrLost: number,
+    lost: readonly number[],
+    startMs: number,
+  ): void {
+    const report = this.report;
+    report.pages += nrPages;
+    report.unreadable += nrUnreadable;
+    report.lostWrites += nrLost;
+    const room = maxAddresses - report.lostAddresses.length;
+    report.lostAddresses.push(...lost.slice(0, room).map(formatAddress));
+    report.durationMs += performance.now() - startMs;
+  }
 }
 
-/** Finds deleted and replaced files too. */
-function mapFile(pid: number, { startPage, endPage }: VmaRecord): string {
-  const range = `${(startPage * 4096).toString(16)}-${(endPage * 4096).toString(16)}`;
-  return `/proc/${pid}/map_files/${range}`;
+/** The pages of tracked mappings that a harvest does not report: nobody has written to them. */
+export function unexplained(
+  pages: readonly number[],
+  vmas: readonly VmaRecord[],
+  { runs, overflow }: Pick<Harvest, 'runs' | 'overflow'>,
+): number[] {
+  if (overflow) return [];
+  return pages.filter((page) => {
+    const vma = vmaAt(vmas, page);
+    if (vma?.region === undefined) return true;
+    return !hasPage(runs, vma.region, (vma.regionPage ?? 0) + page - vma.startPage);
+  });
+}
+
+/** Whether a harvest's runs, which are sorted, have a page of a region. */
+function hasPage(runs: Float64Array, region: number, page: number): boolean {
+  const at = (row: number, column: number) => runs[row * 3 + column] ?? 0;
+  let low = 0;
+  let high = runs.length / 3;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    const isAfter =
+      at(middle, 0) > region || (at(middle, 0) === region && at(middle, 1) + at(middle, 2) > page);
+    if (isAfter) high = middle;
+    else low = middle + 1;
+  }
+  return low < runs.length / 3 && at(low, 0) === region && at(low, 1) <= page;
+}
+
+/** Finds deleted and replaced files too. Mappings may have been merged since the layout was read. */
+function mapFile(pid: number, maps: readonly MapsEntry[], page: number): string {
+  const entry = maps.find(({ startPage, endPage }) => startPage <= page && page < endPage);
+  const { startPage = page, endPage = page } = entry ?? {};
+  return `/proc/${pid}/map_files/${(startPage * 4096).toString(16)}-${(endPage * 4096).toString(16)}`;
+}
+
+function tooManyDifferences(pid: number, nrPages: number): TargetError {
+  return new TargetError(
+    'TOO_MANY_DIFFERENCES',
+    `cannot verify the images of pid ${pid}: ${nrPages} pages of its shared memory differ, too ` +
+      'many to tell which of them other processes have changed; it goes on, tracked: stop those, ' +
+      'or stop it without --verify',
+    { facts: { pid, nrPages } },
+  );
 }

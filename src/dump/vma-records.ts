@@ -1,5 +1,7 @@
 import { stat } from 'node:fs/promises';
-import { isFileBacked, type VmaRecord } from '../image/index.js';
+import { isFileBacked, type VmaKind, type VmaRecord } from '../image/index.js';
+import { PAGE_SIZE } from '../image/page.js';
+import { PROT_WRITE, vmaAt } from '../image/vma-record.js';
 import type { Layout } from '../kernel/layout.js';
 import { type MapsEntry, readMaps } from '../proc/maps.js';
 
@@ -21,89 +23,120 @@ const noFile: MapsEntry = {
   isDeleted: false,
 };
 
+/** Where names come from that `/proc/PID/maps` does not have any more. */
+export interface NameSources {
+  /** the layout right before the last swap: names of what it has swapped */
+  swapped?: readonly VmaRecord[];
+  /**
+   * older layouts of the same session, the newest first: names of what was swapped before, and what
+   * is known of mapped files: looking at a file may wait for a server, and the target may be standing
+   */
+  previous?: readonly VmaRecord[];
+  /** false: does not look at mapped files at all */
+  hasFiles?: boolean;
+}
+
 /**
  * The mappings of a target as the images record them: the module's layout with the names of
- * `/proc/PID/maps`. A tracked mapping has the name that it had before, from `names`.
- * @param previous layout that tracked mappings' names, and what is known of mapped files, are taken
- *   from: looking at a file may wait for a server, and the target may be standing
- * @param options `hasFiles: false` does not look at mapped files at all
+ * `/proc/PID/maps`. A private mapping that is tracked has the name that it had before. The n-th
+ * record is of the layout's n-th mapping.
  * @throws TargetError `NO_SUCH_PROCESS`, `NOT_PERMITTED`
  */
 export async function describeVmas(
   pid: number,
   layout: Layout,
-  previous: readonly VmaRecord[],
-  { hasFiles = true }: { hasFiles?: boolean } = {},
+  { swapped = [], previous = [], hasFiles = true }: NameSources = {},
 ): Promise<VmaRecord[]> {
   const byStart = new Map((await readMaps(pid)).map((entry) => [entry.startPage, entry]));
-  const names = new OldNames(previous);
+  const names = new OldNames(swapped, previous);
   const files = knownFiles(previous);
   const vmas: VmaRecord[] = [];
   for (let i = 0; i < layout.length; i++) {
-    const vma = describe(layout, i, byStart, names);
+    const vma = describe(layout, i, byStart.get(layout.startPage(i)) ?? noFile, names);
     if (hasFiles && isFileBacked(vma)) Object.assign(vma, await fileState(vma, files));
     vmas.push(vma);
   }
   return vmas;
 }
 
-function describe(
-  layout: Layout,
-  i: number,
-  byStart: ReadonlyMap<number, MapsEntry>,
-  names: OldNames,
-): VmaRecord {
-  const startPage = layout.startPage(i);
-  const entry = byStart.get(startPage) ?? noFile;
+function describe(layout: Layout, i: number, entry: MapsEntry, names: OldNames): VmaRecord {
   const kind = layout.kindName(i);
+  const { path, offset, dev, inode } = entry;
   const vma: VmaRecord = {
-    startPage,
+    startPage: layout.startPage(i),
     endPage: layout.endPage(i),
     prot: layout.prot(i),
     shared: kind === 'anon-shared' || kind === 'file-shared',
     kind,
     state: layout.stateName(i),
-    path: entry.path,
-    offset: entry.offset,
-    dev: entry.dev,
-    inode: entry.inode,
+    path,
+    offset,
+    dev,
+    inode,
   };
   if (vma.state !== 'tracked') return vma;
-  return {
-    ...vma,
-    path: names.at(startPage),
-    offset: 0,
-    dev: '00:00',
-    inode: 0,
-    region: layout.region(i),
-    regionPage: layout.regionPage(i),
-  };
+  const tracked = { ...vma, region: layout.region(i), regionPage: layout.regionPage(i) };
+  // Shared mappings stay where they are, and keep their names.
+  return vma.shared ? tracked : { ...tracked, ...names.of(tracked) };
 }
 
-/** Names of anonymous mappings by address: `[heap]`, `[stack]`. */
-class OldNames {
-  readonly #named: readonly VmaRecord[];
+/** What a mapping shows, as `/proc/PID/maps` says it. */
+type Name = Pick<VmaRecord, 'path' | 'offset' | 'dev' | 'inode'>;
 
-  constructor(previous: readonly VmaRecord[]) {
-    this.#named = previous.filter((vma) => vma.kind === 'anon-private' && vma.path !== '');
+/** Names of private mappings from before they were swapped. */
+export class OldNames {
+  readonly #swapped: readonly VmaRecord[];
+  readonly #byRegion = new Map<number, VmaRecord>();
+
+  /** Both as in {@link NameSources}. */
+  constructor(swapped: readonly VmaRecord[], previous: readonly VmaRecord[]) {
+    this.#swapped = swapped;
+    for (const vma of previous) {
+      const { region } = vma;
+      if (region !== undefined && !this.#byRegion.has(region)) this.#byRegion.set(region, vma);
+    }
   }
 
-  at(page: number): string {
-    return this.#named.find((vma) => vma.startPage <= page && page < vma.endPage)?.path ?? '';
+  /**
+   * The name that a tracked mapping had. Its region is a stretch of one file, wherever the target
+   * has moved which part of it.
+   */
+  of({ region = 0, regionPage = 0, startPage, kind }: VmaRecord): Name {
+    const old = this.#byRegion.get(region);
+    if (old) return nameAt(old, regionPage - (old.regionPage ?? 0), kind);
+    const before = vmaAt(this.#swapped, startPage);
+    return before ? nameAt(before, startPage - before.startPage, kind) : noName;
   }
 }
 
+const noName: Name = { path: '', offset: 0, dev: '00:00', inode: 0 };
+
+function nameAt({ path, offset, dev, inode }: VmaRecord, shift: number, kind: VmaKind): Name {
+  if (kind !== 'file-private') return { ...noName, path };
+  return { path, offset: offset + shift * PAGE_SIZE, dev, inode };
+}
+
+/** Of files that the target does not write to: what was known of others is not true any more. */
 function knownFiles(previous: readonly VmaRecord[]): Map<string, FileState> {
   const files = new Map<string, FileState>();
+  const written = new Set<string>();
   for (const vma of previous) {
     const { fileSize, fileMtimeNs } = vma;
-    if (fileSize !== undefined && fileMtimeNs !== undefined)
-      files.set(fileKey(vma), { fileSize, fileMtimeNs });
+    const key = fileKey(vma);
+    if (isWritten(vma)) written.add(key);
+    else if (fileSize !== undefined && fileMtimeNs !== undefined && !files.has(key))
+      files.set(key, { fileSize, fileMtimeNs });
   }
+  for (const key of written) files.delete(key);
   return files;
 }
 
-function fileKey({ dev, inode, path }: VmaRecord): string {
+function isWritten({ kind, prot }: VmaRecord): boolean {
+  return kind === 'file-shared' && (prot & PROT_WRITE) !== 0;
+}
+
+/** Tells one mapped file from another. */
+export function fileKey({ dev, inode, path }: VmaRecord): string {
   return `${dev} ${inode} ${path}`;
 }
 

@@ -4,22 +4,22 @@ import type { ImageDirectory } from './image-directory.js';
 import { MappedFiles, type OpenMappedFile } from './mapped-files.js';
 import type { ComparePagesResult } from './native-page-copy.js';
 import { runPageJob, type PageJob } from './page-job.js';
+import { PAGE_SIZE } from './page.js';
 import { PagesFiles } from './pages-files.js';
-import type { VmaRecord } from './vma-record.js';
+import { isFileBacked, isSegment, type VmaRecord } from './vma-record.js';
 
-const RUN_NUMBERS = 4;
+const RUN_NUMBERS = 5;
 const MAX_RUNS = 65_536;
-/** Instead of an index of a file: pages of zeros; the same, those that do not exist left out. */
+/** Instead of an index of a file: pages of zeros. */
 const ZEROS = -1;
-const EXISTING_ZEROS = -2;
 
 /** What to compare with the images. */
 export interface CompareMemoryOptions extends PageJob {
   /** `/proc/PID/mem` of the target, which must stand still */
   memFd: number;
   /**
-   * `/proc/PID/pagemap`: pages of private anonymous memory that do not exist are zeros and are not
-   * read, which would make them exist
+   * `/proc/PID/pagemap`: pages that do not exist and that no round stores are zeros, or the file's,
+   * and are not read, which would make them exist
    */
   pagemapFd?: number;
   /** round number; the last one if absent */
@@ -62,9 +62,11 @@ export async function compareMemory(
     );
   };
   for (const vma of chain.vmas.filter(includes)) {
-    for (const piece of chain.pieces(vma.startPage, vma.endPage)) {
-      const isHole = piece.source === 'zero' && vma.kind === 'anon-private' && pagemapFd >= 0;
-      batch.add(piece, await fdOf(piece), isHole ? EXISTING_ZEROS : ZEROS);
+    const all = chain.pieces(vma.startPage, vma.endPage);
+    const isSparse = options.openMappedFile && isSegment(vma);
+    const pieces = isSparse ? await withoutHoles(all, vma, mappedFiles) : all;
+    for (const piece of pieces) {
+      batch.add(piece, await fdOf(piece), pagemapFd >= 0 && isForExisting(piece, vma));
       if (batch.isFull) await compare();
     }
   }
@@ -76,6 +78,35 @@ function isNotSpecial(vma: VmaRecord): boolean {
   return vma.kind !== 'special';
 }
 
+/**
+ * Whether only pages that exist are to be compared. What is a file's, or a hole, in the images cannot
+ * differ where the target has no page. Reading a hole would make it exist, or wait for the target
+ * that stands.
+ */
+function isForExisting({ source }: ContentPiece, vma: VmaRecord): boolean {
+  return source === 'file' || (source === 'zero' && !isSegment(vma) && !isFileBacked(vma));
+}
+
+/** Leaves out what neither the images nor the file of shared memory have. */
+async function withoutHoles(
+  pieces: Iterable<ContentPiece>,
+  vma: VmaRecord,
+  files: MappedFiles,
+): Promise<ContentPiece[]> {
+  const kept: ContentPiece[] = [];
+  const pairs: number[] = [];
+  const shift = vma.offset / PAGE_SIZE - vma.startPage;
+  for (const piece of pieces) {
+    if (piece.source !== 'zero') kept.push(piece);
+    else pairs.push(piece.page + shift, piece.page + piece.nrPages + shift);
+  }
+  if (pairs.length === 0) return kept;
+  const data = await native.dataRuns(await files.fd(vma), Float64Array.from(pairs));
+  for (let i = 0; i < data.length; i += 3)
+    kept.push({ source: 'zero', page: (data[i + 1] ?? 0) - shift, nrPages: data[i + 2] ?? 0 });
+  return kept;
+}
+
 /** Runs for one native call. */
 class ComparisonBatch {
   #numbers: number[] = [];
@@ -85,10 +116,10 @@ class ComparisonBatch {
     return this.#numbers.length >= MAX_RUNS * RUN_NUMBERS;
   }
 
-  add(piece: ContentPiece, fd: number | undefined, zeros: number): void {
+  add(piece: ContentPiece, fd: number | undefined, isExisting: boolean): void {
     const filePage = piece.source === 'zero' ? 0 : piece.filePage;
-    const index = fd === undefined ? zeros : this.#indexOf(fd);
-    this.#numbers.push(piece.page, piece.nrPages, index, filePage);
+    const index = fd === undefined ? ZEROS : this.#indexOf(fd);
+    this.#numbers.push(piece.page, piece.nrPages, index, filePage, isExisting ? 1 : 0);
   }
 
   take(): { fds: number[]; runs: Float64Array } {

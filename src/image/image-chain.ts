@@ -2,7 +2,7 @@ import { PAGE_SIZE } from './page.js';
 import type { PageMap, StoredPiece } from './page-map.js';
 import { layoutAt, resolveChain } from './resolve-chain.js';
 import type { RoundMeta } from './round-meta.js';
-import { isFileBacked, type VmaRecord } from './vma-record.js';
+import { indexOfVma, isFileBacked, vmaAt, type VmaRecord } from './vma-record.js';
 
 /** Where the content of consecutive pages of the target comes from. */
 export type ContentPiece =
@@ -32,13 +32,12 @@ export class ImageChain {
 
   /** The VMA that holds `page`, or nothing. */
   vmaAt(page: number): VmaRecord | undefined {
-    const vma = this.vmas[this.#findVma(page)];
-    return vma && vma.startPage <= page ? vma : undefined;
+    return vmaAt(this.vmas, page);
   }
 
   /** The content of every mapped page in [startPage, endPage), by page. */
   *pieces(startPage = 0, endPage = Infinity): Generator<ContentPiece> {
-    for (let i = this.#findVma(startPage); i < this.vmas.length; i++) {
+    for (let i = indexOfVma(this.vmas, startPage); i < this.vmas.length; i++) {
       const vma = this.vmas[i];
       if (!vma || vma.startPage >= endPage) return;
       yield* this.#vmaPieces(
@@ -59,18 +58,6 @@ export class ImageChain {
         : { source: 'round', ...entry };
     }
     if (position < endPage) yield notStored(vma, position, endPage);
-  }
-
-  /** Index of the first VMA that ends after `page`. */
-  #findVma(page: number): number {
-    let low = 0;
-    let high = this.vmas.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if ((this.vmas[middle]?.endPage ?? 0) > page) high = middle;
-      else low = middle + 1;
-    }
-    return low;
   }
 }
 

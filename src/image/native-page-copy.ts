@@ -51,11 +51,11 @@ export interface ComparePagesOptions extends NativePageJob {
   /** files that `runs` refer to by index */
   fds: number[];
   /**
-   * quadruples page, nrPages, fdIndex, filePage; fdIndex -1: compare with zeros, -2: the same, but
-   * only pages that `/proc/PID/pagemap` says exist
+   * rows of page, nrPages, fdIndex, filePage, isExisting; fdIndex -1: compare with zeros; isExisting
+   * 1: only pages that `/proc/PID/pagemap` says exist, 0: all
    */
   runs: Float64Array;
-  /** needed for fdIndex -2 */
+  /** needed for isExisting */
   pagemapFd?: number;
   /** page numbers to list in `mismatches` at most; 16 if absent */
   limit?: number;

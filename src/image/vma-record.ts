@@ -15,7 +15,7 @@ export interface VmaRecord {
   prot: number;
   shared: boolean;
   kind: VmaKind;
-  /** `tracked`, or why it is not: `readonly`, `stack`, `locked`, ... */
+  /** `tracked`, or why it is not: `readonly`, `stack`, `mostly-unwritten`, ... */
   state: string;
   /** file or name, e.g. `[heap]`; '' if none */
   path: string;
@@ -35,4 +35,31 @@ export interface VmaRecord {
 /** True if pages that no round has stored are those of the file at `path`. */
 export function isFileBacked(vma: VmaRecord): boolean {
   return vma.kind === 'file-private' || vma.kind === 'file-shared';
+}
+
+/**
+ * True for shared memory whose file can be read, and asked for holes. Others may have pages there
+ * that the target has not touched. Huge pages, AIO rings and what userfaultfd watches are none.
+ */
+export function isSegment({ kind, state, path }: VmaRecord): boolean {
+  const isUnreadable = state === 'hugetlb' || state === 'special-flags' || path === '/[aio]';
+  return kind === 'anon-shared' && !isUnreadable;
+}
+
+/** Index of the first of a layout's VMAs that ends after `page`; their number if none does. */
+export function indexOfVma(vmas: readonly VmaRecord[], page: number): number {
+  let low = 0;
+  let high = vmas.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((vmas[middle]?.endPage ?? 0) > page) high = middle;
+    else low = middle + 1;
+  }
+  return low;
+}
+
+/** The VMA of a layout that holds `page`, or nothing. */
+export function vmaAt(vmas: readonly VmaRecord[], page: number): VmaRecord | undefined {
+  const vma = vmas[indexOfVma(vmas, page)];
+  return vma && vma.startPage <= page ? vma : undefined;
 }

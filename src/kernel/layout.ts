@@ -17,9 +17,10 @@ export const vmaStates = [
   'readonly',
   'kind',
   'stack',
-  'locked',
   'special-flags',
   'huge',
+  'hugetlb',
+  'sealed',
 ] as const;
 export type VmaState = (typeof vmaStates)[number];
 
@@ -28,7 +29,15 @@ export const vmaProt = { read: 1, write: 2, exec: 4 } as const;
 
 /** 32-bit words of a `struct tracker_vma`, and where its fields are. */
 const stride = 10;
-const word = { start: 0, end: 2, regionPage: 4, region: 6, prot: 7, kindAndState: 8 } as const;
+const word = {
+  start: 0,
+  end: 2,
+  regionPage: 4,
+  region: 6,
+  prot: 7,
+  kindAndState: 8,
+  file: 9,
+} as const;
 
 /**
  * Every mapping of a target by ascending address, over the bytes the kernel wrote: no object per
@@ -73,6 +82,11 @@ export class Layout {
   /** Index into {@link vmaKinds}; of a tracked mapping, the kind it had before. */
   kind(i: number): number {
     return this.#word(i, word.kindAndState) & 0xffff;
+  }
+
+  /** Hash of the file that an untracked mapping shows and of the offset in it, 0 without a file. */
+  file(i: number): number {
+    return this.#word(i, word.file);
   }
 
   /** Index into {@link vmaStates}. */

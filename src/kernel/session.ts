@@ -9,6 +9,12 @@ export interface FrozenTarget {
   readonly handle: FreezeHandle;
 }
 
+/** What a swap has done: ranges, and pages copied. */
+export interface SwapCount {
+  nrDone: number;
+  nrPages: number;
+}
+
 /**
  * Control of one target's session. It has one controller at a time: close it soon. Closing leaves
  * the session running; what was harvested and not committed goes back into its log.
@@ -48,25 +54,23 @@ export class Session implements Disposable {
   }
 
   /**
-   * Replaces mappings by the pseudo-file.
+   * Tracks mappings of a target that is held: private ones are replaced by the pseudo-file.
    * @param ranges start and end page of each, each inside one `swappable` mapping
    * @param frozen the target, held
    * @returns ranges swapped and pages copied; the error has `facts.nrDone` and
    *   `NOT_STOPPED` has `facts.busyTid`; `NOT_SWAPPABLE`: range `nrDone` has changed; `PINNED`: it
    *   has pages that are pinned for DMA
    */
-  async swap(
-    ranges: Float64Array,
-    frozen?: FrozenTarget,
-  ): Promise<{ nrDone: number; nrPages: number }> {
-    const doing = `swap ${ranges.length / 2} mappings`;
-    return this.#later(doing, async (fd) => {
-      try {
-        return await native.swap(fd, ranges, frozen?.handle);
-      } catch (error) {
-        throw notSwappable(error, ranges, this.pid) ?? error;
-      }
-    });
+  async swap(ranges: Float64Array, frozen?: FrozenTarget): Promise<SwapCount> {
+    return this.#swap(ranges, 0, frozen);
+  }
+
+  /**
+   * Tracks shared mappings, which stay where they are: the target need not be held, nothing is
+   * copied. Else as {@link swap}.
+   */
+  async swapShared(ranges: Float64Array): Promise<SwapCount> {
+    return this.#swap(ranges, native.swapShared);
   }
 
   /** Puts every original mapping of a target that is held back, and ends the session. */
@@ -112,6 +116,22 @@ export class Session implements Disposable {
     return this.#later('read the resident pages', (fd) => native.resident(fd, startPage, endPage));
   }
 
+  /**
+   * Processes that map what a shared mapping of the target shows.
+   * @returns their pids, 0 for each that has none in this namespace; nothing where no shared
+   *   mapping is (any more)
+   */
+  async sharers(startPage: number): Promise<number[]> {
+    return this.#later('find who shares memory', async (fd) => {
+      try {
+        return [...(await native.sharers(fd, startPage))];
+      } catch (error) {
+        if (isSystemError(error) && error.code === 'EINVAL') return [];
+        throw error;
+      }
+    });
+  }
+
   /** Gives control up. A second call does nothing; a call that is under way still ends well. */
   close(): void {
     if (this.#fd < 0) return;
@@ -122,6 +142,16 @@ export class Session implements Disposable {
 
   [Symbol.dispose](): void {
     this.close();
+  }
+
+  async #swap(ranges: Float64Array, flags: number, frozen?: FrozenTarget): Promise<SwapCount> {
+    return this.#later(`swap ${ranges.length / 2} mappings`, async (fd) => {
+      try {
+        return await native.swap(fd, ranges, flags, frozen?.handle);
+      } catch (error) {
+        throw notSwappable(error, ranges, this.pid) ?? error;
+      }
+    });
   }
 
   #now<T>(doing: string, call: (fd: number) => T): T {

@@ -1,6 +1,7 @@
-import type { RoundReport, Untracked } from '../dump/reports.js';
+import type { RoundReport, Sharing, Untracked } from '../dump/reports.js';
+import { printable } from './printable.js';
 import type { Column } from './table.js';
-import { formatBytes, formatCount, formatDuration, formatPages } from './units.js';
+import { formatAddress, formatBytes, formatCount, formatDuration, formatPages } from './units.js';
 
 /** The table of rounds as they are taken: wide enough for most, for rows come one by one. */
 export const roundColumns: readonly Column<RoundReport>[] = [
@@ -18,9 +19,15 @@ export const roundColumns: readonly Column<RoundReport>[] = [
   { title: 'swapped', value: ({ swappedVmas }) => `${swappedVmas}` },
 ];
 
-/** What a round's row has no column for: `pinned: ...` and `untracked: ...`, a line each. */
-export function roundNotes({ pinnedPages, untracked }: RoundReport): string[] {
-  const notes = untracked.map(formatUntracked);
+/** Names, or mappings, that a line of notes has at most. */
+const maxNamed = 3;
+
+/**
+ * What a round's row has no column for: `pinned: ...`, `untracked: ...` and `shared: ...`, a line
+ * each.
+ */
+export function roundNotes({ pinnedPages, untracked, sharing }: RoundReport): string[] {
+  const notes = [...untracked.map(formatUntracked), ...formatSharing(sharing)];
   if (pinnedPages === 0) return notes;
   const pinned = formatCount(pinnedPages, 'page');
   return [
@@ -33,7 +40,18 @@ function nameKind({ kind, isFrozen }: RoundReport): string {
   return isFrozen ? 'final' : kind;
 }
 
-function formatUntracked({ kind, reason, nrVmas, pages }: Untracked): string {
+function formatUntracked({ kind, reason, nrVmas, pages, names }: Untracked): string {
   const mappings = formatCount(nrVmas, 'mapping');
-  return `untracked: ${kind} (${reason}), ${mappings}, ${formatPages(pages)}`;
+  const named = names.slice(0, maxNamed).map(printable).join(', ');
+  const more = names.length > maxNamed ? ', ...' : '';
+  return `untracked: ${kind} (${reason}), ${mappings}, ${formatPages(pages)}: ${named}${more}`;
+}
+
+function formatSharing(sharing: readonly Sharing[]): string[] {
+  const lines = sharing.slice(0, maxNamed).map(({ path, startPage, endPage, pids }) => {
+    const name = path === '' ? formatAddress(startPage) : printable(path);
+    return `shared: ${name}, ${formatPages(endPage - startPage)}, with pid ${pids.join(', ')}`;
+  });
+  const nrMore = sharing.length - lines.length;
+  return nrMore === 0 ? lines : [...lines, `shared: ${formatCount(nrMore, 'more mapping')}`];
 }

@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { readSync } from 'node:fs';
 import { mkdir, open, readdir, statfs, writeFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { expect } from 'chai';
@@ -6,9 +7,11 @@ import { crc32c } from '../../src/image/crc32c.js';
 import {
   checkDirectory,
   compareMemory,
+  type CompareMemoryOptions,
   ExtentTable,
   ImageDirectory,
   PAGE_SIZE,
+  type VmaRecord,
 } from '../../src/image/index.js';
 import { native } from '../../src/native.js';
 import {
@@ -17,6 +20,7 @@ import {
   details,
   imageErrorOf,
   makeChain,
+  pageOf,
   Scratch,
   TARGET,
 } from '../unit/image/fixtures.js';
@@ -94,6 +98,25 @@ describe('native page copy', () => {
       expect(String(onFull)).to.include('/dev/full');
     });
 
+    it('pads the last page of a file with zeros, and reports what is behind it', async () => {
+      const source = scratch.file('part');
+      await writeFile(source, Buffer.alloc(PAGE_SIZE + 100, 7));
+      const outFd = await scratch.openFd(scratch.file('out'), 'w+');
+      const result = await native.copyPages({
+        sourceFd: await scratch.openFd(source, 'r'),
+        runs: Float64Array.of(0, 10, 3),
+        outFd,
+        outOffset: 0,
+        allowUnreadable: true,
+      });
+      expect([...result.unreadable]).to.deep.equal([12, 1]);
+      expect(result.bytesWritten).to.equal(2 * PAGE_SIZE);
+      const stored = Buffer.alloc(PAGE_SIZE);
+      readSync(outFd, stored, 0, PAGE_SIZE, PAGE_SIZE);
+      const expected = Buffer.concat([Buffer.alloc(100, 7), Buffer.alloc(PAGE_SIZE - 100)]);
+      expect(stored.equals(expected)).to.equal(true);
+    });
+
     it('reads memory of a process, and reports the hole behind it', async () => {
       const memFd = await scratch.openFd('/proc/self/mem', 'r');
       const { stdout: maps } = await run('cat', [`/proc/${process.pid}/maps`]);
@@ -125,6 +148,20 @@ describe('native page copy', () => {
       await out.truncate(0);
       expect(await native.checkExtents({ fd: outFd, extents })).to.equal(0);
       await out.close();
+    });
+  });
+
+  describe('dataRuns', () => {
+    it('finds the data of each range, cut to it, and none behind the end', async () => {
+      const file = await open(scratch.file('sparse'), 'w+');
+      await file.truncate(100 * PAGE_SIZE);
+      await file.write(Buffer.alloc(4 * PAGE_SIZE, 1), 0, 4 * PAGE_SIZE, 20 * PAGE_SIZE);
+      await file.write(Buffer.of(1), 0, 1, 50 * PAGE_SIZE + 7);
+      await file.close();
+      const fd = await scratch.openFd(scratch.file('sparse'), 'r');
+      const ranges = Float64Array.of(0, 100, 22, 23, 24, 50, 23, 200, 300, 400);
+      const runs = [0, 20, 4, 0, 50, 1, 1, 22, 1, 3, 23, 1, 3, 50, 1];
+      expect([...(await native.dataRuns(fd, ranges))]).to.deep.equal(runs);
     });
   });
 
@@ -168,6 +205,53 @@ describe('native page copy', () => {
       padded[17 * PAGE_SIZE + 100] = 1;
       await writeFile(scratch.file('memory'), padded);
       expect(await compareMemory(directory, { memFd })).to.include({ nrPages: 2, nrMismatches: 1 });
+    });
+
+    /** Images of one mapping without a page, of which `/proc/PID/pagemap` says that some exist. */
+    async function makeSparse(
+      vma: VmaRecord,
+      mapped: readonly number[],
+      existing: readonly number[],
+    ): Promise<{ directory: ImageDirectory; options: Partial<CompareMemoryOptions> }> {
+      const directory = await ImageDirectory.create(scratch.file('images'), { target: TARGET });
+      await addRound(directory, { kind: 'full', vmas: [vma] });
+      await scratch.source(mapped, 'mapped');
+      const pagemap = Buffer.alloc(8 * 32);
+      for (const page of existing) pagemap.writeBigUInt64LE(1n << 63n, 8 * page);
+      await writeFile(scratch.file('pagemap'), pagemap);
+      const pagemapFd = await scratch.openFd(scratch.file('pagemap'));
+      const openMappedFile = () => open(scratch.file('mapped'), 'r');
+      return { directory, options: { pagemapFd, openMappedFile } };
+    }
+
+    it("leaves out a file's pages that the target does not have", async () => {
+      const vma = anonVma(16, 22, { kind: 'file-private', offset: PAGE_SIZE });
+      const { directory, options } = await makeSparse(
+        vma,
+        [9, 10, 11, 12, 13, 14, 15],
+        [17, 19, 20],
+      );
+      const memFd = await makeMemory([0, 11, 0, 13, 99, 0]);
+      const result = await compareMemory(directory, { ...options, memFd });
+      expect(result).to.include({ nrPages: 3, nrMismatches: 1 });
+      expect([...result.mismatches]).to.deep.equal([20]);
+      await directory.close();
+    });
+
+    it('compares shared memory where its file has data, whoever has put it there', async () => {
+      const vma = anonVma(16, 32, { kind: 'anon-shared', offset: 2 * PAGE_SIZE });
+      const { directory, options } = await makeSparse(vma, [], []);
+      const file = await open(scratch.file('mapped'), 'r+');
+      await file.truncate(64 * PAGE_SIZE);
+      await file.write(pageOf(5), 0, PAGE_SIZE, 7 * PAGE_SIZE);
+      await file.write(pageOf(6), 0, PAGE_SIZE, 40 * PAGE_SIZE);
+      await file.close();
+      const memory = Array.from({ length: 16 }, (_, i) => (i === 5 ? 5 : 0));
+      const memFd = await makeMemory(memory);
+      const result = await compareMemory(directory, { ...options, memFd });
+      expect(result).to.include({ nrPages: 1, nrMismatches: 1 });
+      expect([...result.mismatches]).to.deep.equal([21]);
+      await directory.close();
     });
 
     it('agrees with the memory of a process, read by the kernel', async () => {

@@ -15,6 +15,7 @@ describe('Session, on a fake module', function () {
       epoch,
       nrPages: 15000,
       nrPinned: 3,
+      nrRescans: 2,
       overflow: true,
       first: [1, first, 10000, 2, first, 1, 2, first + 3, 1],
       length: 3 * 5001,
@@ -67,6 +68,21 @@ describe('Session, on a fake module', function () {
     expect(result).to.deep.equal({ nrDone: 2, nrPages: 18 });
   });
 
+  it('swaps shared ranges, which copies nothing', () => {
+    const result = withFakeTracker(
+      'return device.openSession(5).swapShared(new Float64Array([1, 3, 5, 9]));',
+    );
+    expect(result).to.deep.equal({ nrDone: 2, nrPages: 0 });
+  });
+
+  it('lists more processes that share memory than the first buffer holds, or none', () => {
+    const result = withFakeTracker(`
+      const session = device.openSession(5);
+      const many = await session.sharers(1000);
+      return [many.length, many[999], await session.sharers(2), await session.sharers(0)];`);
+    expect(result).to.deep.equal([1000, 1999, [1000, 1001], []]);
+  });
+
   it('says which range cannot be swapped, and which thread is not stopped', () => {
     const result = withFakeTracker(`
       const session = device.openSession(5);
@@ -115,7 +131,7 @@ describe('Device, on a fake module', function () {
     expect(result).to.deep.equal({
       name: 'DeviceError',
       code: 'ABI_MISMATCH',
-      facts: { moduleVersion: 1000, programVersion: 1 },
+      facts: { moduleVersion: 1000, programVersion: 2 },
     });
   });
 

@@ -67,7 +67,7 @@ static int fake_layout(struct tracker_layout *args)
 	return 0;
 }
 
-/* The second range is not swappable if it begins at 0, and a thread runs if the first does. */
+/* Shared ranges are not copied. The second range is not swappable if it begins at 0, and a thread runs if the first does. */
 static int fake_swap(struct tracker_swap *args)
 {
 	struct tracker_range *ranges = (void *)args->ranges_addr;
@@ -81,7 +81,8 @@ static int fake_swap(struct tracker_swap *args)
 			args->busy_tid = 99;
 			return fail(EBUSY);
 		}
-		args->nr_pages += (range->end - range->start) >> TRACKER_PAGE_SHIFT;
+		if (!(args->flags & TRACKER_SWAP_SHARED))
+			args->nr_pages += (range->end - range->start) >> TRACKER_PAGE_SHIFT;
 	}
 	return 0;
 }
@@ -117,6 +118,7 @@ static int fake_harvest(struct tracker_harvest *args)
 	}
 	args->epoch = EPOCH;
 	args->nr_pinned = 1;
+	args->nr_rescans = 2;
 	args->more = nr_taken < NR_RUNS;
 	is_pending = 1;
 	if (!args->more)
@@ -142,6 +144,20 @@ static int fake_resident(struct tracker_resident *args)
 	runs[0].flags = args->start < 0x100000 ? TRACKER_RESIDENT_ANON : 0;
 	args->nr_runs = 1;
 	args->start += 0x1000;
+	return 0;
+}
+
+/* As many processes map the memory as the page's number says. */
+static int fake_sharers(struct tracker_sharers *args)
+{
+	unsigned int nr_pids = (unsigned int)(args->start >> TRACKER_PAGE_SHIFT);
+	__s32 *pids = (void *)args->pids_addr;
+
+	if (args->start == 0)
+		return fail(EINVAL);
+	for (unsigned int i = 0; i < MIN(args->nr_pids, nr_pids); i++)
+		pids[i] = 1000 + i;
+	args->nr_pids = nr_pids;
 	return 0;
 }
 
@@ -186,6 +202,8 @@ int ioctl(int fd, unsigned long request, ...)
 		return fake_end_harvest(args);
 	case TRACKER_IOC_RESIDENT:
 		return fake_resident(args);
+	case TRACKER_IOC_SHARERS:
+		return fake_sharers(args);
 	case TRACKER_IOC_REGION_OPEN:
 		return fake_region_open(args);
 	default:

@@ -1,7 +1,9 @@
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
+import { MostlyUnwritten } from '../../src/dump/mostly-unwritten.js';
 import { PinnedRanges } from '../../src/dump/pinned-ranges.js';
+import { SharedMappings } from '../../src/dump/sharing.js';
 import { swapNew } from '../../src/dump/swap-new.js';
 import { ImageDirectory } from '../../src/image/index.js';
 import type { Layout } from '../../src/kernel/layout.js';
@@ -31,7 +33,15 @@ export async function swapAll(session: Session): Promise<void> {
     target: describeTarget(pid),
   });
   const target = describeTarget(pid);
-  const context = { pid, session, images, target, pinned: new PinnedRanges() };
+  const context = {
+    pid,
+    session,
+    images,
+    target,
+    pinned: new PinnedRanges(),
+    unwritten: new MostlyUnwritten(),
+    sharedMappings: new SharedMappings(),
+  };
   await swapNew(context, await session.layout(), false);
 }
 

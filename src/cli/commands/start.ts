@@ -3,13 +3,19 @@ import { isTracked } from '../is-tracked.js';
 import { roundPrinter } from '../print-rounds.js';
 import { targetOptions, trackerOptions } from '../target-options.js';
 
-/** `tracker start PID --images DIR` */
+/** `tracker start PID --images DIR [--allow-external-sharing]` */
 export const start = defineCommand({
-  options: targetOptions,
+  options: (yargs) =>
+    targetOptions(yargs).option('allow-external-sharing', {
+      type: 'boolean',
+      default: false,
+      describe: 'Go on where other processes map its shared memory too',
+    }),
 
-  async run({ pid, images }, context) {
+  async run({ pid, images, 'allow-external-sharing': allowExternalSharing }, context) {
     const Tracker = await context.services.tracker();
-    const { tracker, round } = await Tracker.start(trackerOptions({ pid, images }, context));
+    const options = { ...trackerOptions({ pid, images }, context), allowExternalSharing };
+    const { tracker, round } = await Tracker.start(options);
     await tracker[Symbol.asyncDispose]();
     roundPrinter(context.output)(round);
     context.output.print(

@@ -50,11 +50,15 @@ function formatEnd(pid: number, { freezeMs, revertMs, revertedVmas, isKilled }: 
   );
 }
 
-function formatVerdict({ pages, lostWrites, lostAddresses, unreadable, durationMs }: VerifyReport) {
+function formatVerdict({ pages, unreadable, durationMs, ...found }: VerifyReport) {
+  const { lostWrites, lostAddresses, changedByOthers } = found;
   const compared = `compared: ${formatCount(pages, 'page')} in ${formatDuration(durationMs)}`;
   return [
     unreadable === 0 ? compared : `${compared}; ${unreadable} more cannot be read`,
     `lost writes: ${lostWrites}`,
     ...lostAddresses.map((address) => `  at ${address}`),
+    ...(changedByOthers === 0
+      ? []
+      : [`changed by other processes meanwhile: ${formatCount(changedByOthers, 'page')}`]),
   ].join('\n');
 }

@@ -77,6 +77,6 @@ describe('help', () => {
 describe('a directory whose name is a number', () => {
   it('stays a name', async () => {
     const { calls } = await runCli('start 12 --images 007');
-    expect(calls[0]).to.deep.equal(['start', 12, '007']);
+    expect(calls[0]).to.deep.equal(['start', 12, '007', { allowExternalSharing: false }]);
   });
 });

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import type { Untracked } from '../../../src/dump/reports.js';
 import { roundReport, sessionStatus, stopReport, verifyReport } from './fake-tracker.js';
 import { runCli } from './run-cli.js';
 
@@ -8,8 +9,19 @@ describe('tracker start', () => {
     expect(stdout)
       .to.match(/^round +kind.*\n +0 +delta/)
       .and.to.contain('pid 12 is tracked');
-    expect(calls).to.deep.equal([['start', 12, 'x'], ['close']]);
+    expect(calls).to.deep.equal([['start', 12, 'x', { allowExternalSharing: false }], ['close']]);
     expect(code).to.equal(0);
+  });
+
+  it('passes on that others may share the memory', async () => {
+    const { calls } = await runCli('start 12 --images x --allow-external-sharing');
+    expect(calls[0]).to.deep.equal(['start', 12, 'x', { allowExternalSharing: true }]);
+  });
+
+  it('names shared memory and those who share it', async () => {
+    const sharing = [{ path: '/dev/shm/x', startPage: 256, endPage: 258, pids: [34, 35] }];
+    const { stdout } = await runCli('start 12 --images x', { rounds: [roundReport({ sharing })] });
+    expect(stdout).to.contain('shared: /dev/shm/x, 8.0 KiB, with pid 34, 35\n');
   });
 
   it('prints the round as JSON', async () => {
@@ -40,10 +52,13 @@ describe('tracker iterate', () => {
   });
 
   it('repeats notes only when they change', async () => {
-    const untracked = [{ kind: 'special', reason: 'kind', nrVmas: 1, pages: 1 } as const];
-    const noted = [1, 2].map((round) => roundReport({ round, untracked: [...untracked] }));
+    const rest = { nrVmas: 1, pages: 1, storedPages: 0, names: ['/dev/x'] };
+    const untracked: Untracked[] = [{ kind: 'special', reason: 'kind', ...rest }];
+    const noted = [1, 2].map((round) => roundReport({ round, untracked }));
     const { stdout } = await runCli('iterate 12 --images x', { rounds: noted });
-    expect(stdout.match(/untracked: special \(kind\), 1 mapping, 4.0 KiB/g)).to.have.lengthOf(1);
+    expect(
+      stdout.match(/untracked: special \(kind\), 1 mapping, 4.0 KiB: .dev.x/g),
+    ).to.have.lengthOf(1);
   });
 
   it('prints one JSON document', async () => {
@@ -62,11 +77,24 @@ describe('tracker stop', () => {
     expect(code).to.equal(0);
   });
 
+  it('prints the phases of the freeze as JSON', async () => {
+    const { stdout } = await runCli('stop 12 --images x --json');
+    const { freeze } = stopReport();
+    expect(JSON.parse(stdout)).to.deep.include({ freezeMs: 30, freeze });
+  });
+
   it('prints that no write was lost', async () => {
     const stop = stopReport({ verify: verifyReport(0), isKilled: true });
     const { code, stdout, calls } = await runCli('stop 12 --images x --kill --verify', { stop });
     expect(calls[0]).to.deep.equal(['stop', 12, 'x', { kill: true, verify: true }]);
     expect(stdout).to.contain('pid 12 is killed\n').and.to.contain('\nlost writes: 0\n');
+    expect(code).to.equal(0);
+  });
+
+  it('tells pages that others have changed from lost ones', async () => {
+    const stop = stopReport({ verify: verifyReport(0, [], 3) });
+    const { code, stdout } = await runCli('stop 12 --images x --verify', { stop });
+    expect(stdout).to.contain('lost writes: 0\nchanged by other processes meanwhile: 3 pages\n');
     expect(code).to.equal(0);
   });
 

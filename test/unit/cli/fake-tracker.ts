@@ -1,4 +1,9 @@
-import type { RoundReport, StopReport } from '../../../src/dump/reports.js';
+import {
+  noFreeze,
+  type RoundReport,
+  type StopReport,
+  type VerifyReport,
+} from '../../../src/dump/reports.js';
 import type { RoundLimits, Services, TrackerOptions } from '../../../src/cli/services.js';
 import type { SessionStatus } from '../../../src/native.js';
 
@@ -11,15 +16,18 @@ export function roundReport(more: Partial<RoundReport> = {}): RoundReport {
     bytes: 32_768,
     durationMs: 12.3,
     freezeMs: 0,
+    freeze: noFreeze,
     harvestMs: 0.5,
     copyMs: 4,
     commitMs: 7,
     dirtyPages: 10,
     pinnedPages: 0,
+    rescannedRegions: 0,
     swappedVmas: 0,
     swappedPages: 0,
     nrVmas: 40,
     untracked: [],
+    sharing: [],
     epoch: 2,
     isFrozen: false,
     ...more,
@@ -30,6 +38,7 @@ export function stopReport(more: Partial<StopReport> = {}): StopReport {
   return {
     final: roundReport({ round: 5, isFrozen: true }),
     freezeMs: 30,
+    freeze: { ...noFreeze, totalMs: 30, stopMs: 1, revertMs: 2 },
     revertMs: 2,
     revertedVmas: 12,
     verify: null,
@@ -38,8 +47,12 @@ export function stopReport(more: Partial<StopReport> = {}): StopReport {
   };
 }
 
-export function verifyReport(lostWrites: number, lostAddresses: string[] = []) {
-  return { pages: 100, lostWrites, lostAddresses, unreadable: 0, durationMs: 3 };
+export function verifyReport(
+  lostWrites: number,
+  lostAddresses: string[] = [],
+  changedByOthers = 0,
+): VerifyReport {
+  return { pages: 100, lostWrites, lostAddresses, changedByOthers, unreadable: 0, durationMs: 3 };
 }
 
 /** What a fake tracker does, and what it was asked for. */
@@ -80,7 +93,8 @@ export function fakeServices(script: Script) {
     tracker: () =>
       Promise.resolve({
         async start(options) {
-          calls.push(['start', options.pid, options.images]);
+          const { pid, images, allowExternalSharing } = options;
+          calls.push(['start', pid, images, { allowExternalSharing }]);
           if (script.waits) await aborted(options.signal);
           if (error !== undefined) throw error as Error;
           return { tracker: control(options), round: rounds[0] ?? roundReport({ round: 0 }) };

@@ -1,0 +1,633 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Shares: files that targets map shared. Who writes to one may be any process
+ * that maps it, so the mappings of all are wrapped, those that are made later as
+ * soon as they are made (syscall_hook.c), and those that fork() makes by
+ * inheritance. System calls that change the file are told by fsnotify.
+ */
+#include <linux/file.h>
+#include <linux/hashtable.h>
+#include <linux/delay.h>
+#include <linux/module.h>
+#include <linux/pagemap.h>
+#include <linux/rmap.h>
+#include <linux/sched/mm.h>
+#include <linux/slab.h>
+
+#include "tracker.h"
+
+static DEFINE_MUTEX(tracker_shares_lock);	/* protects what follows */
+static DEFINE_HASHTABLE(tracker_shares, 8);	/* by mapping; readers: RCU */
+static atomic_t tracker_nr_shares = ATOMIC_INIT(0);
+
+bool tracker_shares_exist(void)
+{
+	return atomic_read(&tracker_nr_shares) != 0;
+}
+
+static struct tracker_share *tracker_share_find(struct address_space *mapping)
+{
+	struct tracker_share *share;
+
+	rcu_read_lock();
+	hash_for_each_possible_rcu(tracker_shares, share, node,
+				   (unsigned long)mapping)
+		if (share->mapping == mapping)
+			break;
+	rcu_read_unlock();
+	return share;
+}
+
+static void tracker_share_release(struct kref *kref)
+{
+	struct tracker_share *share =
+		container_of(kref, struct tracker_share, kref);
+
+	kfree_rcu(share, rcu);
+}
+
+/*
+ * A mapping could not be followed: until it is, the file counts as changed in
+ * every harvest. May be called from any context.
+ */
+void tracker_shares_lose_count(void)
+{
+	struct tracker_share *share;
+	int bucket;
+
+	rcu_read_lock();
+	hash_for_each_rcu(tracker_shares, bucket, share, node)
+		WRITE_ONCE(share->is_incomplete, true);
+	rcu_read_unlock();
+}
+
+/* ---- the log ------------------------------------------------------------ */
+
+static void tracker_region_log(struct tracker_region *region, pgoff_t index,
+			       pgoff_t nr_pages)
+{
+	struct tracker_log *log = &region->session->log;
+
+	for (; nr_pages; index++, nr_pages--)
+		if (index >= region->nr_pages ||
+		    tracker_log_add(log, region->base + index))
+			tracker_log_overflow(log);
+}
+
+/**
+ * tracker_share_log - a page of a shared file is about to be written
+ * @mapping: the file's
+ * @folio: the page's, locked
+ * @index: the page's index in the file
+ *
+ * The caller has a wrapped mapping of the file, which keeps the share.
+ */
+void tracker_share_log(struct address_space *mapping, struct folio *folio,
+		       pgoff_t index)
+{
+	struct tracker_share *share = tracker_share_find(mapping);
+	struct tracker_region *region;
+	pgoff_t nr_pages = 1;
+	unsigned int nofs;
+
+	/* The kernel maps such folios as a whole. */
+	if (folio_test_large(folio)) {
+		index = folio->index;
+		nr_pages = folio_nr_pages(folio);
+	}
+	if (WARN_ON_ONCE(!share))
+		return;
+	nofs = memalloc_nofs_save();
+	down_read(&share->lock);
+	list_for_each_entry(region, &share->regions, share_node)
+		tracker_region_log(region, index, nr_pages);
+	up_read(&share->lock);
+	memalloc_nofs_restore(nofs);
+}
+
+static void tracker_share_changed(void *owner)
+{
+	struct tracker_share *share = owner;
+	struct tracker_region *region;
+
+	down_read(&share->lock);
+	list_for_each_entry(region, &share->regions, share_node)
+		WRITE_ONCE(region->is_modified, true);
+	up_read(&share->lock);
+}
+
+/* ---- wrapping ----------------------------------------------------------- */
+
+static bool tracker_share_has(struct tracker_share *share,
+			      const struct vm_area_struct *vma)
+{
+	return vma->vm_flags & VM_SHARED && vma->vm_ops && vma->vm_file &&
+	       vma->vm_file->f_mapping == share->mapping;
+}
+
+/*
+ * A process with a mapping of the file that is (not) wrapped. One that is on its
+ * way out has none that matters, but *is_exiting says that there is one.
+ *
+ * Return: its mm with a reference, or NULL.
+ */
+static struct mm_struct *tracker_share_next(struct tracker_share *share,
+					    bool is_wrapped, bool *is_exiting)
+{
+	struct address_space *mapping = share->mapping;
+	struct vm_area_struct *vma;
+	struct mm_struct *mm = NULL;
+	struct rb_node *node;
+
+	*is_exiting = false;
+	i_mmap_lock_read(mapping);
+	for (node = rb_first_cached(&mapping->i_mmap); node && !mm;
+	     node = rb_next(node)) {
+		vma = rb_entry(node, struct vm_area_struct, shared.rb);
+		if (!tracker_share_has(share, vma) ||
+		    tracker_vma_is_wrapped(vma) != is_wrapped)
+			continue;
+		if (mmget_not_zero(vma->vm_mm))
+			mm = vma->vm_mm;
+		else
+			*is_exiting = true;
+	}
+	i_mmap_unlock_read(mapping);
+	return mm;
+}
+
+/* A fork() that failed leaves a mark where its mappings end. */
+#define tracker_for_each_vma(vmi, vma)                                        \
+	for_each_vma(vmi, vma)                                                \
+		if (xa_is_zero(vma))                                          \
+			break;                                                \
+		else
+
+static int tracker_share_wrap_mm(struct tracker_share *share,
+				 struct mm_struct *mm)
+{
+	struct vm_area_struct *vma;
+	int err = 0;
+	VMA_ITERATOR(vmi, mm, 0);
+
+	mmap_write_lock(mm);
+	tracker_for_each_vma(vmi, vma)
+		if (!err && tracker_share_has(share, vma) &&
+		    !tracker_vma_is_wrapped(vma))
+			err = tracker_vma_wrap(vma);
+	mmap_write_unlock(mm);
+	return err;
+}
+
+/* Caller holds tracker_shares_lock. */
+static int tracker_share_wrap(struct tracker_share *share)
+{
+	struct mm_struct *mm;
+	bool is_exiting;
+	int err = 0;
+
+	while (!err && (mm = tracker_share_next(share, false, &is_exiting))) {
+		err = tracker_share_wrap_mm(share, mm);
+		mmput_async(mm);
+		cond_resched();
+	}
+	return err;
+}
+
+static void tracker_share_unwrap_mm(struct tracker_share *share,
+				    struct mm_struct *mm)
+{
+	struct vm_area_struct *vma;
+	VMA_ITERATOR(vmi, mm, 0);
+
+	mmap_write_lock(mm);
+	tracker_for_each_vma(vmi, vma)
+		if (tracker_share_has(share, vma) && tracker_vma_is_wrapped(vma))
+			tracker_vma_unwrap(vma);
+	mmap_write_unlock(mm);
+}
+
+/*
+ * Until no mapping of the file has vm_ops of ours. Caller holds
+ * tracker_shares_lock, so that none is wrapped anew; what fork() copies is found
+ * after its parent.
+ */
+static void tracker_share_unwrap(struct tracker_share *share)
+{
+	struct mm_struct *mm;
+	bool is_exiting;
+
+	for (;;) {
+		mm = tracker_share_next(share, true, &is_exiting);
+		if (mm) {
+			tracker_share_unwrap_mm(share, mm);
+			mmput_async(mm);
+		} else if (is_exiting) {
+			msleep(1);
+		} else {
+			return;
+		}
+		cond_resched();
+	}
+}
+
+/* ---- write protection --------------------------------------------------- */
+
+/*
+ * Write-protects the file's pages: from now on their writes are logged. Pages
+ * that are written already are for the caller to read.
+ */
+static void tracker_share_protect(struct tracker_region *region)
+{
+	struct address_space *mapping = region->share->mapping;
+	unsigned long index = 0;
+	struct folio *folio;
+
+	while (xa_find(&mapping->i_pages, &index, ULONG_MAX, XA_PRESENT)) {
+		folio = tracker_filemap_lock(mapping, index++);
+		if (folio) {
+			if (tracker_folio_rearm(folio))
+				tracker_region_log(region, index - 1, 1);
+			folio_unlock(folio);
+			folio_put(folio);
+		}
+		cond_resched();
+	}
+}
+
+/* What the first round stores of memory that no file system keeps. */
+static int tracker_share_see(struct tracker_region *region)
+{
+	struct xarray *pages = &region->share->mapping->i_pages;
+	unsigned long index = 0;
+	int err = 0;
+
+	if (region->kind != TRACKER_KIND_ANON_SHARED)
+		return 0;
+	while (!err && xa_find(pages, &index, region->nr_pages - 1, XA_PRESENT)) {
+		err = tracker_log_see(&region->session->log,
+				      region->base + index++);
+		cond_resched();
+	}
+	return err;
+}
+
+/* Pages that a mapping has written before it was wrapped. */
+static void tracker_share_absorb(struct tracker_share *share, pgoff_t index,
+				 pgoff_t end)
+{
+	struct folio *folio;
+
+	for (; xa_find(&share->mapping->i_pages, &index, end - 1, XA_PRESENT);
+	     index++) {
+		folio = tracker_filemap_lock(share->mapping, index);
+		if (!folio)
+			continue;
+		if (folio_mkclean(folio)) {
+			if (!folio_test_dirty(folio))
+				folio_mark_dirty(folio);
+			tracker_share_log(share->mapping, folio, index);
+		}
+		folio_unlock(folio);
+		folio_put(folio);
+		cond_resched();
+	}
+}
+
+/*
+ * Whether the mapping at an address is one of a shared file that is not wrapped.
+ * Most are not, and their makers need not wait for each other.
+ */
+static bool tracker_share_wants(struct mm_struct *mm, unsigned long addr)
+{
+	struct vm_area_struct *vma;
+	bool wanted;
+
+	mmap_read_lock(mm);
+	vma = find_vma(mm, addr);
+	wanted = vma && vma->vm_start <= addr && vma->vm_file &&
+		 tracker_share_find(vma->vm_file->f_mapping) &&
+		 !tracker_vma_is_wrapped(vma);
+	mmap_read_unlock(mm);
+	return wanted;
+}
+
+/**
+ * tracker_share_adopt - a process has made a mapping
+ * @mm: current->mm
+ * @addr: in the mapping
+ */
+void tracker_share_adopt(struct mm_struct *mm, unsigned long addr)
+{
+	struct tracker_share *share = NULL;
+	struct vm_area_struct *vma;
+	pgoff_t start = 0, end = 0;
+	int err = 0;
+
+	if (!tracker_share_wants(mm, addr))
+		return;
+	mutex_lock(&tracker_shares_lock);
+	mmap_write_lock(mm);
+	vma = find_vma(mm, addr);
+	if (vma && vma->vm_start <= addr && vma->vm_file)
+		share = tracker_share_find(vma->vm_file->f_mapping);
+	if (share && tracker_share_has(share, vma) &&
+	    !tracker_vma_is_wrapped(vma)) {
+		err = tracker_vma_wrap(vma);
+		start = vma->vm_pgoff;
+		end = start + vma_pages(vma);
+	}
+	mmap_write_unlock(mm);
+	if (err)
+		WRITE_ONCE(share->is_incomplete, true);
+	else if (start < end)
+		tracker_share_absorb(share, start, end);
+	mutex_unlock(&tracker_shares_lock);
+}
+
+/* Part of an attached SysV segment, found as shmdt() does. */
+static bool tracker_shmdt_find(struct mm_struct *mm, unsigned long addr,
+			       unsigned long from, struct file **file,
+			       struct tracker_range *range)
+{
+	struct vm_area_struct *vma;
+	bool found = false;
+	VMA_ITERATOR(vmi, mm, from);
+
+	mmap_read_lock(mm);
+	for_each_vma(vmi, vma) {
+		/* Only those of SysV have a ->close. */
+		if (!tracker_vma_is_wrapped(vma) || !vma->vm_ops->close ||
+		    (*file && vma->vm_file != *file) ||
+		    (vma->vm_start - addr) >> PAGE_SHIFT != vma->vm_pgoff)
+			continue;
+		if (!*file)
+			*file = get_file(vma->vm_file);
+		range->start = vma->vm_start;
+		range->end = vma->vm_end;
+		found = true;
+		break;
+	}
+	mmap_read_unlock(mm);
+	return found;
+}
+
+/**
+ * tracker_share_shmdt - detach a SysV segment whose mappings are wrapped
+ * @mm: current->mm
+ * @addr: where it was attached
+ *
+ * Return: whether there was one.
+ */
+bool tracker_share_shmdt(struct mm_struct *mm, unsigned long addr)
+{
+	struct file *file = NULL;
+	struct tracker_range range = { .end = addr };
+	bool found = false;
+
+	while (tracker_shmdt_find(mm, addr, range.end, &file, &range) &&
+	       !vm_munmap(range.start, range.end - range.start))
+		found = true;
+	if (file)
+		fput(file);
+	return found;
+}
+
+/* ---- life --------------------------------------------------------------- */
+
+static void tracker_share_unwrap_work(struct work_struct *work)
+{
+	struct tracker_share *share =
+		container_of(work, struct tracker_share, unwrap_work);
+	bool is_over;
+
+	mutex_lock(&tracker_shares_lock);
+	is_over = list_empty(&share->regions) && !hlist_unhashed(&share->node);
+	if (is_over) {
+		tracker_share_unwrap(share);
+		hash_del_rcu(&share->node);
+		INIT_HLIST_NODE(&share->node);
+		atomic_dec(&tracker_nr_shares);
+	}
+	mutex_unlock(&tracker_shares_lock);
+	if (is_over) {
+		tracker_watch_destroy(share->watch);
+		fput(share->file);
+		kref_put(&share->kref, tracker_share_release);
+		/* tracker_exit() waits for the rest of this function. */
+		module_put(THIS_MODULE);
+	}
+	kref_put(&share->kref, tracker_share_release);
+}
+
+static void tracker_share_queue_unwrap(struct tracker_share *share)
+{
+	kref_get(&share->kref);
+	if (!queue_work(tracker_queue, &share->unwrap_work))
+		kref_put(&share->kref, tracker_share_release);
+}
+
+/* Our own file: reading must not move the target's position. */
+static struct file *tracker_share_open(struct file *file)
+{
+	struct file *own = dentry_open(&file->f_path, O_RDONLY | O_LARGEFILE,
+				       file->f_cred);
+
+	if (IS_ERR(own) || own->f_mapping == file->f_mapping)
+		return own;
+	fput(own);
+	return ERR_PTR(-EINVAL);
+}
+
+/* Caller holds tracker_shares_lock. */
+static struct tracker_share *tracker_share_create(struct file *file)
+{
+	struct tracker_share *share = kzalloc(sizeof(*share), GFP_KERNEL);
+	int err;
+
+	if (!share)
+		return ERR_PTR(-ENOMEM);
+	kref_init(&share->kref);
+	init_rwsem(&share->lock);
+	INIT_LIST_HEAD(&share->regions);
+	INIT_WORK(&share->unwrap_work, tracker_share_unwrap_work);
+	share->mapping = file->f_mapping;
+	share->file = tracker_share_open(file);
+	err = PTR_ERR_OR_ZERO(share->file);
+	if (err)
+		goto err_free;
+	share->watch = tracker_watch_create(share->mapping->host,
+					    tracker_share_changed, share);
+	err = PTR_ERR_OR_ZERO(share->watch);
+	if (err)
+		goto err_fput;
+	__module_get(THIS_MODULE);
+	atomic_inc(&tracker_nr_shares);
+	hash_add_rcu(tracker_shares, &share->node, (unsigned long)share->mapping);
+	return share;
+
+err_fput:
+	fput(share->file);
+err_free:
+	kfree(share);
+	return ERR_PTR(err);
+}
+
+static struct tracker_region *
+__tracker_share_region(struct tracker_share *share,
+		       struct tracker_session *session)
+{
+	struct tracker_region *region, *found = NULL;
+
+	down_read(&share->lock);
+	list_for_each_entry(region, &share->regions, share_node)
+		if (region->session == session)
+			found = region;
+	up_read(&share->lock);
+	return found;
+}
+
+/**
+ * tracker_share_region - the region behind a wrapped mapping
+ * @session: the session, locked
+ * @vma: the mapping; the caller holds mmap_lock
+ *
+ * Return: the region, or NULL if this session does not track the file.
+ */
+struct tracker_region *tracker_share_region(struct tracker_session *session,
+					    const struct vm_area_struct *vma)
+{
+	struct tracker_share *share = tracker_share_find(vma->vm_file->f_mapping);
+
+	return share ? __tracker_share_region(share, session) : NULL;
+}
+
+static struct tracker_region *
+tracker_share_new_region(struct tracker_share *share,
+			 struct tracker_session *session, u16 kind)
+{
+	unsigned long nr_pages =
+		DIV_ROUND_UP(i_size_read(share->mapping->host), PAGE_SIZE);
+	struct tracker_region *region;
+
+	region = tracker_region_create(session, nr_pages, kind);
+	if (IS_ERR(region))
+		return region;
+	region->share = share;
+	region->is_mapped = true;
+	down_write(&share->lock);
+	list_add_tail(&region->share_node, &share->regions);
+	up_write(&share->lock);
+	return region;
+}
+
+static int __tracker_share_attach(struct tracker_share *share,
+				  struct tracker_session *session, u16 kind)
+{
+	struct tracker_region *region = __tracker_share_region(share, session);
+	int err;
+
+	if (!region)
+		region = tracker_share_new_region(share, session, kind);
+	if (IS_ERR(region))
+		return PTR_ERR(region);
+	err = tracker_share_wrap(share);
+	if (!err)
+		err = tracker_share_see(region);
+	if (!err)
+		tracker_share_protect(region);
+	else
+		tracker_share_detach(region);
+	return err;
+}
+
+/**
+ * tracker_share_attach - log the writes to a shared file for a session
+ * @session: the session, locked
+ * @file: what the target has mapped
+ * @kind: enum tracker_kind of the mapping
+ *
+ * All its mappings in all processes are wrapped, and its pages write-protected.
+ * The content up to now is for the caller to read, afterwards.
+ *
+ * Return: 0 or -errno.
+ */
+int tracker_share_attach(struct tracker_session *session, struct file *file,
+			 u16 kind)
+{
+	struct tracker_share *share;
+	int err;
+
+	mutex_lock(&tracker_shares_lock);
+	share = tracker_share_find(file->f_mapping);
+	if (!share)
+		share = tracker_share_create(file);
+	err = PTR_ERR_OR_ZERO(share);
+	if (!err)
+		err = __tracker_share_attach(share, session, kind);
+	if (!IS_ERR(share) && list_empty(&share->regions))
+		tracker_share_queue_unwrap(share);
+	mutex_unlock(&tracker_shares_lock);
+	return err;
+}
+
+/* The region stays, for what a harvest has reported of it; it has no pages. */
+void tracker_share_detach(struct tracker_region *region)
+{
+	struct tracker_share *share = region->share;
+	bool is_last;
+
+	down_write(&share->lock);
+	list_del_init(&region->share_node);
+	is_last = list_empty(&share->regions);
+	region->share = NULL;
+	if (is_last)
+		tracker_share_queue_unwrap(share);
+	up_write(&share->lock);
+}
+
+static void tracker_share_complete(struct tracker_region *region)
+{
+	struct tracker_share *share = region->share;
+
+	mutex_lock(&tracker_shares_lock);
+	if (tracker_share_wrap(share))
+		WRITE_ONCE(share->is_incomplete, true);
+	tracker_share_protect(region);
+	mutex_unlock(&tracker_shares_lock);
+	tracker_share_changed(share);
+}
+
+/**
+ * tracker_share_rescan - log what a system call may have changed
+ * @region: a region with a share; the caller holds session->lock
+ *
+ * Every page that exists, and every one that the images may have.
+ *
+ * Return: whether there was such a call since the last time.
+ */
+bool tracker_share_rescan(struct tracker_region *region)
+{
+	struct tracker_log *log = &region->session->log;
+	struct xarray *pages = &region->share->mapping->i_pages;
+	unsigned long index = 0;
+
+	if (xchg(&region->share->is_incomplete, false))
+		tracker_share_complete(region);
+	if (!xchg(&region->is_modified, false))
+		return false;
+	tracker_log_seen(log, region->base, region->base + region->nr_pages);
+	if (region->kind != TRACKER_KIND_ANON_SHARED)
+		return true;
+	for (; xa_find(pages, &index, region->nr_pages - 1, XA_PRESENT); index++) {
+		tracker_region_log(region, index, 1);
+		cond_resched();
+	}
+	return true;
+}
+
+void tracker_shares_exit(void)
+{
+	tracker_wrappers_destroy();
+	rcu_barrier();
+}

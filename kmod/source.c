@@ -1,0 +1,412 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Sources: the files behind private file mappings. The pseudo-file has a page
+ * where the target has written, and only there. What it only reads are copies
+ * of the file's pages, in no page cache (a page of the file's own would not be
+ * found here when the file is truncated), and dropped when the file changes.
+ */
+#include <linux/file.h>
+#include <linux/highmem.h>
+#include <linux/magic.h>
+#include <linux/pagemap.h>
+#include <linux/shmem_fs.h>
+#include <linux/slab.h>
+
+#include "tracker.h"
+
+static struct inode *tracker_source_inode(struct tracker_source *source)
+{
+	return source->file->f_mapping->host;
+}
+
+static pgoff_t tracker_source_index(struct tracker_source *source,
+				    pgoff_t pgoff)
+{
+	return source->index + (pgoff - source->base);
+}
+
+static pgoff_t tracker_source_end(struct tracker_source *source)
+{
+	return DIV_ROUND_UP(i_size_read(tracker_source_inode(source)),
+			    PAGE_SIZE);
+}
+
+/* Where a private mapping would raise SIGBUS. */
+bool tracker_source_is_past_end(struct tracker_source *source, pgoff_t pgoff)
+{
+	return tracker_source_index(source, pgoff) >= tracker_source_end(source);
+}
+
+/* ---- the file's pages --------------------------------------------------- */
+
+/* Return: NULL for a hole, which stays one. */
+static struct page *tracker_source_read_shmem(struct address_space *mapping,
+					      pgoff_t index)
+{
+	if (!xa_load(&mapping->i_pages, index))
+		return NULL;
+	return shmem_read_mapping_page_gfp(mapping, index,
+					   mapping_gfp_mask(mapping));
+}
+
+static struct page *tracker_source_read(struct tracker_source *source,
+					pgoff_t pgoff)
+{
+	struct address_space *mapping = source->file->f_mapping;
+	pgoff_t index = tracker_source_index(source, pgoff);
+	struct folio *folio;
+
+	if (mapping->host->i_sb->s_magic == TMPFS_MAGIC)
+		return tracker_source_read_shmem(mapping, index);
+	folio = tracker_filemap_get(mapping, index);
+	if (folio)
+		folio_put(folio);
+	else
+		page_cache_sync_readahead(mapping, &source->file->f_ra,
+					  source->file, index, 1);
+	return read_mapping_page(mapping, index, source->file);
+}
+
+/* Return: a page of our own with the file's content, or an ERR_PTR. */
+static struct page *tracker_source_copy(struct tracker_source *source,
+					pgoff_t pgoff)
+{
+	struct page *from = tracker_source_read(source, pgoff);
+	struct page *to;
+
+	if (IS_ERR(from))
+		return from;
+	to = alloc_page(GFP_HIGHUSER | __GFP_ACCOUNT |
+			(from ? 0 : __GFP_ZERO));
+	if (to && from)
+		copy_highpage(to, from);
+	if (from)
+		put_page(from);
+	if (!to)
+		return ERR_PTR(-ENOMEM);
+	__SetPageUptodate(to);
+	return to;
+}
+
+/* ---- copies ------------------------------------------------------------- */
+
+static struct page *tracker_copy_get(struct tracker_source *source,
+				     pgoff_t pgoff)
+{
+	struct page *page;
+
+	xa_lock(&source->copies);
+	page = xa_load(&source->copies, pgoff - source->base);
+	if (page)
+		get_page(page);
+	xa_unlock(&source->copies);
+	return page;
+}
+
+/*
+ * Makes a copy that others find, unless the file has changed meanwhile.
+ * Return: the copy with a reference for the caller, NULL to try again, or an
+ * ERR_PTR.
+ */
+static struct page *tracker_copy_create(struct tracker_source *source,
+					pgoff_t pgoff)
+{
+	int generation = atomic_read(&source->generation);
+	pgoff_t slot = pgoff - source->base;
+	struct page *page;
+	bool fresh;
+
+	if (xa_reserve(&source->copies, slot, GFP_KERNEL))
+		return ERR_PTR(-ENOMEM);
+	page = tracker_source_copy(source, pgoff);
+	if (IS_ERR(page)) {
+		xa_release(&source->copies, slot);
+		return page;
+	}
+	xa_lock(&source->copies);
+	fresh = atomic_read(&source->generation) == generation;
+	if (fresh) {
+		get_page(page);
+		__xa_store(&source->copies, slot, page, GFP_ATOMIC);
+	}
+	xa_unlock(&source->copies);
+	if (fresh)
+		return page;
+	xa_release(&source->copies, slot);
+	put_page(page);
+	return NULL;
+}
+
+/*
+ * Forgets a copy and takes it out of every page table. Who maps a copy holds
+ * its lock and has found it here, so that it is either mapped by now or not
+ * going to be.
+ */
+static void tracker_copy_drop(struct tracker_source *source, pgoff_t pgoff)
+{
+	struct page *page = xa_erase(&source->copies, pgoff - source->base);
+
+	if (!page)
+		return;
+	lock_page(page);
+	unlock_page(page);
+	unmap_mapping_range(source->pseudo, (loff_t)pgoff << PAGE_SHIFT,
+			    PAGE_SIZE, 0);
+	put_page(page);
+}
+
+static void tracker_copies_drop(struct tracker_source *source)
+{
+	unsigned long slot;
+	struct page *page;
+
+	xa_for_each(&source->copies, slot, page) {
+		tracker_copy_drop(source, source->base + slot);
+		cond_resched();
+	}
+}
+
+/* Caller holds fill_lock. */
+static vm_fault_t tracker_copy_fault(struct tracker_source *source,
+				     struct vm_fault *vmf)
+{
+	struct page *page;
+
+	for (;;) {
+		page = tracker_copy_get(source, vmf->pgoff);
+		if (!page)
+			page = tracker_copy_create(source, vmf->pgoff);
+		if (IS_ERR(page))
+			return vmf_error(PTR_ERR(page));
+		if (!page)
+			continue;
+		lock_page(page);
+		if (xa_load(&source->copies, vmf->pgoff - source->base) == page)
+			break;
+		unlock_page(page);
+		put_page(page);
+	}
+	vmf->page = page;
+	return VM_FAULT_LOCKED;
+}
+
+/* ---- pages of the target's own ------------------------------------------ */
+
+/*
+ * Gives the pseudo-file a page, with the file's content. It is logged although
+ * the write is yet to come: a reader may see the page before its content is in.
+ * Caller holds fill_lock.
+ */
+static int __tracker_source_fill(struct tracker_source *source,
+				 struct tracker_session *session, pgoff_t pgoff)
+{
+	struct page *from, *to;
+
+	if (xa_load(&source->pseudo->i_pages, pgoff))
+		return 0;
+	from = tracker_copy_get(source, pgoff);
+	if (!from)
+		from = tracker_source_copy(source, pgoff);
+	if (IS_ERR(from))
+		return PTR_ERR(from);
+	to = shmem_read_mapping_page_gfp(source->pseudo, pgoff, GFP_HIGHUSER);
+	if (!IS_ERR(to)) {
+		lock_page(to);
+		copy_highpage(to, from);
+		set_page_dirty(to);
+		unlock_page(to);
+		put_page(to);
+		if (tracker_log_add(&session->log, pgoff))
+			tracker_log_overflow(&session->log);
+		tracker_copy_drop(source, pgoff);
+	}
+	put_page(from);
+	return PTR_ERR_OR_ZERO(to);
+}
+
+/**
+ * tracker_source_fill - the target is about to write a page that is the file's
+ * @source: the file
+ * @session: the target's session
+ * @pgoff: page of the pseudo-file
+ *
+ * Return: 0 or -errno.
+ */
+int tracker_source_fill(struct tracker_source *source,
+			struct tracker_session *session, pgoff_t pgoff)
+{
+	int err;
+
+	mutex_lock(&source->fill_lock);
+	err = __tracker_source_fill(source, session, pgoff);
+	mutex_unlock(&source->fill_lock);
+	return err;
+}
+
+/**
+ * tracker_source_fault - fault in a private file mapping
+ * @source: the file
+ * @session: the target's session, or NULL in a forked child
+ * @vmf: the fault
+ *
+ * A child never makes a page: its write faults copy what it is given here.
+ *
+ * Return: as ->fault; mostly VM_FAULT_LOCKED.
+ */
+vm_fault_t tracker_source_fault(struct tracker_source *source,
+				struct tracker_session *session,
+				struct vm_fault *vmf)
+{
+	vm_fault_t ret = 0;
+	bool exists;
+	int err = 0;
+
+	if (tracker_source_is_past_end(source, vmf->pgoff))
+		return VM_FAULT_SIGBUS;
+	mutex_lock(&source->fill_lock);
+	exists = xa_load(&source->pseudo->i_pages, vmf->pgoff);
+	if (!exists && session && vmf->flags & FAULT_FLAG_WRITE) {
+		err = __tracker_source_fill(source, session, vmf->pgoff);
+		exists = !err;
+	}
+	if (err)
+		ret = vmf_error(err);
+	else if (exists)
+		ret = tracker_shmem_fault(vmf);
+	else
+		ret = tracker_copy_fault(source, vmf);
+	mutex_unlock(&source->fill_lock);
+	/* Who truncates the file waits for the lock and unmaps the page then. */
+	if (ret & VM_FAULT_LOCKED &&
+	    tracker_source_is_past_end(source, vmf->pgoff)) {
+		unlock_page(vmf->page);
+		put_page(vmf->page);
+		return VM_FAULT_SIGBUS;
+	}
+	return ret;
+}
+
+/* ---- life --------------------------------------------------------------- */
+
+/*
+ * The file has changed. Pages that are only read show that, and behind a new
+ * end the target's own are gone as well.
+ */
+static void tracker_source_changed(void *owner)
+{
+	struct tracker_source *source = owner;
+	pgoff_t end = tracker_source_end(source);
+	pgoff_t from = source->base +
+		       (end > source->index ? end - source->index : 0);
+	pgoff_t to = source->base + source->nr_pages;
+
+	atomic_inc(&source->generation);
+	tracker_copies_drop(source);
+	if (from >= to)
+		return;
+	if (source->session)
+		tracker_drop(source->session, from, to);
+	else
+		shmem_truncate_range(source->pseudo->host,
+				     (loff_t)from << PAGE_SHIFT,
+				     ((loff_t)to << PAGE_SHIFT) - 1);
+}
+
+static void tracker_source_free(struct tracker_source *source)
+{
+	if (!IS_ERR_OR_NULL(source->watch))
+		tracker_watch_destroy(source->watch);
+	tracker_copies_drop(source);
+	xa_destroy(&source->copies);
+	fput(source->file);
+	kfree(source);
+}
+
+static unsigned long tracker_source_block(pgoff_t pgoff)
+{
+	return pgoff >> TRACKER_REGION_SHIFT;
+}
+
+struct tracker_source *tracker_source_lookup(struct tracker_family *family,
+					     pgoff_t pgoff)
+{
+	return xa_load(&family->sources, tracker_source_block(pgoff));
+}
+
+static int tracker_source_store(struct tracker_family *family,
+				struct tracker_source *source)
+{
+	unsigned long first = tracker_source_block(source->base);
+	unsigned long last = tracker_source_block(source->base +
+						  source->nr_pages - 1);
+	unsigned long block;
+	int err = 0;
+
+	for (block = first; block <= last && !err; block++)
+		err = xa_err(xa_store(&family->sources, block, source,
+				      GFP_KERNEL));
+	if (err)
+		for (block = first; block <= last; block++)
+			xa_erase(&family->sources, block);
+	return err;
+}
+
+/**
+ * tracker_source_create - put a file behind a block of the pseudo-file
+ * @session: the session; the block maps nothing yet
+ * @file: the file
+ * @base: first page of the block
+ * @nr_pages: size of the block
+ * @index: the file's page behind @base
+ *
+ * Return: 0 or -errno.
+ */
+int tracker_source_create(struct tracker_session *session, struct file *file,
+			  pgoff_t base, pgoff_t nr_pages, pgoff_t index)
+{
+	struct tracker_source *source = kzalloc(sizeof(*source), GFP_KERNEL);
+	int err;
+
+	if (!source)
+		return -ENOMEM;
+	source->session = session;
+	source->pseudo = session->inode->i_mapping;
+	source->file = get_file(file);
+	source->base = base;
+	source->nr_pages = nr_pages;
+	source->index = index;
+	mutex_init(&source->fill_lock);
+	xa_init(&source->copies);
+	source->watch = tracker_watch_create(tracker_source_inode(source),
+					     tracker_source_changed, source);
+	err = PTR_ERR_OR_ZERO(source->watch);
+	if (!err)
+		err = tracker_source_store(session->family, source);
+	if (err)
+		tracker_source_free(source);
+	return err;
+}
+
+/* The session is over; children may still need the sources. */
+void tracker_sources_orphan(struct tracker_session *session)
+{
+	struct tracker_source *source;
+	unsigned long block;
+
+	tracker_watch_block();
+	xa_for_each(&session->family->sources, block, source)
+		source->session = NULL;
+	tracker_watch_unblock();
+}
+
+/* Nobody maps the pseudo-file any more. */
+void tracker_sources_destroy(struct tracker_family *family)
+{
+	struct tracker_source *source;
+	unsigned long block;
+
+	xa_for_each(&family->sources, block, source)
+		if (block == tracker_source_block(source->base))
+			tracker_source_free(source);
+	xa_destroy(&family->sources);
+}
