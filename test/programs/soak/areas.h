@@ -108,6 +108,7 @@ static void area_create_private(struct area *area, enum kind kind, unsigned nr)
 	area->segment = NULL;
 	area->first = kind == FILE_PRIVATE ? below(MAX_PAGES - nr + 1) : 0;
 	area->base = private_map(kind, area->first, nr, NULL);
+	note_event(area->base, nr);
 	for (unsigned page = 0; page < nr; page++)
 		area->content[page] = untouched(area, page);
 	memset(area->flags, 0, sizeof(area->flags));
@@ -127,6 +128,7 @@ static void area_create_view(struct area *area, struct segment *segment,
 	if (segment->kind == SYSV && segment->nr_views == 0)
 		MUST(shmctl(segment->shmid, IPC_RMID, NULL) == 0);
 	segment->nr_views++;
+	note_event(area->base, area->nr_pages);
 	memset(area->flags, 0, sizeof(area->flags));
 }
 
@@ -194,6 +196,7 @@ static struct range pick_range(unsigned kinds, unsigned without)
 		range.nr++;
 	if (range.nr == 0)
 		range.area = NULL;
+	note_event(page_at(area, range.first), range.nr);
 	return range;
 }
 

@@ -190,6 +190,7 @@ static void op_remap_resize(void)
 	}
 	area->base = base;
 	area_resize(area, nr);
+	note_event(base, nr);
 	area_check(area);
 }
 
@@ -202,6 +203,7 @@ static void op_remap_move(void)
 	if (!area)
 		return;
 	area->base = move(range, range.nr, reserve(range.nr));
+	note_event(area->base, range.nr);
 	area_check(area);
 }
 
@@ -222,6 +224,7 @@ static void op_remap_part(void)
 	       range.nr * sizeof(*tail->content));
 	memcpy(tail->flags, &area->flags[range.first], range.nr);
 	tail->base = move(range, range.nr, reserve(range.nr));
+	note_event(tail->base, range.nr);
 	area->nr_pages = range.first;
 	area_check(area);
 	area_check(tail);

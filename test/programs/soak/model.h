@@ -25,6 +25,7 @@
 #define MAX_SEGMENTS 5
 #define MAX_CHILDREN 4
 #define MAX_WORKERS 8
+#define MAX_EVENTS 256
 
 enum kind {
 	ANON = 1 << 0,
@@ -89,6 +90,13 @@ struct child {
 	int release;		/* a byte written here lets it check and exit */
 };
 
+/* What an operation was done to, kept for the report of a violation. */
+struct event {
+	uint64_t operation;
+	const char *name, *base;
+	unsigned nr_pages;
+};
+
 struct worker {
 	unsigned index;
 	bool is_child;
@@ -109,6 +117,8 @@ struct worker {
 	struct handshake *handshakes[3];
 	uint64_t nr_handshakes[3], nr_locked[2];
 	uint64_t commons[MAX_PAGES];
+	struct event events[MAX_EVENTS];
+	unsigned nr_events;
 };
 
 static uint64_t seed;
@@ -214,6 +224,28 @@ static struct content untouched(const struct area *area, unsigned page)
 	return (struct content){};
 }
 
+static void note_event(const char *base, unsigned nr_pages)
+{
+	self->events[self->nr_events++ % MAX_EVENTS] = (struct event){
+		self->nr_ops, self->operation, base, nr_pages
+	};
+}
+
+/* What was done to a page of late. */
+static void print_events(const char *page)
+{
+	for (unsigned i = 0; i < MAX_EVENTS; i++) {
+		struct event *event =
+			&self->events[(self->nr_events + i) % MAX_EVENTS];
+
+		if (event->base <= page &&
+		    page < event->base + event->nr_pages * PAGE)
+			fprintf(stderr, "soak:   operation %llu: %s: %p, %u\n",
+				(unsigned long long)event->operation,
+				event->name, event->base, event->nr_pages);
+	}
+}
+
 static void page_check(struct area *area, unsigned page)
 {
 	struct content *content = content_of(area, page);
@@ -234,6 +266,7 @@ static void page_check(struct area *area, unsigned page)
 	fprintf(stderr, "soak: kind %#x, page %u of %u at %p, flags %#x, word %d\n",
 		area->kind, page, area->nr_pages, page_at(area, page),
 		area->flags[page], word);
+	print_events(page_at(area, page));
 	violation("a page has / must have (stamp) at its word",
 		  ((uint64_t *)page_at(area, page))[word], content->stamp,
 		  word);
