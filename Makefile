@@ -4,9 +4,12 @@ KERNEL ?= 6.1
 KERNELS := 6.1 6.12
 MOCHA := node node_modules/mocha/bin/mocha.js
 OUT := out
+MINUTES ?= 30
+SEED ?=
+DEBUG_SOAK_MINUTES ?= 10
 
 .PHONY: all setup node_modules kmod native dist programs demo test test-unit test-native test-vm \
-	test-debug bench lint vagrant-test debug-kernel clean
+	test-apps test-debug soak bench lint vagrant-test debug-kernel clean
 .DELETE_ON_ERROR:
 
 all: kmod native dist programs
@@ -50,9 +53,18 @@ debug-kernel: setup
 	@vagrant/setup --debug-kernel
 	@vagrant/build-debug-kernel
 
+test-apps: all
+	@scripts/test apps-$(KERNEL)
+
+# Both, even if the first fails; the last line is the soak's.
 test-debug: all debug-kernel
 	@kmod/build debug
-	@scripts/test vm-debug
+	@scripts/test vm-debug; status=$$?; \
+	  scripts/soak --kernel debug --minutes $(DEBUG_SOAK_MINUTES) $(SEED:%=--seed %) && exit $$status
+
+soak: all $(if $(filter debug,$(KERNEL)),debug-kernel)
+	@[ $(KERNEL) != debug ] || kmod/build debug
+	@scripts/soak --kernel $(KERNEL) --minutes $(MINUTES) $(SEED:%=--seed %)
 
 bench: all
 	@scripts/bench --kernel $(KERNEL)

@@ -81,8 +81,8 @@ export class Program implements Disposable {
   }
 
   /** The next line that the program prints. */
-  async line(): Promise<string> {
-    const next = await within(`a line from pid ${this.pid}`, this.#lines.next());
+  async line(boundMs?: number): Promise<string> {
+    const next = await within(`a line from pid ${this.pid}`, this.#lines.next(), boundMs);
     if (next.done === true) throw new Error(`pid ${this.pid} has closed its output`);
     return next.value;
   }
@@ -93,9 +93,9 @@ export class Program implements Disposable {
   }
 
   /** Sends a line and waits for the answer. */
-  async ask(command: string): Promise<string> {
+  async ask(command: string, boundMs?: number): Promise<string> {
     this.send(command);
-    return this.line();
+    return this.line(boundMs);
   }
 
   kill(): void {

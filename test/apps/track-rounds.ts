@@ -1,0 +1,44 @@
+import { expect } from 'chai';
+import type { RoundReport } from '../../src/index.js';
+import { type Column, formatTable } from '../../src/report/table.js';
+import { formatDuration } from '../../src/report/units.js';
+import { Tracker } from '../../src/tracker.js';
+import { newImagesPath } from '../support/vm.js';
+
+const nrRounds = 20;
+const intervalMs = 300;
+
+const columns: Column<RoundReport>[] = [
+  { title: 'round', value: ({ round }) => `${round}` },
+  { title: 'dirty pages', value: ({ dirtyPages }) => `${dirtyPages}` },
+  { title: 'pages', value: ({ pages }) => `${pages}` },
+  { title: 'time', value: ({ durationMs }) => formatDuration(durationMs) },
+  { title: 'freeze', value: ({ freezeMs }) => formatDuration(freezeMs) },
+];
+
+/**
+ * Tracks a program through 20 rounds and a verified stop, and prints a table of them.
+ * @param onRound called after each round, e.g. to make the program fork
+ */
+export async function trackRounds(
+  pid: number,
+  onRound: (round: number) => void | Promise<void> = () => undefined,
+): Promise<RoundReport[]> {
+  const images = newImagesPath();
+  const { tracker, round: first } = await Tracker.start({
+    ...{ pid, images },
+    allowExternalSharing: true,
+  });
+  const rounds = [first];
+  for await (const round of tracker.rounds({ count: nrRounds, intervalMs })) {
+    rounds.push(round);
+    await onRound(round.round);
+  }
+  const { final, verify } = await tracker.stop({ verify: true });
+  rounds.push(final);
+  console.log(formatTable(columns, rounds));
+  console.log(`verify: ${JSON.stringify(verify)}`);
+  expect(verify).to.deep.include({ lostWrites: 0, unreadable: 0 });
+  expect(verify?.pages).to.be.greaterThan(1000);
+  return rounds;
+}
