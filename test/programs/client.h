@@ -3,31 +3,16 @@
 #ifndef TRACKER_TEST_CLIENT_H
 #define TRACKER_TEST_CLIENT_H
 
-#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include "../../kmod/include/uapi/linux/tracker.h"
-
-#define PAGE 4096UL
-
-#define CHECK(condition)                                                       \
-	do {                                                                   \
-		if (!(condition)) {                                            \
-			fprintf(stderr, "%s:%d: %s: errno %d (%s)\n",          \
-				__FILE__, __LINE__, #condition, errno,         \
-				strerror(errno));                              \
-			exit(1);                                               \
-		}                                                              \
-	} while (0)
+#include "check.h"
 
 static inline int client_open_device(void)
 {

@@ -1,7 +1,8 @@
 /*
  * A controller that dies, or that sees its target die, at a given moment:
- *   controller.js PID IMAGES start|round|stop PHASE self|target
- * It sends SIGKILL to itself or to the target when the call enters the phase.
+ *   controller.js PID IMAGES start|round|stop PHASE self|target|exec
+ * It sends SIGKILL to itself or to the target when the call enters the phase; with `exec`, SIGUSR1
+ * to the target, which executes itself then (`test/programs/reexec.c`).
  */
 import type { Progress } from '../../src/dump/reports.js';
 import { TrackerError } from '../../src/errors.js';
@@ -11,7 +12,9 @@ const [pidText = '', images = '', call = '', phase = '', victim = ''] = process.
 const pid = Number(pidText);
 
 function onProgress(progress: Progress): void {
-  if (progress.phase === phase) process.kill(victim === 'self' ? process.pid : pid, 'SIGKILL');
+  if (progress.phase !== phase) return;
+  if (victim === 'exec') process.kill(pid, 'SIGUSR1');
+  else process.kill(victim === 'self' ? process.pid : pid, 'SIGKILL');
 }
 
 async function run(): Promise<void> {

@@ -22,7 +22,8 @@ export interface Exit {
 export function compileProgram(name: string): string {
   const source = path.join(sources, `${name}.c`);
   const binary = path.join(binaries, name);
-  if (!existsSync(binary) || statSync(binary).mtimeMs < statSync(source).mtimeMs) {
+  const newestMs = Math.max(changedMs(source), ...headers().map(changedMs));
+  if (!existsSync(binary) || changedMs(binary) < newestMs) {
     mkdirSync(binaries, { recursive: true });
     const draft = `${binary}.${process.pid}`;
     const flags = ['-O1', '-g', '-pthread', '-Wall', '-Wextra', '-Werror'];
@@ -30,6 +31,16 @@ export function compileProgram(name: string): string {
     renameSync(draft, binary);
   }
   return binary;
+}
+
+function headers(): string[] {
+  return readdirSync(sources)
+    .filter((file) => file.endsWith('.h'))
+    .map((file) => path.join(sources, file));
+}
+
+function changedMs(file: string): number {
+  return statSync(file).mtimeMs;
 }
 
 /** Compiles all of `test/programs`, for a machine that has no compiler. */

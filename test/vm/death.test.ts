@@ -4,11 +4,15 @@ import { TargetError } from '../../src/errors.js';
 import { Device } from '../../src/kernel/device.js';
 import { Tracker } from '../../src/tracker.js';
 import { type Area, Pages } from '../support/pages.js';
+import { Program } from '../support/programs.js';
 import { loadModule, moduleUseCount, newImagesPath, unloadModule } from '../support/vm.js';
 import { waitFor } from '../support/wait-for.js';
 
 const script = '/tracker/build/dist/test/support/controller.js';
 const nrPages = 4096;
+
+/** What a controller may say whose target is gone, or has gone on to another program. */
+const endOfTarget = /^(done|NO_SUCH_PROCESS|FREEZE_FAILED|NOT_STOPPED|UNREADABLE_MEMORY|ZOMBIE)$/;
 
 interface Ending {
   signal: NodeJS.Signals | null;
@@ -20,7 +24,7 @@ function control(
   images: string,
   call: 'start' | 'round' | 'stop',
   phase: string,
-  victim: 'self' | 'target' | 'none',
+  victim: 'self' | 'target' | 'exec',
 ): Ending {
   const args = [script, String(pid), images, call, phase, victim];
   const { signal, stdout } = spawnSync(process.execPath, args, { encoding: 'utf8' });
@@ -102,17 +106,19 @@ describe('a controller killed with SIGKILL', () => {
   });
 });
 
+const momentsOfDeath = [
+  ['start', 'swap'],
+  ['start', 'harvest'],
+  ['start', 'copy'],
+  ['round', 'harvest'],
+  ['round', 'copy'],
+  ['stop', 'freeze'],
+  ['stop', 'copy'],
+  ['stop', 'revert'],
+] as const;
+
 describe('a target that dies', () => {
-  for (const [call, phase] of [
-    ['start', 'swap'],
-    ['start', 'harvest'],
-    ['start', 'copy'],
-    ['round', 'harvest'],
-    ['round', 'copy'],
-    ['stop', 'freeze'],
-    ['stop', 'copy'],
-    ['stop', 'revert'],
-  ] as const) {
+  for (const [call, phase] of momentsOfDeath) {
     it(`at the ${phase} of ${call} is reported, and its session is gone`, async () => {
       using target = await Pages.start();
       const area = await target.map(nrPages * 4096);
@@ -125,9 +131,7 @@ describe('a target that dies', () => {
       }
       const { signal, output } = control(target.pid, images, call, phase, 'target');
       expect(signal).to.equal(null);
-      expect(output).to.match(
-        /^(done|NO_SUCH_PROCESS|FREEZE_FAILED|NOT_STOPPED|UNREADABLE_MEMORY|ZOMBIE)$/,
-      );
+      expect(output).to.match(endOfTarget);
       await target.program.exit;
       await waitFor('no session', () => moduleUseCount() === 0);
     });
@@ -146,6 +150,37 @@ describe('a target that dies', () => {
     }
     await tracker.close();
     await waitFor('no session', () => moduleUseCount() === 0);
+  });
+});
+
+describe('a target that calls exec', () => {
+  for (const [call, phase] of momentsOfDeath) {
+    it(`at the ${phase} of ${call} goes on, untracked and with its new memory`, async () => {
+      using target = await Program.start('reexec');
+      const images = newImagesPath();
+      if (call !== 'start') {
+        const { tracker } = await Tracker.start({ pid: target.pid, images });
+        await tracker.close();
+      }
+      const { signal, output } = control(target.pid, images, call, phase, 'exec');
+      expect(signal).to.equal(null);
+      expect(output).to.match(endOfTarget);
+      expect(await target.line()).to.equal('again');
+      await waitFor('no session', () => moduleUseCount() === 0);
+      target.send('q');
+      expect(await target.exit).to.deep.equal({ code: 0, signal: null });
+    });
+  }
+
+  it('can be tracked again', async () => {
+    using target = await Program.start('reexec');
+    const { tracker } = await Tracker.start({ pid: target.pid, images: newImagesPath() });
+    process.kill(target.pid, 'SIGUSR1');
+    expect(await target.line()).to.equal('again');
+    await tracker.close();
+    const second = await Tracker.start({ pid: target.pid, images: newImagesPath() });
+    const { verify } = await second.tracker.stop({ verify: true });
+    expect(verify).to.deep.include({ lostWrites: 0, unreadable: 0 });
   });
 });
 
