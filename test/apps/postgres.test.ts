@@ -4,6 +4,7 @@ import { Postgres } from './postgres.js';
 import { trackRounds } from './track-rounds.js';
 
 const scale = 2;
+const nrClients = 4;
 const benchSeconds = 100;
 
 /** What the transactions of pgbench keep equal. */
@@ -14,15 +15,20 @@ const corruptIndexes = `
   select count(bt_index_check(c.oid, true)) from pg_class c join pg_am a on a.oid = c.relam
   where a.amname = 'btree' and c.relkind = 'i' and c.relpersistence = 'p'`;
 
+/** One of the clients that run transactions; before them pgbench connects once more. */
 async function pidOfClient(postgres: Postgres): Promise<number> {
-  let pid = '';
-  await waitFor('a client of pgbench', () => {
-    pid = postgres.query(
-      "select pid from pg_stat_activity where application_name = 'pgbench' order by pid limit 1",
-    );
-    return pid !== '';
-  });
-  return Number(pid);
+  let pids: string[] = [];
+  await waitFor(
+    'the clients of pgbench',
+    () => {
+      pids = postgres
+        .query("select pid from pg_stat_activity where application_name = 'pgbench' order by pid")
+        .split('\n');
+      return pids.length === nrClients;
+    },
+    60_000,
+  );
+  return Number(pids[0]);
 }
 
 function expectConsistent(postgres: Postgres): void {
@@ -37,7 +43,7 @@ describe('a backend of PostgreSQL under pgbench', () => {
     await using postgres = await Postgres.start();
     postgres.query('create extension amcheck');
     postgres.bench('-i', '-q', '-s', `${scale}`);
-    const bench = postgres.startBench('-n', '-c', '4', '-T', `${benchSeconds}`);
+    const bench = postgres.startBench('-n', '-c', `${nrClients}`, '-T', `${benchSeconds}`);
     const pid = await pidOfClient(postgres);
     const rounds = await trackRounds(pid);
     // It worked all the time, or there was nothing to see.

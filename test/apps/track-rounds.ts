@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import type { RoundReport } from '../../src/index.js';
-import { type Column, formatTable } from '../../src/report/table.js';
+import { type Column, formatHeader, formatRow } from '../../src/report/table.js';
 import { formatDuration } from '../../src/report/units.js';
 import { Tracker } from '../../src/tracker.js';
 import { newImagesPath } from '../support/vm.js';
@@ -11,13 +11,13 @@ const intervalMs = 300;
 const columns: Column<RoundReport>[] = [
   { title: 'round', value: ({ round }) => `${round}` },
   { title: 'dirty pages', value: ({ dirtyPages }) => `${dirtyPages}` },
-  { title: 'pages', value: ({ pages }) => `${pages}` },
-  { title: 'time', value: ({ durationMs }) => formatDuration(durationMs) },
-  { title: 'freeze', value: ({ freezeMs }) => formatDuration(freezeMs) },
+  { title: 'pages', value: ({ pages }) => `${pages}`, width: 7 },
+  { title: 'time', value: ({ durationMs }) => formatDuration(durationMs), width: 8 },
+  { title: 'freeze', value: ({ freezeMs }) => formatDuration(freezeMs), width: 8 },
 ];
 
 /**
- * Tracks a program through 20 rounds and a verified stop, and prints a table of them.
+ * Tracks a program through 20 rounds and a verified stop, and prints a table of them as they come.
  * @param onRound called after each round, e.g. to make the program fork
  */
 export async function trackRounds(
@@ -29,14 +29,19 @@ export async function trackRounds(
     ...{ pid, images },
     allowExternalSharing: true,
   });
-  const rounds = [first];
-  for await (const round of tracker.rounds({ count: nrRounds, intervalMs })) {
+  const rounds: RoundReport[] = [];
+  const show = (round: RoundReport) => {
     rounds.push(round);
+    console.log(formatRow(columns, round));
+  };
+  console.log(formatHeader(columns));
+  show(first);
+  for await (const round of tracker.rounds({ count: nrRounds, intervalMs })) {
+    show(round);
     await onRound(round.round);
   }
   const { final, verify } = await tracker.stop({ verify: true });
-  rounds.push(final);
-  console.log(formatTable(columns, rounds));
+  show(final);
   console.log(`verify: ${JSON.stringify(verify)}`);
   expect(verify).to.deep.include({ lostWrites: 0, unreadable: 0 });
   expect(verify?.pages).to.be.greaterThan(1000);

@@ -316,6 +316,11 @@ static void choose(const char *only, const char *except)
 	}
 }
 
+static uint64_t number(const char *value, uint64_t otherwise)
+{
+	return value ? strtoull(value, NULL, 10) : otherwise;
+}
+
 int main(int argc, char **argv)
 {
 	static const struct option options[] = {
@@ -329,40 +334,21 @@ int main(int argc, char **argv)
 		{ "serve", no_argument, NULL, 'S' },
 		{}
 	};
-	const char *only = NULL, *except = NULL;
+	const char *values[128] = {};
 	int option;
 
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		switch (option) {
-		case 's':
-			seed = strtoull(optarg, NULL, 10);
-			break;
-		case 'n':
-			max_ops = strtoull(optarg, NULL, 10);
-			break;
-		case 'w':
-			nr_workers = strtoul(optarg, NULL, 10);
-			break;
-		case 'o':
-			only = optarg;
-			break;
-		case 'e':
-			except = optarg;
-			break;
-		case 'd':
-			directory = optarg;
-			break;
-		case 't':
-			is_traced = true;
-			break;
-		case 'S':
-			is_serving = true;
-			break;
-		default:
+		if (option == '?')
 			return 2;
-		}
+		values[option] = optarg ? optarg : "";
 	}
-	choose(only, except);
+	seed = number(values['s'], seed);
+	max_ops = number(values['n'], max_ops);
+	nr_workers = number(values['w'], nr_workers);
+	directory = values['d'] ? values['d'] : directory;
+	is_traced = values['t'];
+	is_serving = values['S'];
+	choose(values['o'], values['e']);
 	if (!total_weight || !nr_workers || nr_workers > MAX_WORKERS)
 		return 2;
 	run();
