@@ -99,11 +99,22 @@ static vm_fault_t tracker_target_fault(struct vm_fault *vmf)
 	return tracker_shmem_fault(vmf);
 }
 
-/* A write to the page of zeros: the next fault makes a page. */
+/*
+ * A write to the page of zeros. The page is made before that of zeros is taken
+ * away: who first reads and then writes in one instruction, as emulators do,
+ * would get the page of zeros again and again.
+ */
 static vm_fault_t tracker_target_pfn_mkwrite(struct vm_fault *vmf)
 {
-	unmap_mapping_range(vmf->vma->vm_file->f_mapping,
-			    (loff_t)vmf->pgoff << PAGE_SHIFT, PAGE_SIZE, 0);
+	struct address_space *mapping = vmf->vma->vm_file->f_mapping;
+	struct page *page = shmem_read_mapping_page_gfp(mapping, vmf->pgoff,
+							GFP_HIGHUSER);
+
+	if (IS_ERR(page))
+		return vmf_error(PTR_ERR(page));
+	put_page(page);
+	unmap_mapping_range(mapping, (loff_t)vmf->pgoff << PAGE_SHIFT,
+			    PAGE_SIZE, 0);
 	return VM_FAULT_NOPAGE;
 }
 
