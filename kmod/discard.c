@@ -100,18 +100,23 @@ void tracker_drop(struct tracker_session *session, pgoff_t start, pgoff_t end)
  */
 int tracker_discard(struct tracker_session *session, pgoff_t start, pgoff_t end)
 {
+	struct tracker_source *source =
+		tracker_source_lookup(session->family, start);
 	pgoff_t run_end;
-	int err;
+	int err = 0;
 
-	while (tracker_discard_find(session, &start, end, &run_end)) {
+	if (source)
+		tracker_source_lock(source);
+	while (!err && tracker_discard_find(session, &start, end, &run_end)) {
 		err = tracker_discard_save_run(session, start, run_end);
-		if (err)
-			return err;
-		tracker_drop_run(session, start, run_end);
+		if (!err)
+			tracker_drop_run(session, start, run_end);
 		start = run_end;
 		cond_resched();
 	}
-	return 0;
+	if (source)
+		tracker_source_unlock(source);
+	return err;
 }
 
 static struct tracker_family *
@@ -196,36 +201,45 @@ int tracker_make_private(struct mm_struct *mm, unsigned long start,
 	return tracker_private_pieces(mm, start, end, false);
 }
 
-static bool tracker_wipe_find(struct mm_struct *mm, unsigned long start,
-			      unsigned long end, struct tracker_map *map)
+/*
+ * What is next in a range: a mapping of ours (then *map says how to map it anew)
+ * or an anonymous one. Return: -ENOMEM at the end, -EINVAL for any other.
+ */
+static int tracker_wipe_find(struct mm_struct *mm, unsigned long start,
+			     unsigned long end, struct tracker_map *map)
 {
 	struct vm_area_struct *vma;
-	bool found = false;
-	VMA_ITERATOR(vmi, mm, start);
+	int err = 0;
 
 	mmap_read_lock(mm);
-	for_each_vma_range(vmi, vma, end) {
-		if (!tracker_vma_is_target(vma) || vma->vm_flags & VM_WIPEONFORK)
-			continue;
-		*map = (struct tracker_map){
-			.start = max(vma->vm_start, start),
-			.end = min(vma->vm_end, end),
-			.prot = tracker_vma_prot(vma),
-			.flags = MAP_SHARED,
-		};
-		map->offset = ((loff_t)vma->vm_pgoff << PAGE_SHIFT) +
-			      (map->start - vma->vm_start);
-		map->file = tracker_pseudo_create_reflag(
-			vma->vm_file, tracker_vma_extra(vma) | VM_WIPEONFORK);
-		found = true;
-		break;
+	vma = find_vma(mm, start);
+	if (!vma || vma->vm_start >= end) {
+		err = -ENOMEM;
+		goto out;
 	}
+	*map = (struct tracker_map){
+		.start = max(vma->vm_start, start),
+		.end = min(vma->vm_end, end),
+		.prot = tracker_vma_prot(vma),
+		.flags = MAP_SHARED,
+	};
+	if (vma_is_anonymous(vma) && !vma->vm_file)
+		goto out;
+	err = -EINVAL;
+	if (!tracker_vma_is_anon_private(vma))
+		goto out;
+	map->offset = ((loff_t)vma->vm_pgoff << PAGE_SHIFT) +
+		      (map->start - vma->vm_start);
+	map->file = tracker_pseudo_create_reflag(
+		vma->vm_file, tracker_vma_extra(vma) | VM_WIPEONFORK);
+	err = PTR_ERR_OR_ZERO(map->file);
+out:
 	mmap_read_unlock(mm);
-	return found;
+	return err;
 }
 
 /**
- * tracker_wipe_on_fork - madvise(MADV_WIPEONFORK) for mappings of ours
+ * tracker_wipe_on_fork - madvise(MADV_WIPEONFORK) where mappings are ours
  * @mm: current->mm
  * @start: first byte
  * @end: byte after the last one
@@ -233,22 +247,31 @@ static bool tracker_wipe_find(struct mm_struct *mm, unsigned long start,
  * The same pages of the pseudo-file are mapped anew, with the flag: the kernel
  * does that under one lock, and the pages stay in the page cache.
  *
- * Return: 0 or -errno.
+ * Return: as madvise().
  */
 int tracker_wipe_on_fork(struct mm_struct *mm, unsigned long start,
 			 unsigned long end)
 {
 	struct tracker_map map;
+	bool has_gap = false;
 	int err = 0;
 
-	while (!err && tracker_wipe_find(mm, start, end, &map)) {
+	while (!err && start < end) {
+		err = tracker_wipe_find(mm, start, end, &map);
+		if (err)
+			return err;
+		has_gap |= map.start > start;
 		start = map.end;
-		if (IS_ERR(map.file))
-			return PTR_ERR(map.file);
-		err = tracker_map_over(&map);
-		fput(map.file);
+		if (map.file) {
+			err = tracker_map_over(&map);
+			fput(map.file);
+		} else {
+			err = tracker_madvise(mm, map.start,
+					      map.end - map.start,
+					      MADV_WIPEONFORK);
+		}
 	}
-	return err;
+	return err ? err : has_gap ? -ENOMEM : 0;
 }
 
 /*
@@ -377,9 +400,25 @@ int tracker_discard_grown(struct mm_struct *mm, unsigned long addr,
 	return tracker_make_private(mm, addr + old_len, addr + new_len);
 }
 
+/* A target's mapping that was anonymous memory. Caller holds mmap_lock. */
+bool tracker_vma_is_anon_private(const struct vm_area_struct *vma)
+{
+	return tracker_vma_is_target(vma) &&
+	       !tracker_source_lookup(tracker_vma_session(vma)->family,
+				      vma->vm_pgoff);
+}
+
+/* A mapping of ours on which MADV_FREE would succeed if it were not. */
+static bool tracker_vma_was_anon(const struct vm_area_struct *vma)
+{
+	return tracker_vma_is_anon_private(vma) ||
+	       (tracker_vma_is_child(vma) &&
+		!tracker_source_lookup(tracker_vma_family(vma), vma->vm_pgoff));
+}
+
 /* True if the range has no gap and no mapping but ours and anonymous ones. */
-bool tracker_range_is_ours(struct mm_struct *mm, unsigned long start,
-			   unsigned long end)
+bool tracker_range_was_anon(struct mm_struct *mm, unsigned long start,
+			    unsigned long end)
 {
 	struct vm_area_struct *vma;
 	unsigned long next = start;
@@ -388,8 +427,7 @@ bool tracker_range_is_ours(struct mm_struct *mm, unsigned long start,
 
 	mmap_read_lock(mm);
 	for_each_vma_range(vmi, vma, end) {
-		bool ours = tracker_vma_is_target(vma) ||
-			    tracker_vma_is_child(vma);
+		bool ours = tracker_vma_was_anon(vma);
 
 		if (vma->vm_start > next || vma->vm_flags & VM_LOCKED ||
 		    (!ours && !vma_is_anonymous(vma)))

@@ -80,7 +80,7 @@ static vm_fault_t tracker_map_zero(struct vm_fault *vmf)
 		return VM_FAULT_NOPAGE;
 	err = apply_to_page_range(vmf->vma->vm_mm, vmf->address & PAGE_MASK,
 				  PAGE_SIZE, tracker_zero_pte, vmf);
-	return err ? vmf_error(err) : VM_FAULT_NOPAGE;
+	return err == -ENOMEM ? VM_FAULT_OOM : VM_FAULT_NOPAGE;
 }
 
 /* ---- the target --------------------------------------------------------- */

@@ -188,14 +188,15 @@ static int tracker_harvest_chunks(struct tracker_harvester *harvester, bool *mor
 	return tracker_harvester_flush(harvester);
 }
 
-/* @base: what the log calls page 0 of @mapping. */
+/* Pages [0, @end) of @mapping; @base is what the log calls page 0. */
 static void tracker_harvest_mapping(struct tracker_session *session,
-				    struct address_space *mapping, pgoff_t base)
+				    struct address_space *mapping, pgoff_t base,
+				    pgoff_t end)
 {
 	unsigned long index = 0;
 	struct folio *folio;
 
-	while (xa_find(&mapping->i_pages, &index, ULONG_MAX, XA_PRESENT)) {
+	while (xa_find(&mapping->i_pages, &index, end - 1, XA_PRESENT)) {
 		folio = tracker_filemap_lock(mapping, index++);
 		if (!folio)
 			continue;
@@ -217,11 +218,12 @@ static void tracker_harvest_everything(struct tracker_session *session)
 	struct tracker_region *region;
 	unsigned long id;
 
-	tracker_harvest_mapping(session, session->inode->i_mapping, 0);
+	tracker_harvest_mapping(session, session->inode->i_mapping, 0,
+				TRACKER_MAX_PGOFF);
 	xa_for_each(&session->region_ids, id, region)
 		if (region->share)
 			tracker_harvest_mapping(session, region->share->mapping,
-						region->base);
+						region->base, region->nr_pages);
 }
 
 /* Files that a system call has changed: which pages it was, nobody knows. */

@@ -41,6 +41,7 @@ void tracker_label_get(struct tracker_label *label, struct vm_area_struct *vma)
 	label->policy = vma_policy(vma);
 	if (label->policy)
 		atomic_inc(&label->policy->refcnt);
+	label->read_flags = vma->vm_flags & TRACKER_UNMERGED_FLAGS;
 	label->name = NULL;
 #ifdef CONFIG_ANON_VMA_NAME
 	if (!vma->vm_file)
@@ -72,7 +73,10 @@ static void tracker_label_set_vma(struct tracker_label *label,
 	if (!vma->vm_file && !vma->anon_name)
 		vma->anon_name = tracker_name_get(label->name);
 #endif
-	vm_flags_clear(vma, TRACKER_UNMERGED_FLAG);
+	if ((vma->vm_flags & TRACKER_UNMERGED_FLAGS) == TRACKER_UNMERGED_FLAGS) {
+		vm_flags_clear(vma, TRACKER_UNMERGED_FLAGS);
+		vm_flags_set(vma, label->read_flags);
+	}
 }
 
 /**

@@ -87,8 +87,8 @@ static void __exit tracker_exit(void)
 	misc_deregister(&tracker_device);
 	tracker_hooks_unregister();
 	destroy_workqueue(tracker_queue);
-	tracker_shares_exit();
 	tracker_watches_exit();
+	rcu_barrier();
 }
 
 module_init(tracker_init);

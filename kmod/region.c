@@ -16,7 +16,7 @@
 /* Room for mremap() to grow the mapping to four times its size. */
 static pgoff_t tracker_region_block(unsigned long nr_pages)
 {
-	return max(TRACKER_REGION_PAGES, roundup_pow_of_two(nr_pages * 4));
+	return max(TRACKER_REGION_PAGES, roundup_pow_of_two(max(nr_pages, 1UL) * 4));
 }
 
 /**

@@ -116,7 +116,7 @@ static int tracker_revert_map_private(const struct tracker_revert_vma *old)
 			     << PAGE_SHIFT;
 	}
 	if (!tracker_label_is_empty(&old->label))
-		map.extra |= TRACKER_UNMERGED_FLAG;
+		map.extra |= TRACKER_UNMERGED_FLAGS;
 	return tracker_map_over(&map);
 }
 

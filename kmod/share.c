@@ -8,6 +8,7 @@
 #include <linux/file.h>
 #include <linux/hashtable.h>
 #include <linux/delay.h>
+#include <linux/magic.h>
 #include <linux/module.h>
 #include <linux/pagemap.h>
 #include <linux/rmap.h>
@@ -43,22 +44,27 @@ static void tracker_share_release(struct kref *kref)
 	struct tracker_share *share =
 		container_of(kref, struct tracker_share, kref);
 
+	tracker_watch_destroy(share->watch);
+	fput(share->file);
 	kfree_rcu(share, rcu);
 }
 
-/*
- * A mapping could not be followed: until it is, the file counts as changed in
- * every harvest. May be called from any context.
- */
-void tracker_shares_lose_count(void)
+static void tracker_share_put(struct tracker_share *share)
+{
+	kref_put(&share->kref, tracker_share_release);
+}
+
+/* Return: the share with a reference, or NULL. */
+static struct tracker_share *tracker_share_get(struct address_space *mapping)
 {
 	struct tracker_share *share;
-	int bucket;
 
 	rcu_read_lock();
-	hash_for_each_rcu(tracker_shares, bucket, share, node)
-		WRITE_ONCE(share->is_incomplete, true);
+	share = tracker_share_find(mapping);
+	if (share && !kref_get_unless_zero(&share->kref))
+		share = NULL;
 	rcu_read_unlock();
+	return share;
 }
 
 /* ---- the log ------------------------------------------------------------ */
@@ -68,10 +74,24 @@ static void tracker_region_log(struct tracker_region *region, pgoff_t index,
 {
 	struct tracker_log *log = &region->session->log;
 
-	for (; nr_pages; index++, nr_pages--)
-		if (index >= region->nr_pages ||
-		    tracker_log_add(log, region->base + index))
+	/* What is behind the block is not mapped by the target. */
+	for (; nr_pages && index < region->nr_pages; index++, nr_pages--)
+		if (tracker_log_add(log, region->base + index))
 			tracker_log_overflow(log);
+}
+
+/* With a folio locked: memory is not to be had by writing that one back. */
+static void tracker_share_log_pages(struct tracker_share *share, pgoff_t index,
+				    pgoff_t nr_pages)
+{
+	unsigned int nofs = memalloc_nofs_save();
+	struct tracker_region *region;
+
+	down_read(&share->lock);
+	list_for_each_entry(region, &share->regions, share_node)
+		tracker_region_log(region, index, nr_pages);
+	up_read(&share->lock);
+	memalloc_nofs_restore(nofs);
 }
 
 /**
@@ -86,23 +106,15 @@ void tracker_share_log(struct address_space *mapping, struct folio *folio,
 		       pgoff_t index)
 {
 	struct tracker_share *share = tracker_share_find(mapping);
-	struct tracker_region *region;
 	pgoff_t nr_pages = 1;
-	unsigned int nofs;
 
 	/* The kernel maps such folios as a whole. */
 	if (folio_test_large(folio)) {
 		index = folio->index;
 		nr_pages = folio_nr_pages(folio);
 	}
-	if (WARN_ON_ONCE(!share))
-		return;
-	nofs = memalloc_nofs_save();
-	down_read(&share->lock);
-	list_for_each_entry(region, &share->regions, share_node)
-		tracker_region_log(region, index, nr_pages);
-	up_read(&share->lock);
-	memalloc_nofs_restore(nofs);
+	if (!WARN_ON_ONCE(!share))
+		tracker_share_log_pages(share, index, nr_pages);
 }
 
 static void tracker_share_changed(void *owner)
@@ -114,6 +126,17 @@ static void tracker_share_changed(void *owner)
 	list_for_each_entry(region, &share->regions, share_node)
 		WRITE_ONCE(region->is_modified, true);
 	up_read(&share->lock);
+}
+
+/* A system call of which fsnotify knows nothing has changed a file. */
+void tracker_share_mark(struct address_space *mapping)
+{
+	struct tracker_share *share = tracker_share_get(mapping);
+
+	if (!share)
+		return;
+	tracker_share_changed(share);
+	tracker_share_put(share);
 }
 
 /* ---- wrapping ----------------------------------------------------------- */
@@ -170,7 +193,8 @@ static int tracker_share_wrap_mm(struct tracker_share *share,
 	int err = 0;
 	VMA_ITERATOR(vmi, mm, 0);
 
-	mmap_write_lock(mm);
+	if (mmap_write_lock_killable(mm))
+		return -EINTR;
 	tracker_for_each_vma(vmi, vma)
 		if (!err && tracker_share_has(share, vma) &&
 		    !tracker_vma_is_wrapped(vma))
@@ -194,41 +218,43 @@ static int tracker_share_wrap(struct tracker_share *share)
 	return err;
 }
 
-static void tracker_share_unwrap_mm(struct tracker_share *share,
+/* Return: false if the process is at something that may last. */
+static bool tracker_share_unwrap_mm(struct tracker_share *share,
 				    struct mm_struct *mm)
 {
 	struct vm_area_struct *vma;
 	VMA_ITERATOR(vmi, mm, 0);
 
-	mmap_write_lock(mm);
+	if (!tracker_mmap_write_trylock(mm))
+		return false;
 	tracker_for_each_vma(vmi, vma)
 		if (tracker_share_has(share, vma) && tracker_vma_is_wrapped(vma))
 			tracker_vma_unwrap(vma);
 	mmap_write_unlock(mm);
+	return true;
 }
 
 /*
  * Until no mapping of the file has vm_ops of ours. Caller holds
  * tracker_shares_lock, so that none is wrapped anew; what fork() copies is found
  * after its parent.
+ *
+ * Return: false if a process is at something that may last, or on its way out.
  */
-static void tracker_share_unwrap(struct tracker_share *share)
+static bool tracker_share_unwrap(struct tracker_share *share)
 {
 	struct mm_struct *mm;
-	bool is_exiting;
+	bool is_exiting, is_done = true;
 
-	for (;;) {
+	while (is_done) {
 		mm = tracker_share_next(share, true, &is_exiting);
-		if (mm) {
-			tracker_share_unwrap_mm(share, mm);
-			mmput_async(mm);
-		} else if (is_exiting) {
-			msleep(1);
-		} else {
-			return;
-		}
+		if (!mm)
+			return !is_exiting;
+		is_done = tracker_share_unwrap_mm(share, mm);
+		mmput_async(mm);
 		cond_resched();
 	}
+	return false;
 }
 
 /* ---- write protection --------------------------------------------------- */
@@ -272,24 +298,34 @@ static int tracker_share_see(struct tracker_region *region)
 	return err;
 }
 
+static void tracker_share_absorb_page(struct tracker_share *share,
+				      pgoff_t index)
+{
+	struct folio *folio = tracker_filemap_lock(share->mapping, index);
+
+	if (!folio) {
+		/* It has been swapped out; whether it was written is not known. */
+		tracker_share_log_pages(share, index, 1);
+		return;
+	}
+	if (folio_mkclean(folio)) {
+		if (!folio_test_dirty(folio))
+			folio_mark_dirty(folio);
+		tracker_share_log(share->mapping, folio, index);
+	}
+	folio_unlock(folio);
+	folio_put(folio);
+}
+
 /* Pages that a mapping has written before it was wrapped. */
 static void tracker_share_absorb(struct tracker_share *share, pgoff_t index,
 				 pgoff_t end)
 {
-	struct folio *folio;
+	struct xarray *pages = &share->mapping->i_pages;
 
-	for (; xa_find(&share->mapping->i_pages, &index, end - 1, XA_PRESENT);
+	for (; index < end && xa_find(pages, &index, end - 1, XA_PRESENT);
 	     index++) {
-		folio = tracker_filemap_lock(share->mapping, index);
-		if (!folio)
-			continue;
-		if (folio_mkclean(folio)) {
-			if (!folio_test_dirty(folio))
-				folio_mark_dirty(folio);
-			tracker_share_log(share->mapping, folio, index);
-		}
-		folio_unlock(folio);
-		folio_put(folio);
+		tracker_share_absorb_page(share, index);
 		cond_resched();
 	}
 }
@@ -311,52 +347,57 @@ static struct vm_area_struct *tracker_share_wanting(struct mm_struct *mm)
 	return NULL;
 }
 
-/* Caller holds tracker_shares_lock. Return: whether there may be more. */
-static bool tracker_share_adopt_one(struct mm_struct *mm)
+/*
+ * Wraps what there is of a file, in every process: another thread may have
+ * forked with the mapping, or unmapped it. Who dies meanwhile leaves the rest to
+ * the next harvest.
+ */
+static void tracker_share_adopt_file(struct address_space *mapping,
+				     pgoff_t index, pgoff_t nr_pages)
 {
-	struct tracker_share *share;
-	struct vm_area_struct *vma;
-	pgoff_t start, end;
+	struct tracker_share *share = tracker_share_get(mapping);
 	int err;
 
-	mmap_write_lock(mm);
-	vma = tracker_share_wanting(mm);
-	if (!vma) {
-		mmap_write_unlock(mm);
-		return false;
+	if (!share)
+		return;
+	err = mutex_lock_killable(&tracker_shares_lock);
+	if (!err) {
+		if (!share->is_over)
+			err = tracker_share_wrap(share);
+		mutex_unlock(&tracker_shares_lock);
 	}
-	share = tracker_share_find(vma->vm_file->f_mapping);
-	start = vma->vm_pgoff;
-	end = start + vma_pages(vma);
-	err = tracker_vma_wrap(vma);
-	mmap_write_unlock(mm);
 	if (err)
 		WRITE_ONCE(share->is_incomplete, true);
-	else
-		tracker_share_absorb(share, start, end);
-	return !err;
+	tracker_share_absorb(share, index, index + nr_pages);
+	tracker_share_put(share);
 }
 
 /**
- * tracker_share_adopt - a process has made mappings
+ * tracker_share_adopt - a process has mapped a file that may be shared
  * @mm: current->mm
- *
- * Those of files that are shared are wrapped.
+ * @mapping: the file's, or NULL if it is not known
+ * @index: first page that was mapped
+ * @nr_pages: length
  */
-void tracker_share_adopt(struct mm_struct *mm)
+void tracker_share_adopt(struct mm_struct *mm, struct address_space *mapping,
+			 pgoff_t index, pgoff_t nr_pages)
 {
-	bool wanted;
+	struct vm_area_struct *vma;
 
-	/* Most have none, and need not wait for each other. */
-	mmap_read_lock(mm);
-	wanted = tracker_share_wanting(mm);
-	mmap_read_unlock(mm);
-	if (!wanted)
+	if (mapping) {
+		tracker_share_adopt_file(mapping, index, nr_pages);
 		return;
-	mutex_lock(&tracker_shares_lock);
-	while (tracker_share_adopt_one(mm))
-		cond_resched();
-	mutex_unlock(&tracker_shares_lock);
+	}
+	mmap_read_lock(mm);
+	vma = tracker_share_wanting(mm);
+	if (vma) {
+		mapping = vma->vm_file->f_mapping;
+		index = vma->vm_pgoff;
+		nr_pages = vma_pages(vma);
+	}
+	mmap_read_unlock(mm);
+	if (mapping)
+		tracker_share_adopt_file(mapping, index, nr_pages);
 }
 
 /* Part of an attached SysV segment, found as shmdt() does. */
@@ -370,8 +411,9 @@ static bool tracker_shmdt_find(struct mm_struct *mm, unsigned long addr,
 
 	mmap_read_lock(mm);
 	for_each_vma(vmi, vma) {
-		/* Only those of SysV have a ->close. */
+		/* On a tmpfs, only those of SysV have a ->close. */
 		if (!tracker_vma_is_wrapped(vma) || !vma->vm_ops->close ||
+		    file_inode(vma->vm_file)->i_sb->s_magic != TMPFS_MAGIC ||
 		    (*file && vma->vm_file != *file) ||
 		    (vma->vm_start - addr) >> PAGE_SHIFT != vma->vm_pgoff)
 			continue;
@@ -409,42 +451,50 @@ bool tracker_share_shmdt(struct mm_struct *mm, unsigned long addr)
 
 /* ---- life --------------------------------------------------------------- */
 
+/* How long to wait for a process that cannot be unwrapped now. */
+#define TRACKER_UNWRAP_DELAY_MS	10
+
 static void tracker_share_unwrap_work(struct work_struct *work)
 {
 	struct tracker_share *share =
 		container_of(work, struct tracker_share, unwrap_work);
-	bool is_over;
+	bool is_over = false, is_done;
 
 	mutex_lock(&tracker_shares_lock);
-	is_over = list_empty(&share->regions) && !hlist_unhashed(&share->node);
-	if (is_over) {
-		tracker_share_unwrap(share);
+	is_done = share->is_over || !list_empty(&share->regions);
+	if (!is_done && tracker_share_unwrap(share)) {
 		hash_del_rcu(&share->node);
-		INIT_HLIST_NODE(&share->node);
 		atomic_dec(&tracker_nr_shares);
+		share->is_over = is_over = is_done = true;
 	}
 	mutex_unlock(&tracker_shares_lock);
-	if (is_over) {
-		tracker_watch_destroy(share->watch);
-		fput(share->file);
-		kref_put(&share->kref, tracker_share_release);
-		/* tracker_exit() waits for the rest of this function. */
-		module_put(THIS_MODULE);
+	if (!is_done) {
+		msleep(TRACKER_UNWRAP_DELAY_MS);
+		if (queue_work(tracker_queue, &share->unwrap_work))
+			return;
 	}
-	kref_put(&share->kref, tracker_share_release);
+	/* The reference that makes a share last while mappings are wrapped. */
+	if (is_over)
+		tracker_share_put(share);
+	tracker_share_put(share);
+	/* tracker_exit() waits for the rest of this function. */
+	if (is_over)
+		module_put(THIS_MODULE);
 }
 
+/* Caller has a reference. */
 static void tracker_share_queue_unwrap(struct tracker_share *share)
 {
 	kref_get(&share->kref);
 	if (!queue_work(tracker_queue, &share->unwrap_work))
-		kref_put(&share->kref, tracker_share_release);
+		tracker_share_put(share);
 }
 
 /* Our own file: reading must not move the target's position. */
 static struct file *tracker_share_open(struct file *file)
 {
-	struct file *own = dentry_open(&file->f_path, O_RDONLY | O_LARGEFILE,
+	struct file *own = dentry_open(&file->f_path,
+				       O_RDONLY | O_LARGEFILE | O_NONBLOCK,
 				       file->f_cred);
 
 	if (IS_ERR(own) || own->f_mapping == file->f_mapping)
@@ -453,8 +503,8 @@ static struct file *tracker_share_open(struct file *file)
 	return ERR_PTR(-EINVAL);
 }
 
-/* Caller holds tracker_shares_lock. */
-static struct tracker_share *tracker_share_create(struct file *file)
+/* Return: a share that nobody finds yet, or an ERR_PTR. */
+static struct tracker_share *tracker_share_alloc(struct file *file)
 {
 	struct tracker_share *share = kzalloc(sizeof(*share), GFP_KERNEL);
 	int err;
@@ -473,18 +523,39 @@ static struct tracker_share *tracker_share_create(struct file *file)
 	share->watch = tracker_watch_create(share->mapping->host,
 					    tracker_share_changed, share);
 	err = PTR_ERR_OR_ZERO(share->watch);
-	if (err)
-		goto err_fput;
-	__module_get(THIS_MODULE);
-	atomic_inc(&tracker_nr_shares);
-	hash_add_rcu(tracker_shares, &share->node, (unsigned long)share->mapping);
-	return share;
-
-err_fput:
+	if (!err)
+		return share;
 	fput(share->file);
 err_free:
 	kfree(share);
 	return ERR_PTR(err);
+}
+
+/*
+ * Opening the file may take its time, so it is done without tracker_shares_lock.
+ * Return: the share of a file, with a reference, or an ERR_PTR.
+ */
+static struct tracker_share *tracker_share_get_or_create(struct file *file)
+{
+	struct tracker_share *new = tracker_share_alloc(file);
+	struct tracker_share *share;
+
+	if (IS_ERR(new))
+		return new;
+	mutex_lock(&tracker_shares_lock);
+	share = tracker_share_find(file->f_mapping);
+	if (!share) {
+		__module_get(THIS_MODULE);
+		atomic_inc(&tracker_nr_shares);
+		hash_add_rcu(tracker_shares, &new->node,
+			     (unsigned long)new->mapping);
+		share = new;
+	}
+	kref_get(&share->kref);
+	mutex_unlock(&tracker_shares_lock);
+	if (share != new)
+		tracker_share_put(new);
+	return share;
 }
 
 /**
@@ -526,25 +597,28 @@ tracker_share_new_region(struct tracker_share *share,
 	return region;
 }
 
-static int __tracker_share_attach(struct tracker_share *share,
-				  struct tracker_session *session, u16 kind)
+/* Caller holds tracker_shares_lock. Return: the region or an ERR_PTR. */
+static struct tracker_region *
+__tracker_share_attach(struct tracker_share *share,
+		       struct tracker_session *session, u16 kind)
 {
 	struct tracker_region *region =
 		tracker_share_region(session, share->mapping);
+	bool is_new = !region;
 	int err;
 
-	if (!region)
+	if (share->is_over)
+		return ERR_PTR(-EAGAIN);
+	if (is_new)
 		region = tracker_share_new_region(share, session, kind);
 	if (IS_ERR(region))
-		return PTR_ERR(region);
+		return region;
 	err = tracker_share_wrap(share);
 	if (!err)
-		err = tracker_share_see(region);
-	if (!err)
-		tracker_share_protect(region);
-	else
+		return region;
+	if (is_new)
 		tracker_share_detach(region);
-	return err;
+	return ERR_PTR(err);
 }
 
 /**
@@ -556,24 +630,35 @@ static int __tracker_share_attach(struct tracker_share *share,
  * All its mappings in all processes are wrapped, and its pages write-protected.
  * The content up to now is for the caller to read, afterwards.
  *
- * Return: 0 or -errno.
+ * Return: 0, -EAGAIN if another process has userfaultfd on the file, or another
+ * -errno.
  */
 int tracker_share_attach(struct tracker_session *session, struct file *file,
 			 u16 kind)
 {
-	struct tracker_share *share;
+	struct tracker_share *share = tracker_share_get_or_create(file);
+	struct tracker_region *region;
 	int err;
 
-	mutex_lock(&tracker_shares_lock);
-	share = tracker_share_find(file->f_mapping);
-	if (!share)
-		share = tracker_share_create(file);
-	err = PTR_ERR_OR_ZERO(share);
-	if (!err)
-		err = __tracker_share_attach(share, session, kind);
-	if (!IS_ERR(share) && list_empty(&share->regions))
+	if (IS_ERR(share))
+		return PTR_ERR(share);
+	err = mutex_lock_killable(&tracker_shares_lock);
+	if (!err) {
+		region = __tracker_share_attach(share, session, kind);
+		err = PTR_ERR_OR_ZERO(region);
+		mutex_unlock(&tracker_shares_lock);
+	}
+	if (err) {
 		tracker_share_queue_unwrap(share);
-	mutex_unlock(&tracker_shares_lock);
+		tracker_share_put(share);
+		return err;
+	}
+	err = tracker_share_see(region);
+	if (err)
+		tracker_share_detach(region);
+	else
+		tracker_share_protect(region);
+	tracker_share_put(share);
 	return err;
 }
 
@@ -581,16 +666,16 @@ int tracker_share_attach(struct tracker_session *session, struct file *file,
 void tracker_share_detach(struct tracker_region *region)
 {
 	struct tracker_share *share = region->share;
-	bool is_last;
 
+	kref_get(&share->kref);
 	xa_erase(&region->session->shares, (unsigned long)share->mapping);
 	down_write(&share->lock);
 	list_del_init(&region->share_node);
-	is_last = list_empty(&share->regions);
 	region->share = NULL;
-	if (is_last)
-		tracker_share_queue_unwrap(share);
 	up_write(&share->lock);
+	/* Where others are left, there is nothing to do. */
+	tracker_share_queue_unwrap(share);
+	tracker_share_put(share);
 }
 
 static void tracker_share_complete(struct tracker_region *region)
@@ -600,8 +685,8 @@ static void tracker_share_complete(struct tracker_region *region)
 	mutex_lock(&tracker_shares_lock);
 	if (tracker_share_wrap(share))
 		WRITE_ONCE(share->is_incomplete, true);
-	tracker_share_protect(region);
 	mutex_unlock(&tracker_shares_lock);
+	tracker_share_protect(region);
 	tracker_share_changed(share);
 }
 
@@ -631,10 +716,4 @@ bool tracker_share_rescan(struct tracker_region *region)
 		cond_resched();
 	}
 	return true;
-}
-
-void tracker_shares_exit(void)
-{
-	tracker_wrappers_destroy();
-	rcu_barrier();
 }

@@ -14,6 +14,8 @@
 
 #include "tracker.h"
 
+#define TRACKER_COPY_TRIES	16
+
 static struct inode *tracker_source_inode(struct tracker_source *source)
 {
 	return source->file->f_mapping->host;
@@ -55,6 +57,7 @@ static struct page *tracker_source_read(struct tracker_source *source,
 	struct address_space *mapping = source->file->f_mapping;
 	pgoff_t index = tracker_source_index(source, pgoff);
 	struct folio *folio;
+	struct page *page;
 
 	if (mapping->host->i_sb->s_magic == TMPFS_MAGIC)
 		return tracker_source_read_shmem(mapping, index);
@@ -64,7 +67,11 @@ static struct page *tracker_source_read(struct tracker_source *source,
 	else
 		page_cache_sync_readahead(mapping, &source->file->f_ra,
 					  source->file, index, 1);
-	return read_mapping_page(mapping, index, source->file);
+	/* As in filemap_fault(): a hole is not to be punched meanwhile. */
+	filemap_invalidate_lock_shared(mapping);
+	page = read_mapping_page(mapping, index, source->file);
+	filemap_invalidate_unlock_shared(mapping);
+	return page;
 }
 
 /* Return: a page of our own with the file's content, or an ERR_PTR. */
@@ -166,13 +173,17 @@ static void tracker_copies_drop(struct tracker_source *source)
 	}
 }
 
-/* Caller holds fill_lock. */
+/*
+ * Who writes to the file all the time may make this wait for its turn. Caller
+ * holds fill_lock.
+ */
 static vm_fault_t tracker_copy_fault(struct tracker_source *source,
 				     struct vm_fault *vmf)
 {
 	struct page *page;
+	int tries;
 
-	for (;;) {
+	for (tries = 0; tries < TRACKER_COPY_TRIES; tries++) {
 		page = tracker_copy_get(source, vmf->pgoff);
 		if (!page)
 			page = tracker_copy_create(source, vmf->pgoff);
@@ -181,13 +192,14 @@ static vm_fault_t tracker_copy_fault(struct tracker_source *source,
 		if (!page)
 			continue;
 		lock_page(page);
-		if (xa_load(&source->copies, vmf->pgoff - source->base) == page)
-			break;
+		if (xa_load(&source->copies, vmf->pgoff - source->base) == page) {
+			vmf->page = page;
+			return VM_FAULT_LOCKED;
+		}
 		unlock_page(page);
 		put_page(page);
 	}
-	vmf->page = page;
-	return VM_FAULT_LOCKED;
+	return VM_FAULT_NOPAGE;
 }
 
 /* ---- pages of the target's own ------------------------------------------ */
@@ -230,14 +242,15 @@ static int __tracker_source_fill(struct tracker_source *source,
  * @session: the target's session
  * @pgoff: page of the pseudo-file
  *
- * Return: 0 or -errno.
+ * Return: 0 or -errno. If the target has been killed, nothing is done.
  */
 int tracker_source_fill(struct tracker_source *source,
 			struct tracker_session *session, pgoff_t pgoff)
 {
 	int err;
 
-	mutex_lock(&source->fill_lock);
+	if (mutex_lock_killable(&source->fill_lock))
+		return 0;
 	err = __tracker_source_fill(source, session, pgoff);
 	mutex_unlock(&source->fill_lock);
 	return err;
@@ -263,7 +276,8 @@ vm_fault_t tracker_source_fault(struct tracker_source *source,
 
 	if (tracker_source_is_past_end(source, vmf->pgoff))
 		return VM_FAULT_SIGBUS;
-	mutex_lock(&source->fill_lock);
+	if (mutex_lock_killable(&source->fill_lock))
+		return VM_FAULT_NOPAGE;
 	exists = xa_load(&source->pseudo->i_pages, vmf->pgoff);
 	if (!exists && session && vmf->flags & FAULT_FLAG_WRITE) {
 		err = __tracker_source_fill(source, session, vmf->pgoff);
@@ -281,9 +295,26 @@ vm_fault_t tracker_source_fault(struct tracker_source *source,
 	    tracker_source_is_past_end(source, vmf->pgoff)) {
 		unlock_page(vmf->page);
 		put_page(vmf->page);
+		if (session)
+			tracker_drop(session, vmf->pgoff, vmf->pgoff + 1);
 		return VM_FAULT_SIGBUS;
 	}
 	return ret;
+}
+
+/*
+ * While pages are dropped that the target has asked to forget, no fault may find
+ * one and then make another, of zeros. (Of pages behind the end of the file, a
+ * fault finds out by itself.)
+ */
+void tracker_source_lock(struct tracker_source *source)
+{
+	mutex_lock(&source->fill_lock);
+}
+
+void tracker_source_unlock(struct tracker_source *source)
+{
+	mutex_unlock(&source->fill_lock);
 }
 
 /* ---- life --------------------------------------------------------------- */

@@ -5,9 +5,11 @@
  * work is done piece by piece, so that no more than one piece of memory exists
  * twice. Shared mappings are left to share.c.
  */
+#include <linux/delay.h>
 #include <linux/file.h>
 #include <linux/highmem.h>
 #include <linux/mman.h>
+#include <linux/sched/coredump.h>
 #include <linux/sched/mm.h>
 #include <linux/shmem_fs.h>
 #include <linux/slab.h>
@@ -240,11 +242,11 @@ static void tracker_swap_renew_tail(struct tracker_swapper *swapper)
 	put_page(page);
 	if (tracker_map_over(&map))
 		goto out;
-	/* One page, which has just been freed: this ends. */
+	/* One page, which has just been freed: only a killed target has none. */
 	while (tracker_tail_page(swapper->mm, map.start, FOLL_WRITE, &page)) {
-		if (fatal_signal_pending(current))
+		if (test_bit(MMF_OOM_SKIP, &swapper->mm->flags))
 			goto out;
-		cond_resched();
+		msleep(1);
 	}
 	copy_highpage(page, copy);
 	set_page_dirty_lock(page);
@@ -268,7 +270,7 @@ static bool tracker_swap_extend(struct tracker_swapper *swapper)
 	pgoff_t pgoff;
 
 	if (swapper->kind != TRACKER_KIND_ANON_PRIVATE || swapper->grows_down ||
-	    !prev || prev->vm_end != swapper->start ||
+	    swapper->label.policy || !prev || prev->vm_end != swapper->start ||
 	    !tracker_vma_is_target(prev) ||
 	    tracker_vma_session(prev) != session)
 		return false;

@@ -7,14 +7,20 @@
  * and it misses calls when its instances run out. FTRACE_OPS_FL_PERMANENT keeps
  * the sysctl kernel.ftrace_enabled from taking the hooks away.
  */
+#include <linux/aio_abi.h>
+#include <linux/file.h>
 #include <linux/ftrace.h>
+#include <linux/kprobes.h>
 #include <linux/mempool.h>
 #include <linux/mman.h>
+#include <linux/module.h>
 #include <linux/ptrace.h>
 #include <linux/sched/task_stack.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/task_work.h>
+#include <linux/uaccess.h>
+#include <asm/ibt.h>
 #include <asm/syscall.h>
 
 #include "tracker.h"
@@ -83,8 +89,8 @@ static void tracker_after_free(struct tracker_call *call, struct pt_regs *regs)
 {
 	if (syscall_get_nr(current, regs) == __NR_madvise &&
 	    regs->ax == -EINVAL &&
-	    tracker_range_is_ours(current->mm, call->addr,
-				  call->addr + call->old_len))
+	    tracker_range_was_anon(current->mm, call->addr,
+				   call->addr + call->old_len))
 		regs->ax = 0;
 }
 
@@ -92,12 +98,10 @@ static void tracker_after_free(struct tracker_call *call, struct pt_regs *regs)
 static void tracker_after_wipeonfork(struct tracker_call *call,
 				     struct pt_regs *regs)
 {
-	unsigned long end = call->addr + call->old_len;
-
 	if (syscall_get_nr(current, regs) == __NR_madvise &&
-	    regs->ax == -EINVAL &&
-	    tracker_range_is_ours(current->mm, call->addr, end))
-		regs->ax = tracker_wipe_on_fork(current->mm, call->addr, end);
+	    regs->ax == -EINVAL)
+		regs->ax = tracker_wipe_on_fork(current->mm, call->addr,
+						call->addr + call->old_len);
 }
 
 static void tracker_after_madvise(struct callback_head *work)
@@ -127,7 +131,8 @@ static void notrace tracker_madvise_entry(unsigned long ip,
 	};
 
 	if (!tracker_is_active() || !current->mm ||
-	    regs->di != (unsigned long)current->mm)
+	    regs->di != (unsigned long)current->mm ||
+	    within_module(parent_ip, THIS_MODULE))
 		return;
 	if (call.flags != MADV_DONTNEED && call.flags != MADV_DONTNEED_LOCKED &&
 	    call.flags != MADV_FREE && call.flags != MADV_WIPEONFORK)
@@ -138,6 +143,34 @@ static void notrace tracker_madvise_entry(unsigned long ip,
 	/* Without a note the call must not happen: it fails with EINVAL. */
 	if (!tracker_call_queue(&call, tracker_after_madvise))
 		regs->cx = -1;
+}
+
+static int (*tracker_do_madvise)(struct mm_struct *mm, unsigned long start,
+				 size_t len, int behavior);
+
+/* madvise() for the caller's own anonymous memory; without our hook. */
+int tracker_madvise(struct mm_struct *mm, unsigned long start, size_t len,
+		    int behavior)
+{
+	return tracker_do_madvise(mm, start, len, behavior);
+}
+
+/* It is not exported. Return: 0 or -errno. */
+static int tracker_find_madvise(void)
+{
+	struct kprobe probe = { .symbol_name = "do_madvise" };
+	unsigned long addr;
+	int err = register_kprobe(&probe);
+
+	if (err)
+		return err;
+	addr = (unsigned long)probe.addr;
+	unregister_kprobe(&probe);
+	/* Where the CPU checks the targets of calls, a probe is behind the mark. */
+	if (is_endbr(*(u32 *)(addr - ENDBR_INSN_SIZE)))
+		addr -= ENDBR_INSN_SIZE;
+	tracker_do_madvise = (void *)addr;
+	return 0;
 }
 
 /* ---- mremap ------------------------------------------------------------- */
@@ -224,33 +257,36 @@ static void notrace tracker_mremap_entry(unsigned long ip,
 		regs->di = (unsigned long)&tracker_bad_mremap;
 }
 
-/* ---- new shared mappings ------------------------------------------------ */
+/* ---- shared files ------------------------------------------------------- */
 
 static void tracker_after_mmap(struct callback_head *work)
 {
 	struct tracker_call *call = container_of(work, struct tracker_call, work);
 
 	if (current->mm)
-		tracker_share_adopt(current->mm);
+		tracker_share_adopt(current->mm,
+				    (struct address_space *)call->addr,
+				    call->old_len, call->new_len);
 	tracker_call_free(call);
 }
 
-/*
- * A note that there is no memory for would be a mapping whose writes are not
- * seen.
- */
-static void tracker_note_mmap(void)
+/* Without a note the call must not happen. Return: whether there is one. */
+static bool tracker_note_mmap(struct address_space *mapping, pgoff_t index,
+			      pgoff_t nr_pages)
 {
-	struct tracker_call call = {};
+	struct tracker_call call = {
+		.addr = (unsigned long)mapping,
+		.old_len = index,
+		.new_len = nr_pages,
+	};
 
 	if (!tracker_shares_exist() || !current->mm ||
 	    current->flags & PF_KTHREAD)
-		return;
-	if (!tracker_call_queue(&call, tracker_after_mmap))
-		tracker_shares_lose_count();
+		return true;
+	return tracker_call_queue(&call, tracker_after_mmap);
 }
 
-/* vm_mmap_pgoff(file, addr, len, prot, flag, pgoff) */
+/* vm_mmap_pgoff(file, addr, len, prot, flag, pgoff); no type: EINVAL. */
 static void notrace tracker_mmap_entry(unsigned long ip, unsigned long parent_ip,
 				       struct ftrace_ops *ops,
 				       struct ftrace_regs *fregs)
@@ -260,17 +296,86 @@ static void notrace tracker_mmap_entry(unsigned long ip, unsigned long parent_ip
 	unsigned long type = regs->r8 & MAP_TYPE;
 
 	if (file && (type == MAP_SHARED || type == MAP_SHARED_VALIDATE) &&
-	    tracker_share_find(file->f_mapping))
-		tracker_note_mmap();
+	    tracker_share_find(file->f_mapping) &&
+	    !tracker_note_mmap(file->f_mapping, regs->r9,
+			       regs->dx >> PAGE_SHIFT))
+		regs->r8 = 0;
 }
 
-/* do_shmat(shmid, addr, flags, ...); remap_file_pages(...) */
+/* do_shmat(shmid, addr, flags, ...); a negative id: EINVAL. */
+static void notrace tracker_shmat_entry(unsigned long ip,
+					unsigned long parent_ip,
+					struct ftrace_ops *ops,
+					struct ftrace_regs *fregs)
+{
+	if (!tracker_note_mmap(NULL, 0, 0))
+		ftrace_get_regs(fregs)->di = -1;
+}
+
+/* Arguments with which remap_file_pages() fails with EINVAL. */
+static struct pt_regs tracker_bad_remap = { .dx = 1 };
+
 static void notrace tracker_remap_entry(unsigned long ip,
 					unsigned long parent_ip,
 					struct ftrace_ops *ops,
 					struct ftrace_regs *fregs)
 {
-	tracker_note_mmap();
+	if (!tracker_note_mmap(NULL, 0, 0))
+		ftrace_get_regs(fregs)->di = (unsigned long)&tracker_bad_remap;
+}
+
+static void tracker_aio_mark(struct iocb __user *uiocb)
+{
+	struct iocb iocb;
+	struct file *file;
+
+	if (copy_from_user(&iocb, uiocb, sizeof(iocb)) ||
+	    (iocb.aio_lio_opcode != IOCB_CMD_PWRITE &&
+	     iocb.aio_lio_opcode != IOCB_CMD_PWRITEV))
+		return;
+	file = fget(iocb.aio_fildes);
+	if (!file)
+		return;
+	tracker_share_mark(file->f_mapping);
+	fput(file);
+}
+
+/* fsnotify says nothing of what libaio writes. */
+static void tracker_after_io_submit(struct callback_head *work)
+{
+	struct tracker_call *call = container_of(work, struct tracker_call, work);
+	struct iocb __user * __user *list = (void __user *)call->addr;
+	struct iocb __user *iocb;
+	unsigned long i;
+
+	for (i = 0; i < call->old_len && !fatal_signal_pending(current); i++) {
+		if (get_user(iocb, &list[i]))
+			break;
+		tracker_aio_mark(iocb);
+		cond_resched();
+	}
+	tracker_call_free(call);
+}
+
+/* Arguments with which io_submit() fails with EINVAL. */
+static struct pt_regs tracker_bad_io_submit = { .si = -1 };
+
+/* io_submit(ctx, nr, iocbpp) */
+static void notrace tracker_io_submit_entry(unsigned long ip,
+					    unsigned long parent_ip,
+					    struct ftrace_ops *ops,
+					    struct ftrace_regs *fregs)
+{
+	struct pt_regs *regs = ftrace_get_regs(fregs);
+	struct pt_regs *user_regs = (struct pt_regs *)regs->di;
+	struct tracker_call call = {
+		.addr = user_regs->dx,
+		.old_len = user_regs->si,
+	};
+
+	if (tracker_shares_exist() && (long)call.old_len > 0 &&
+	    !tracker_call_queue(&call, tracker_after_io_submit))
+		regs->di = (unsigned long)&tracker_bad_io_submit;
 }
 
 /*
@@ -339,7 +444,9 @@ static struct tracker_hook {
 			     .flags = TRACKER_HOOK_FLAGS } },
 	{ "unmap_vmas", { .func = tracker_unmap_entry,
 			  .flags = TRACKER_HOOK_FLAGS } },
-	{ "do_shmat", { .func = tracker_remap_entry,
+	{ "__x64_sys_io_submit", { .func = tracker_io_submit_entry,
+				   .flags = TRACKER_HOOK_FLAGS } },
+	{ "do_shmat", { .func = tracker_shmat_entry,
 			.flags = TRACKER_HOOK_FLAGS } },
 	{ "ksys_shmdt", { .func = tracker_shmdt_entry,
 			  .flags = TRACKER_HOOK_FLAGS } },
@@ -370,9 +477,12 @@ static void tracker_hook_unregister(struct tracker_hook *hook)
 
 int tracker_hooks_register(void)
 {
-	int err = -ENOMEM;
+	int err = tracker_find_madvise();
 	int i;
 
+	if (err)
+		return err;
+	err = -ENOMEM;
 	tracker_call_cache = KMEM_CACHE(tracker_call, 0);
 	if (!tracker_call_cache)
 		return -ENOMEM;

@@ -133,6 +133,8 @@ int tracker_source_fill(struct tracker_source *source,
 vm_fault_t tracker_source_fault(struct tracker_source *source,
 				struct tracker_session *session,
 				struct vm_fault *vmf);
+void tracker_source_lock(struct tracker_source *source);
+void tracker_source_unlock(struct tracker_source *source);
 bool tracker_source_is_past_end(struct tracker_source *source, pgoff_t pgoff);
 void tracker_sources_drop(struct tracker_family *family, pgoff_t start,
 			  pgoff_t end);
@@ -257,9 +259,9 @@ struct tracker_share {
 	struct rw_semaphore lock;	/* protects regions */
 	struct list_head regions;
 	bool is_incomplete;		/* a mapping could not be wrapped */
+	bool is_over;			/* tracker_shares_lock: no mapping is wrapped */
 };
 
-void tracker_shares_exit(void);
 bool tracker_shares_exist(void);
 bool tracker_vma_is_wrapped(const struct vm_area_struct *vma);
 struct tracker_region *tracker_share_region(struct tracker_session *session,
@@ -267,16 +269,16 @@ struct tracker_region *tracker_share_region(struct tracker_session *session,
 int tracker_share_attach(struct tracker_session *session, struct file *file,
 			 u16 kind);
 void tracker_share_detach(struct tracker_region *region);
-void tracker_share_adopt(struct mm_struct *mm);
+void tracker_share_adopt(struct mm_struct *mm, struct address_space *mapping,
+			 pgoff_t index, pgoff_t nr_pages);
+void tracker_share_mark(struct address_space *mapping);
 struct tracker_share *tracker_share_find(struct address_space *mapping);
 bool tracker_share_shmdt(struct mm_struct *mm, unsigned long addr);
 bool tracker_share_rescan(struct tracker_region *region);
-void tracker_shares_lose_count(void);
 void tracker_share_log(struct address_space *mapping, struct folio *folio,
 		       pgoff_t index);
 int tracker_vma_wrap(struct vm_area_struct *vma);
 void tracker_vma_unwrap(struct vm_area_struct *vma);
-void tracker_wrappers_destroy(void);
 long tracker_ioctl_sharers(struct tracker_session *session,
 			   struct tracker_sharers __user *argp);
 
@@ -340,13 +342,14 @@ struct tracker_map {
 struct tracker_label {
 	struct mempolicy *policy;
 	struct anon_vma_name *name;
+	vm_flags_t read_flags;		/* of TRACKER_UNMERGED_FLAGS */
 };
 
 /*
- * Mappings with different flags are not merged. This one, which private memory
- * never has, keeps a new mapping as it is until it has its label.
+ * Mappings with different flags are not merged. These, of which madvise() gives
+ * a mapping one at most, keep a new one as it is until it has its label.
  */
-#define TRACKER_UNMERGED_FLAG	VM_DONTEXPAND
+#define TRACKER_UNMERGED_FLAGS	(VM_SEQ_READ | VM_RAND_READ)
 
 static inline bool tracker_label_is_empty(const struct tracker_label *label)
 {
@@ -403,8 +406,9 @@ bool tracker_pages_are_free(struct mm_struct *mm, struct vm_area_struct *except,
 			    pgoff_t end);
 int tracker_discard_grown(struct mm_struct *mm, unsigned long addr,
 			  unsigned long old_len, unsigned long new_len);
-bool tracker_range_is_ours(struct mm_struct *mm, unsigned long start,
-			   unsigned long end);
+bool tracker_vma_is_anon_private(const struct vm_area_struct *vma);
+bool tracker_range_was_anon(struct mm_struct *mm, unsigned long start,
+			    unsigned long end);
 
 int tracker_map_over(struct tracker_map *map);
 
@@ -414,6 +418,8 @@ extern struct workqueue_struct *tracker_queue;
 /* Runs @work with current->mm == @mm, in a kernel thread; returns its result. */
 int tracker_run_in_mm(struct mm_struct *mm, int (*work)(void *), void *data);
 
+int tracker_madvise(struct mm_struct *mm, unsigned long start, size_t len,
+		    int behavior);
 int tracker_hooks_register(void);
 void tracker_hooks_unregister(void);
 

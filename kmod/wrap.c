@@ -4,14 +4,20 @@
  * own did, and log writes. A mapping whose vm_ops have a page_mkwrite is one
  * whose clean pages the kernel keeps write-protected.
  */
+#include <linux/kmemleak.h>
 #include <linux/magic.h>
 #include <linux/pgtable.h>
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
+#include <linux/userfaultfd_k.h>
 
 #include "tracker.h"
 
-/* One for each file system's (and SysV's) vm_ops; they live as the module. */
+/*
+ * One for each file system's (and SysV's) vm_ops. They are never freed: a process
+ * that exits takes a mapping out of the file's tree, where unwrapping looks, some
+ * time before it asks the vm_ops for their ->close.
+ */
 struct tracker_wrapper {
 	struct vm_operations_struct ops;
 	const struct vm_operations_struct *orig;
@@ -82,20 +88,13 @@ tracker_wrapper_get(const struct vm_operations_struct *orig)
 	wrapper = kzalloc(sizeof(*wrapper), GFP_KERNEL);
 	if (!wrapper)
 		return NULL;
+	kmemleak_not_leak(wrapper);
 	wrapper->orig = orig;
 	wrapper->orig_copy = *orig;
 	wrapper->ops = *orig;
 	wrapper->ops.page_mkwrite = tracker_wrapped_page_mkwrite;
 	list_add(&wrapper->node, &tracker_wrappers);
 	return wrapper;
-}
-
-void tracker_wrappers_destroy(void)
-{
-	struct tracker_wrapper *wrapper, *next;
-
-	list_for_each_entry_safe(wrapper, next, &tracker_wrappers, node)
-		kfree(wrapper);
 }
 
 /* As vma_set_page_prot(), which is not exported, for ordinary memory. */
@@ -115,12 +114,16 @@ static void tracker_vma_set_prot(struct vm_area_struct *vma, bool is_protected)
  *
  * Pages that are writable by now stay so until they are write-protected.
  *
- * Return: 0 or -ENOMEM.
+ * Return: 0, -EAGAIN if it is registered with userfaultfd, or -ENOMEM.
  */
 int tracker_vma_wrap(struct vm_area_struct *vma)
 {
-	struct tracker_wrapper *wrapper = tracker_wrapper_get(vma->vm_ops);
+	struct tracker_wrapper *wrapper;
 
+	/* Its calls know their mappings by the vm_ops, and write without a fault. */
+	if (vma->vm_flags & __VM_UFFD_FLAGS)
+		return -EAGAIN;
+	wrapper = tracker_wrapper_get(vma->vm_ops);
 	if (!wrapper)
 		return -ENOMEM;
 	vma_start_write(vma);

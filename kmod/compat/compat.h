@@ -44,6 +44,12 @@ static inline void vma_start_write(struct vm_area_struct *vma)
 }
 #endif
 
+/* 6.10 dropped mmap_write_trylock(). */
+static inline bool tracker_mmap_write_trylock(struct mm_struct *mm)
+{
+	return down_write_trylock(&mm->mmap_lock);
+}
+
 /* Large folios count their mappings in one place since 6.10. */
 static inline int tracker_folio_mapcount(struct folio *folio)
 {
