@@ -1,11 +1,12 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, rmSync } from 'node:fs';
+import { waitFor } from './wait-for.js';
 
 /** Enough for the smallest xfs; the image is sparse. */
 const imageBytes = 400 * 2 ** 20;
 
 /** A file system in an image file, mounted until it goes out of scope. */
-export class MountedImage implements Disposable {
+export class MountedImage implements AsyncDisposable {
   readonly path: string;
   readonly #image: string;
 
@@ -19,8 +20,12 @@ export class MountedImage implements Disposable {
     execFileSync('mount', ['-o', 'loop', '-t', type, this.#image, this.path]);
   }
 
-  [Symbol.dispose](): void {
-    execFileSync('umount', [this.path]);
+  /** The module lets go of a target's files soon after its end, not at once. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await waitFor(
+      `${this.path} unmounted`,
+      () => spawnSync('umount', [this.path], { stdio: 'ignore' }).status === 0,
+    );
     rmSync(this.#image);
   }
 }

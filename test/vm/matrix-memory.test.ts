@@ -7,7 +7,7 @@ for (const family of ['forks', 'advice', 'mremaps', 'maps', 'private_file']) {
   describe(`the promises of ${family.replace('_', ' ')}`, () => {
     for (const name of promisesOf(family)) {
       it(`hold for ${name}`, async () => {
-        await expectKept(family, [name], lastWords[name]);
+        await expectKept(family, [name], { lastWords: lastWords[name] });
       });
     }
   });
