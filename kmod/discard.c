@@ -209,6 +209,7 @@ static int tracker_wipe_find(struct mm_struct *mm, unsigned long start,
 			     unsigned long end, struct tracker_map *map)
 {
 	struct vm_area_struct *vma;
+	vm_flags_t extra;
 	int err = 0;
 
 	mmap_read_lock(mm);
@@ -230,8 +231,8 @@ static int tracker_wipe_find(struct mm_struct *mm, unsigned long start,
 		goto out;
 	map->offset = ((loff_t)vma->vm_pgoff << PAGE_SHIFT) +
 		      (map->start - vma->vm_start);
-	map->file = tracker_pseudo_create_reflag(
-		vma->vm_file, tracker_vma_extra(vma) | VM_WIPEONFORK);
+	extra = tracker_vma_extra(vma) | VM_WIPEONFORK;
+	map->file = tracker_pseudo_create_reflag(vma->vm_file, extra);
 	err = PTR_ERR_OR_ZERO(map->file);
 out:
 	mmap_read_unlock(mm);

@@ -180,11 +180,12 @@ static struct mm_struct *tracker_share_next(struct tracker_share *share,
 }
 
 /* A fork() that failed leaves a mark where its mappings end. */
-#define tracker_for_each_vma(vmi, vma)                                        \
-	for_each_vma(vmi, vma)                                                \
-		if (xa_is_zero(vma))                                          \
-			break;                                                \
-		else
+static struct vm_area_struct *tracker_vma_next(struct vma_iterator *vmi)
+{
+	struct vm_area_struct *vma = vma_next(vmi);
+
+	return xa_is_zero(vma) ? NULL : vma;
+}
 
 static int tracker_share_wrap_mm(struct tracker_share *share,
 				 struct mm_struct *mm)
@@ -195,7 +196,7 @@ static int tracker_share_wrap_mm(struct tracker_share *share,
 
 	if (mmap_write_lock_killable(mm))
 		return -EINTR;
-	tracker_for_each_vma(vmi, vma)
+	while ((vma = tracker_vma_next(&vmi)))
 		if (!err && tracker_share_has(share, vma) &&
 		    !tracker_vma_is_wrapped(vma))
 			err = tracker_vma_wrap(vma);
@@ -227,7 +228,7 @@ static bool tracker_share_unwrap_mm(struct tracker_share *share,
 
 	if (!tracker_mmap_write_trylock(mm))
 		return false;
-	tracker_for_each_vma(vmi, vma)
+	while ((vma = tracker_vma_next(&vmi)))
 		if (tracker_share_has(share, vma) && tracker_vma_is_wrapped(vma))
 			tracker_vma_unwrap(vma);
 	mmap_write_unlock(mm);
@@ -465,7 +466,9 @@ static void tracker_share_unwrap_work(struct work_struct *work)
 	if (!is_done && tracker_share_unwrap(share)) {
 		hash_del_rcu(&share->node);
 		atomic_dec(&tracker_nr_shares);
-		share->is_over = is_over = is_done = true;
+		share->is_over = true;
+		is_over = true;
+		is_done = true;
 	}
 	mutex_unlock(&tracker_shares_lock);
 	if (!is_done) {
