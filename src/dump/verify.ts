@@ -1,4 +1,5 @@
 import { open } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
 import { TargetError } from '../errors.js';
 import {
   compareMemory,
@@ -18,6 +19,9 @@ import { SharedMappings } from './sharing.js';
 
 /** Differences of shared memory that are looked up in a harvest, one by one. */
 const maxDifferences = 65_536;
+/** Harvests that may tell of a difference, and the pause between two of them. */
+const maxHarvests = 5;
+const harvestPauseMs = 100;
 /** Addresses in a report. */
 const maxAddresses = 16;
 
@@ -56,16 +60,17 @@ export class Verification {
   }
 
   /**
-   * Compares the memory that other processes map, if it is tracked or if the target only reads it,
-   * and AIO rings, to which the kernel may write while the target stands. Then takes the dirty log, and puts it back: what is in it has changed since the final harvest.
+   * Compares the memory that others may write while the target stands: tracked shared memory, by
+   * whatever way, what the target only reads and other processes map, and AIO rings. Then takes the
+   * dirty log, and puts it back: what is in it has changed since the final harvest.
    * @throws TargetError `TOO_MANY_DIFFERENCES`
    */
   async beforeRevert(): Promise<void> {
     const startMs = performance.now();
     const { session, vmas } = this.#options;
-    const sharing = await new SharedMappings().look(session, vmas, isExplicable);
-    const rings = vmas.filter(({ path }) => path === aioRing);
-    for (const { startPage } of [...sharing, ...rings]) this.#compared.add(startPage);
+    const sharing = await new SharedMappings().look(session, vmas, isReadOnly);
+    const others = vmas.filter((vma) => isTrackedShared(vma) || vma.path === aioRing);
+    for (const { startPage } of [...sharing, ...others]) this.#compared.add(startPage);
     if (this.#compared.size === 0) return;
     const result = await this.#compare({
       includes: ({ startPage }) => this.#compared.has(startPage),
@@ -117,9 +122,15 @@ export class Verification {
     const { session, vmas } = this.#options;
     if (nrMismatches > mismatches.length) throw tooManyDifferences(session.pid, nrMismatches);
     if (nrMismatches === 0) return [];
-    const harvest = await session.harvest();
-    session.abort(harvest.epoch);
-    return unexplained([...mismatches], vmas, harvest);
+    let lost = [...mismatches];
+    // A system call that is under way has changed a page before the module is told.
+    for (let tries = 0; lost.length > 0 && tries < maxHarvests; tries++) {
+      if (tries > 0) await delay(harvestPauseMs);
+      const harvest = await session.harvest();
+      session.abort(harvest.epoch);
+      lost = unexplained(lost, vmas, harvest);
+    }
+    return lost;
   }
 
   #add(
@@ -138,9 +149,17 @@ export class Verification {
   }
 }
 
+function isTrackedShared({ shared, region }: VmaRecord): boolean {
+  return shared && region !== undefined;
+}
+
+function isReadOnly({ shared, region, prot }: VmaRecord): boolean {
+  return shared && region === undefined && (prot & PROT_WRITE) === 0;
+}
+
 /** Shared memory of which it is known whether others, or the kernel, have changed it. */
-function isExplicable({ shared, region, prot, path }: VmaRecord): boolean {
-  return shared && (region !== undefined || (prot & PROT_WRITE) === 0 || path === aioRing);
+function isExplicable(vma: VmaRecord): boolean {
+  return isTrackedShared(vma) || isReadOnly(vma) || vma.path === aioRing;
 }
 
 /**
