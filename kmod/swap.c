@@ -259,7 +259,9 @@ out:
 
 /*
  * What follows a tracked mapping, as brk() and mprotect() make it, goes on in
- * its region: both become one mapping. Caller holds mmap_lock.
+ * its region: both become one mapping. Not with forked children: they may have
+ * had these pages, of which holes are not saved for them. Caller holds
+ * mmap_lock.
  */
 static bool tracker_swap_extend(struct tracker_swapper *swapper)
 {
@@ -270,7 +272,8 @@ static bool tracker_swap_extend(struct tracker_swapper *swapper)
 	pgoff_t pgoff;
 
 	if (swapper->kind != TRACKER_KIND_ANON_PRIVATE || swapper->grows_down ||
-	    swapper->label.policy || !prev || prev->vm_end != swapper->start ||
+	    swapper->label.policy ||
+	    tracker_family_has_snapshots(session->family) || !prev || prev->vm_end != swapper->start ||
 	    !tracker_vma_is_target(prev) ||
 	    tracker_vma_session(prev) != session)
 		return false;
