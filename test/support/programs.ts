@@ -34,7 +34,7 @@ export function compileProgram(name: string): string {
 }
 
 function headers(): string[] {
-  return readdirSync(sources)
+  return readdirSync(sources, { recursive: true, encoding: 'utf8' })
     .filter((file) => file.endsWith('.h'))
     .map((file) => path.join(sources, file));
 }
