@@ -50,7 +50,7 @@ describe('memory under pressure', () => {
 
   it('is charged to the cgroup of the target', async () => {
     await using cgroup = new Cgroup('charge');
-    using program = await PromiseProgram.start('load', 'private', '64');
+    using program = await PromiseProgram.start('load', 'asked', '64');
     cgroup.add(program.pid);
     const tracker = await startTracking(program.pid);
     const before = cgroup.read('memory.current');
@@ -65,7 +65,7 @@ describe('memory under pressure', () => {
   it('has the target killed when it is over its limit, and nobody else', async () => {
     await using cgroup = new Cgroup('limit');
     using bystander = await PromiseProgram.start('load', 'private', '8');
-    using program = await PromiseProgram.start('load', 'private', '64');
+    using program = await PromiseProgram.start('load', 'asked', '64');
     cgroup.add(program.pid);
     cgroup.set('memory.max', 24 * mib);
     cgroup.set('memory.swap.max', 0);
