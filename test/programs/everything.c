@@ -135,7 +135,7 @@ static void settle_addresses(char **argv)
 	if (old & ADDR_NO_RANDOMIZE)
 		return;
 	CHECK(personality(old | ADDR_NO_RANDOMIZE) != -1);
-	execv("/proc/self/exe", argv);
+	execv(argv[0], argv);
 	CHECK(!"exec");
 }
 

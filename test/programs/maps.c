@@ -237,11 +237,11 @@ static void check_growsdown(void)
 	}
 }
 
-#define SPARSE_STEP (16UL << 30)
+#define SPARSE_STEP (4UL << 30)
 #define SPARSE_TOUCHES 512
 #define SPARSE_BYTES (SPARSE_STEP * SPARSE_TOUCHES)
 
-/* 8 TiB of which a few pages exist. */
+/* 2 TiB of which a few pages exist. */
 static void set_up_sparse(void)
 {
 	area = mmap(NULL, SPARSE_BYTES, PROT_READ | PROT_WRITE,

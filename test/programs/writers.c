@@ -399,9 +399,11 @@ static void set_up_ring(void)
 
 static void register_again(void)
 {
-	if (ring.is_registered)
-		CHECK(syscall(__NR_io_uring_register, ring.fd,
-			      IORING_UNREGISTER_BUFFERS, NULL, 0) == 0);
+	/* It waits for requests under way, and a freeze interrupts that. */
+	while (ring.is_registered &&
+	       syscall(__NR_io_uring_register, ring.fd,
+		       IORING_UNREGISTER_BUFFERS, NULL, 0))
+		CHECK(errno == EINTR);
 	register_buffer();
 }
 

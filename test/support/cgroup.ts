@@ -1,10 +1,11 @@
 import { mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { waitFor } from './wait-for.js';
 
 const root = '/sys/fs/cgroup';
 
 /** A memory cgroup. It is removed when it goes out of scope, by when its processes have ended. */
-export class Cgroup implements Disposable {
+export class Cgroup implements AsyncDisposable {
   readonly #path: string;
 
   constructor(name: string) {
@@ -30,7 +31,9 @@ export class Cgroup implements Disposable {
     return Number(value);
   }
 
-  [Symbol.dispose](): void {
+  async [Symbol.asyncDispose](): Promise<void> {
+    const isEmpty = () => this.read('cgroup.events', 'populated') === 0;
+    await waitFor(`no process in ${this.#path}`, isEmpty);
     rmdirSync(this.#path);
   }
 }

@@ -15,13 +15,22 @@ export async function whileFamilyStands(pid: number, call: () => Promise<void>):
     }
     await call();
   } finally {
-    for (const member of family) process.kill(member, 'SIGCONT');
+    for (const member of family) signalIfAlive(member, 'SIGCONT');
+  }
+}
+
+/** A child that exits while its parent is being stopped needs no stopping. */
+function signalIfAlive(pid: number, signal: NodeJS.Signals): boolean {
+  try {
+    return process.kill(pid, signal);
+  } catch {
+    return false;
   }
 }
 
 async function stop(pid: number): Promise<void> {
-  process.kill(pid, 'SIGSTOP');
-  await waitFor(`pid ${pid} stopped`, () => statesOf(pid).every((state) => /[TZ]/.test(state)));
+  if (!signalIfAlive(pid, 'SIGSTOP')) return;
+  await waitFor(`pid ${pid} stopped`, () => statesOf(pid).every((state) => /[TZX]/.test(state)));
 }
 
 function childrenOf(pid: number): number[] {

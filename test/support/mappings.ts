@@ -1,43 +1,61 @@
 import { readFileSync } from 'node:fs';
 
 /** Lines of smaps that say what a mapping is, not how much of it is resident. */
-const lasting = ['Size', 'KernelPageSize', 'MMUPageSize', 'THPeligible', 'ProtectionKey'];
+const lasting = /^(KernelPageSize|MMUPageSize|THPeligible|ProtectionKey|VmFlags):/;
+
+interface Mapping {
+  start: string;
+  end: string;
+  /** what else is said of it */
+  description: string;
+}
 
 function read(pid: number, file: string): string[] {
   return readFileSync(`/proc/${pid}/${file}`, 'utf8').trim().split('\n');
 }
 
-/** Inode numbers of files without a name differ between twins. */
-function withoutInode(line: string): string {
-  return /\((deleted)\)$/.test(line) ? line.replace(/ \d+ +\//, ' INODE /') : line;
-}
-
-/** `/proc/PID/maps`, comparable with a twin's. */
-export function describeMaps(pid: number): string[] {
-  return read(pid, 'maps').map(withoutInode);
-}
-
 /**
- * `/proc/PID/smaps` without residency. Of the flags, `sd` (soft-dirty) is left out: whatever
- * replaces a mapping sets it.
+ * What `/proc/PID/smaps` says of each mapping but residency, comparable with a twin's. Inode numbers
+ * of files without a name differ between twins. Of the flags, `sd` (soft-dirty) is left out: whatever
+ * replaces a mapping sets it. Neighbours of anonymous memory that are the same but for their place are
+ * one: whether the kernel could merge them depends on which of them was written first.
  */
-export function describeSmaps(pid: number): string[] {
-  return read(pid, 'smaps')
-    .filter((line) => /^[0-9a-f]+-/.test(line) || /^VmFlags|^Name/.test(line) || isLasting(line))
-    .map((line) => withoutInode(line).replace(/ sd\b/, '').trim());
+export function describeMappings(pid: number): string[] {
+  const mappings: Mapping[] = [];
+  for (const line of read(pid, 'smaps')) {
+    const [, start, end, rest] = /^([0-9a-f]+)-([0-9a-f]+) (.*)$/.exec(line) ?? [];
+    const last = mappings.at(-1);
+    if (start !== undefined && end !== undefined && rest !== undefined)
+      mappings.push({ start, end, description: withoutInode(rest) });
+    else if (last && lasting.test(line))
+      last.description += `\n  ${line.replace(/ sd\b/, '').trim()}`;
+  }
+  return merged(mappings).map(({ start, end, description }) => `${start}-${end} ${description}`);
 }
 
-function isLasting(line: string): boolean {
-  return lasting.some((name) => line.startsWith(`${name}:`));
+function withoutInode(rest: string): string {
+  return rest.endsWith('(deleted)') ? rest.replace(/ \d+ +\//, ' INODE /') : rest.trim();
 }
 
-/** `/proc/PID/numa_maps` without page counts: address, policy, and what is mapped. */
-export function describePolicies(pid: number): string[] {
-  return read(pid, 'numa_maps').map((line) =>
-    line
-      .split(' ')
-      .filter((word) => !/^\w+=\d+$/.test(word))
-      .join(' '),
+function merged(mappings: readonly Mapping[]): Mapping[] {
+  const all: Mapping[] = [];
+  for (const mapping of mappings) {
+    const last = all.at(-1);
+    const isAnonymous = / 00:00 0\b/.test(mapping.description);
+    if (last?.end === mapping.start && isAnonymous && last.description === mapping.description)
+      last.end = mapping.end;
+    else all.push({ ...mapping });
+  }
+  return all;
+}
+
+/** `/proc/PID/numa_maps` without page counts: policy and what is mapped, for each address. */
+export function describePolicies(pid: number): Map<string, string> {
+  return new Map(
+    read(pid, 'numa_maps').map((line) => {
+      const [address = '', ...words] = line.split(' ');
+      return [address, words.filter((word) => !/^\w+=\d+$/.test(word)).join(' ')];
+    }),
   );
 }
 

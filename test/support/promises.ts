@@ -7,7 +7,7 @@ import { moduleUseCount, newImagesPath } from './vm.js';
 import { waitFor } from './wait-for.js';
 
 /** How often swap and revert happen while a program checks itself. */
-const nrFlips = 3;
+const defaultFlips = 2;
 
 /** What is different with some programs. */
 interface Peculiarities {
@@ -15,6 +15,8 @@ interface Peculiarities {
   lastWords?: readonly string[] | undefined;
   /** children write the memory that is compared, and tracking does not stop them */
   areOthersWriting?: boolean;
+  /** fewer for what takes long */
+  nrFlips?: number;
 }
 
 /** The promises that `test/programs/FAMILY.c` checks. */
@@ -94,7 +96,7 @@ export async function trackFor(
 export async function expectKept(
   family: string,
   args: readonly string[],
-  { lastWords, areOthersWriting }: Peculiarities = {},
+  { lastWords, areOthersWriting, nrFlips = defaultFlips }: Peculiarities = {},
 ): Promise<void> {
   const useCount = moduleUseCount();
   using program = await PromiseProgram.start(family, ...args);

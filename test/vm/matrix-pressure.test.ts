@@ -28,29 +28,29 @@ describe('memory under pressure', () => {
 
   for (const kind of ['private', 'segment']) {
     it(`goes out and comes back, without a lost write (${kind})`, async () => {
-      using cgroup = new Cgroup('pressure');
-      using program = await PromiseProgram.start('load', kind, '48');
+      await using cgroup = new Cgroup('pressure');
+      using program = await PromiseProgram.start('load', kind, '32');
       cgroup.add(program.pid);
-      cgroup.set('memory.max', 24 * mib);
-      await program.iterations(48);
+      cgroup.set('memory.max', 16 * mib);
+      await program.iterations(32);
       const tracker = await startTracking(program.pid);
       const before = compressedSwapBytes();
-      await program.iterations(96);
+      await program.iterations(64);
       expect(compressedSwapBytes()).to.be.greaterThan(8 * mib);
       expect(cgroup.read('memory.swap.current')).to.be.greaterThan(8 * mib);
       expect(before).to.be.greaterThan(0);
       await tracker.round();
-      await program.iterations(48);
+      await program.iterations(32);
       await stopVerified(tracker);
-      await program.iterations(48);
+      await program.iterations(32);
       expect(cgroup.read('memory.events', 'oom_kill')).to.equal(0);
       await program.end();
     });
   }
 
   it('is charged to the cgroup of the target', async () => {
-    using cgroup = new Cgroup('charge');
-    using program = await PromiseProgram.start('load', 'private', '64');
+    await using cgroup = new Cgroup('charge');
+    using program = await PromiseProgram.start('load', 'asked', '64');
     cgroup.add(program.pid);
     const tracker = await startTracking(program.pid);
     const before = cgroup.read('memory.current');
@@ -63,9 +63,9 @@ describe('memory under pressure', () => {
   });
 
   it('has the target killed when it is over its limit, and nobody else', async () => {
-    using cgroup = new Cgroup('limit');
+    await using cgroup = new Cgroup('limit');
     using bystander = await PromiseProgram.start('load', 'private', '8');
-    using program = await PromiseProgram.start('load', 'private', '64');
+    using program = await PromiseProgram.start('load', 'asked', '64');
     cgroup.add(program.pid);
     cgroup.set('memory.max', 24 * mib);
     cgroup.set('memory.swap.max', 0);
@@ -85,19 +85,19 @@ describe('memory that the kernel rearranges', () => {
     using _enabled = new Setting(`${hugePages}/enabled`, 'always');
     using _scan = new Setting(`${hugePages}/khugepaged/scan_sleep_millisecs`, '1');
     using _alloc = new Setting(`${hugePages}/khugepaged/alloc_sleep_millisecs`, '1');
-    for (const name of ['hugepage', 'nohugepage', 'dontneed']) await expectKept('advice', [name]);
-    using program = await PromiseProgram.start('load', 'private', '32');
-    await program.iterations(40);
-    await trackFor(program, 3);
-    await program.iterations(32);
+    await expectKept('advice', ['hugepage']);
+    using program = await PromiseProgram.start('load', 'private', '16');
+    await program.iterations(20);
+    await trackFor(program, 2);
+    await program.iterations(16);
     await program.end();
   });
 
   it('keeps its promises while it is compacted', async () => {
-    using program = await PromiseProgram.start('load', 'private', '32');
-    await program.iterations(32);
+    using program = await PromiseProgram.start('load', 'private', '16');
+    await program.iterations(16);
     const tracker = await startTracking(program.pid);
-    for (let round = 0; round < 4; round++) {
+    for (let round = 0; round < 3; round++) {
       program.program.send('+16');
       writeFileSync('/proc/sys/vm/compact_memory', '1');
       writeFileSync('/proc/sys/vm/drop_caches', '1');
@@ -105,7 +105,7 @@ describe('memory that the kernel rearranges', () => {
       await tracker.round();
     }
     await stopVerified(tracker);
-    await program.iterations(32);
+    await program.iterations(16);
     await program.end();
   });
 
