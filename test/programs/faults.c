@@ -26,7 +26,7 @@ static const char *const names[NR_STEPS] = {
 };
 
 static enum step step;
-static unsigned nth, nr_failed;
+static unsigned nth, nr_failed, nr_wrong;
 static bool is_injected;
 static int to_target, from_target;
 
@@ -56,14 +56,15 @@ static bool disarm(void)
 	return atoi(text) == 0;
 }
 
+/* All that are wrong are said, before the program fails. */
 static void expect_memory_error(void)
 {
-	if (errno != ENOMEM) {
-		fprintf(stderr, "step %s, allocation %u: errno %d (%s)\n",
-			names[step], nth, errno, strerror(errno));
-		exit(1);
-	}
 	nr_failed++;
+	if (errno == ENOMEM)
+		return;
+	fprintf(stderr, "step %s, allocation %u: errno %d (%s), not ENOMEM\n",
+		names[step], nth, errno, strerror(errno));
+	nr_wrong++;
 }
 
 /* A call of the module: at its step it may fail once, for lack of memory. */
@@ -329,5 +330,5 @@ int main(void)
 	}
 	close(to_target);
 	CHECK(waitpid(pid, &status, 0) == pid);
-	return status != 0;
+	return status != 0 || nr_wrong != 0;
 }

@@ -136,17 +136,16 @@ static char *move_by_hand(struct range range, unsigned nr, char *to)
 	return to;
 }
 
-/* Where it fails, mremap has unmapped the new place already. */
-static char *move(struct range range)
+static char *move(struct range range, unsigned nr)
 {
-	size_t size = range.nr * PAGE;
-	char *base = mremap(range_base(range), size, size,
-			    MREMAP_MAYMOVE | MREMAP_FIXED, reserve(range.nr));
+	char *base = mremap(range_base(range), range.nr * PAGE, nr * PAGE,
+			    MREMAP_MAYMOVE | MREMAP_FIXED, reserve(nr));
 
 	if (base != MAP_FAILED)
 		return base;
 	MUST(errno == EFAULT);
-	return move_by_hand(range, range.nr, reserve(range.nr));
+	/* The kernel has unmapped the reserve; it may be another thread's now. */
+	return move_by_hand(range, nr, reserve(nr));
 }
 
 /* All of an area without gaps. */
@@ -204,7 +203,7 @@ static void op_remap_move(void)
 
 	if (!area)
 		return;
-	area->base = move(range);
+	area->base = move(range, range.nr);
 	note_event(area->base, range.nr);
 	area_check(area);
 }
@@ -225,7 +224,7 @@ static void op_remap_part(void)
 	memcpy(tail->content, &area->content[range.first],
 	       range.nr * sizeof(*tail->content));
 	memcpy(tail->flags, &area->flags[range.first], range.nr);
-	tail->base = move(range);
+	tail->base = move(range, range.nr);
 	note_event(tail->base, range.nr);
 	area->nr_pages = range.first;
 	area_check(area);
