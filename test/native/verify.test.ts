@@ -71,6 +71,14 @@ describe('Verification, of a real process', () => {
     expect(report).to.deep.include({ pages: nrPages, lostWrites: 1, changedByOthers: 1 });
     expect(report.lostAddresses).to.deep.equal([`0x${((page + 2) * 4096).toString(16)}`]);
     expect(nrBefore).to.equal(nrPages);
+    // What is not explained at once may be a system call under way.
+    expect(calls.length).to.be.greaterThan(2);
+    expect(new Set(calls)).to.deep.equal(new Set(['harvest', 'abort 9']));
+  });
+
+  it('takes one harvest where it explains every difference', async () => {
+    const { calls, report } = await verify(sharedMapping, [], { written: [2], logged: [2] });
+    expect(report).to.deep.include({ lostWrites: 0, changedByOthers: 1 });
     expect(calls).to.deep.equal(['harvest', 'abort 9']);
   });
 
@@ -80,14 +88,7 @@ describe('Verification, of a real process', () => {
     expect(calls).to.deep.equal([]);
   });
 
-  it('compares all other memory after the revert, and believes no log', async () => {
-    const changes = { written: [2, 5], logged: [2, 5] };
-    const unshared = await verify(sharedMapping, [], changes);
-    expect(unshared.nrBefore).to.equal(0);
-    expect(unshared.report).to.deep.include({ lostWrites: 2, changedByOthers: 0 });
-  });
-
-  it('compares private memory after the revert', async () => {
+  it('compares private memory after the revert, and believes no log', async () => {
     const changes = { written: [3], logged: [3] };
     const record = (startPage: number) => vma(startPage, startPage + nrPages);
     const { calls, nrBefore, report } = await verify(record, [1], changes);
