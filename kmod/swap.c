@@ -273,7 +273,9 @@ static bool tracker_swap_extend(struct tracker_swapper *swapper)
 
 	if (swapper->kind != TRACKER_KIND_ANON_PRIVATE || swapper->grows_down ||
 	    swapper->label.policy ||
-	    tracker_family_has_snapshots(session->family) || !prev || prev->vm_end != swapper->start ||
+	    tracker_family_has_snapshots(session->family))
+		return false;
+	if (!prev || prev->vm_end != swapper->start ||
 	    !tracker_vma_is_target(prev) ||
 	    tracker_vma_session(prev) != session)
 		return false;
