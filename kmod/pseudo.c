@@ -154,8 +154,9 @@ struct file *tracker_pseudo_create(struct tracker_session *session)
 	struct file *file;
 
 	file = shmem_file_setup("tracker", MAX_LFS_FILESIZE, VM_NORESERVE);
+	/* It says ENOSPC where there is no memory for the inode. */
 	if (IS_ERR(file))
-		return file;
+		return ERR_PTR(-ENOMEM);
 	tracker_pseudo_init_fops(file->f_op);
 	tracker_pseudo_adopt(file, &tracker_target_fops,
 			     tracker_session_get(session));

@@ -295,6 +295,14 @@ static void holes(void)
 	map[PAGE] = 1;
 	expect_dirty(map + PAGE);
 	CHECK(map[PAGE] == 1 && map[2 * PAGE] == 0);
+	/* Instructions that read and write what was never written have to end. */
+	__asm__ volatile("incb %0" : "+m"(map[3 * PAGE]));
+	__asm__ volatile("movsb"
+			 :
+			 : "S"(map + 4 * PAGE), "D"(map + 4 * PAGE + 8)
+			 : "memory");
+	CHECK(map[3 * PAGE] == 1 && map[4 * PAGE + 8] == 0);
+	expect_dirty(map + 3 * PAGE);
 	revert();
 	CHECK(map[PAGE] == 1 && map[2 * PAGE] == 0);
 }
