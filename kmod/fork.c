@@ -166,6 +166,10 @@ static void tracker_fork_wipe(struct vm_area_struct *vma)
 {
 	vma->vm_file = NULL;
 	vma->vm_ops = NULL;
+#ifdef CONFIG_ANON_VMA_NAME
+	/* On 6.1, in the place of a file mapping's tree node. */
+	vma->anon_name = NULL;
+#endif
 	vma->vm_pgoff = vma->vm_start >> PAGE_SHIFT;
 }
 

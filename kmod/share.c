@@ -94,6 +94,17 @@ static void tracker_share_log_pages(struct tracker_share *share, pgoff_t index,
 	memalloc_nofs_restore(nofs);
 }
 
+/* The kernel maps large folios as a whole. */
+static void tracker_share_log_folio(struct tracker_share *share,
+				    struct folio *folio, pgoff_t index)
+{
+	if (folio_test_large(folio))
+		tracker_share_log_pages(share, folio->index,
+					folio_nr_pages(folio));
+	else
+		tracker_share_log_pages(share, index, 1);
+}
+
 /**
  * tracker_share_log - a page of a shared file is about to be written
  * @mapping: the file's
@@ -106,15 +117,9 @@ void tracker_share_log(struct address_space *mapping, struct folio *folio,
 		       pgoff_t index)
 {
 	struct tracker_share *share = tracker_share_find(mapping);
-	pgoff_t nr_pages = 1;
 
-	/* The kernel maps such folios as a whole. */
-	if (folio_test_large(folio)) {
-		index = folio->index;
-		nr_pages = folio_nr_pages(folio);
-	}
 	if (!WARN_ON_ONCE(!share))
-		tracker_share_log_pages(share, index, nr_pages);
+		tracker_share_log_folio(share, folio, index);
 }
 
 static void tracker_share_changed(void *owner)
@@ -312,7 +317,7 @@ static void tracker_share_absorb_page(struct tracker_share *share,
 	if (folio_mkclean(folio)) {
 		if (!folio_test_dirty(folio))
 			folio_mark_dirty(folio);
-		tracker_share_log(share->mapping, folio, index);
+		tracker_share_log_folio(share, folio, index);
 	}
 	folio_unlock(folio);
 	folio_put(folio);
