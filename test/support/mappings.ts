@@ -42,19 +42,27 @@ function merged(mappings: readonly Mapping[]): Mapping[] {
   for (const mapping of mappings) {
     const last = all.at(-1);
     const isAnonymous = / 00:00 0\b/.test(mapping.description);
-    if (last?.end === mapping.start && isAnonymous && last.description === mapping.description)
+    if (last?.end === mapping.start && isAnonymous && unlabelled(last) === unlabelled(mapping)) {
       last.end = mapping.end;
-    else all.push({ ...mapping });
+      // The program's .bss, which may or may not be one with the heap behind it.
+      if (mapping.description.includes('[heap]')) last.description = mapping.description;
+    } else {
+      all.push({ ...mapping });
+    }
   }
   return all;
 }
 
-/** `/proc/PID/numa_maps` without page counts: policy and what is mapped, for each address. */
+function unlabelled({ description }: Mapping): string {
+  return description.replace(/ *(\[heap\])?$/m, '');
+}
+
+/** `/proc/PID/numa_maps` without page counts and [heap]: policy and what is mapped, by address. */
 export function describePolicies(pid: number): Map<string, string> {
   return new Map(
     read(pid, 'numa_maps').map((line) => {
       const [address = '', ...words] = line.split(' ');
-      return [address, words.filter((word) => !/^\w+=\d+$/.test(word)).join(' ')];
+      return [address, words.filter((word) => !/^(\w+=\d+|heap)$/.test(word)).join(' ')];
     }),
   );
 }

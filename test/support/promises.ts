@@ -6,8 +6,8 @@ import { compileProgram, Program } from './programs.js';
 import { moduleUseCount, newImagesPath } from './vm.js';
 import { waitFor } from './wait-for.js';
 
-/** How often swap and revert happen while a program checks itself. */
-const defaultFlips = 2;
+/** How often swap and revert happen again. */
+const defaultFlips = 1;
 
 /** What is different with some programs. */
 interface Peculiarities {
