@@ -8,7 +8,6 @@
 #include <linux/file.h>
 #include <linux/hashtable.h>
 #include <linux/delay.h>
-#include <linux/magic.h>
 #include <linux/module.h>
 #include <linux/pagemap.h>
 #include <linux/rmap.h>
@@ -144,125 +143,6 @@ void tracker_share_mark(struct address_space *mapping)
 	tracker_share_put(share);
 }
 
-/* ---- wrapping ----------------------------------------------------------- */
-
-static bool tracker_share_has(struct tracker_share *share,
-			      const struct vm_area_struct *vma)
-{
-	return vma->vm_flags & VM_SHARED && vma->vm_ops && vma->vm_file &&
-	       vma->vm_file->f_mapping == share->mapping;
-}
-
-/*
- * A process with a mapping of the file that is (not) wrapped. One that is on its
- * way out has none that matters, but *is_exiting says that there is one.
- *
- * Return: its mm with a reference, or NULL.
- */
-static struct mm_struct *tracker_share_next(struct tracker_share *share,
-					    bool is_wrapped, bool *is_exiting)
-{
-	struct address_space *mapping = share->mapping;
-	struct vm_area_struct *vma;
-	struct mm_struct *mm = NULL;
-	struct rb_node *node;
-
-	*is_exiting = false;
-	i_mmap_lock_read(mapping);
-	for (node = rb_first_cached(&mapping->i_mmap); node && !mm;
-	     node = rb_next(node)) {
-		vma = rb_entry(node, struct vm_area_struct, shared.rb);
-		if (!tracker_share_has(share, vma) ||
-		    tracker_vma_is_wrapped(vma) != is_wrapped)
-			continue;
-		if (mmget_not_zero(vma->vm_mm))
-			mm = vma->vm_mm;
-		else
-			*is_exiting = true;
-	}
-	i_mmap_unlock_read(mapping);
-	return mm;
-}
-
-/* A fork() that failed leaves a mark where its mappings end. */
-static struct vm_area_struct *tracker_vma_next(struct vma_iterator *vmi)
-{
-	struct vm_area_struct *vma = vma_next(vmi);
-
-	return xa_is_zero(vma) ? NULL : vma;
-}
-
-static int tracker_share_wrap_mm(struct tracker_share *share,
-				 struct mm_struct *mm)
-{
-	struct vm_area_struct *vma;
-	int err = 0;
-	VMA_ITERATOR(vmi, mm, 0);
-
-	if (mmap_write_lock_killable(mm))
-		return -EINTR;
-	while ((vma = tracker_vma_next(&vmi)))
-		if (!err && tracker_share_has(share, vma) &&
-		    !tracker_vma_is_wrapped(vma))
-			err = tracker_vma_wrap(vma);
-	mmap_write_unlock(mm);
-	return err;
-}
-
-/* Caller holds tracker_shares_lock. */
-static int tracker_share_wrap(struct tracker_share *share)
-{
-	struct mm_struct *mm;
-	bool is_exiting;
-	int err = 0;
-
-	while (!err && (mm = tracker_share_next(share, false, &is_exiting))) {
-		err = tracker_share_wrap_mm(share, mm);
-		mmput_async(mm);
-		cond_resched();
-	}
-	return err;
-}
-
-/* Return: false if the process is at something that may last. */
-static bool tracker_share_unwrap_mm(struct tracker_share *share,
-				    struct mm_struct *mm)
-{
-	struct vm_area_struct *vma;
-	VMA_ITERATOR(vmi, mm, 0);
-
-	if (!tracker_mmap_write_trylock(mm))
-		return false;
-	while ((vma = tracker_vma_next(&vmi)))
-		if (tracker_share_has(share, vma) && tracker_vma_is_wrapped(vma))
-			tracker_vma_unwrap(vma);
-	mmap_write_unlock(mm);
-	return true;
-}
-
-/*
- * Until no mapping of the file has vm_ops of ours. Caller holds
- * tracker_shares_lock, so that none is wrapped anew; what fork() copies is found
- * after its parent.
- *
- * Return: false if a process is at something that may last, or on its way out.
- */
-static bool tracker_share_unwrap(struct tracker_share *share)
-{
-	struct mm_struct *mm;
-	bool is_exiting, is_done = true;
-
-	while (is_done) {
-		mm = tracker_share_next(share, true, &is_exiting);
-		if (!mm)
-			return !is_exiting;
-		is_done = tracker_share_unwrap_mm(share, mm);
-		mmput_async(mm);
-		cond_resched();
-	}
-	return false;
-}
-
 /* ---- write protection --------------------------------------------------- */
 
 /*
@@ -337,28 +217,11 @@ static void tracker_share_absorb(struct tracker_share *share, pgoff_t index,
 }
 
 /*
- * A mapping that is not wrapped and should be. What is found is not kept: the
- * share can go when mmap_lock does.
- */
-static struct vm_area_struct *tracker_share_wanting(struct mm_struct *mm)
-{
-	struct vm_area_struct *vma;
-	VMA_ITERATOR(vmi, mm, 0);
-
-	for_each_vma(vmi, vma)
-		if (vma->vm_flags & VM_SHARED && vma->vm_file && vma->vm_ops &&
-		    !tracker_vma_is_wrapped(vma) &&
-		    tracker_share_find(vma->vm_file->f_mapping))
-			return vma;
-	return NULL;
-}
-
-/*
  * Wraps what there is of a file, in every process: another thread may have
  * forked with the mapping, or unmapped it. Who dies meanwhile leaves the rest to
  * the next harvest.
  */
-static void tracker_share_adopt_file(struct address_space *mapping,
+void tracker_share_adopt_file(struct address_space *mapping,
 				     pgoff_t index, pgoff_t nr_pages)
 {
 	struct tracker_share *share = tracker_share_get(mapping);
@@ -376,83 +239,6 @@ static void tracker_share_adopt_file(struct address_space *mapping,
 		WRITE_ONCE(share->is_incomplete, true);
 	tracker_share_absorb(share, index, index + nr_pages);
 	tracker_share_put(share);
-}
-
-/**
- * tracker_share_adopt - a process has mapped a file that may be shared
- * @mm: current->mm
- * @mapping: the file's, or NULL if it is not known
- * @index: first page that was mapped
- * @nr_pages: length
- */
-void tracker_share_adopt(struct mm_struct *mm, struct address_space *mapping,
-			 pgoff_t index, pgoff_t nr_pages)
-{
-	struct vm_area_struct *vma;
-
-	if (mapping) {
-		tracker_share_adopt_file(mapping, index, nr_pages);
-		return;
-	}
-	mmap_read_lock(mm);
-	vma = tracker_share_wanting(mm);
-	if (vma) {
-		mapping = vma->vm_file->f_mapping;
-		index = vma->vm_pgoff;
-		nr_pages = vma_pages(vma);
-	}
-	mmap_read_unlock(mm);
-	if (mapping)
-		tracker_share_adopt_file(mapping, index, nr_pages);
-}
-
-/* Part of an attached SysV segment, found as shmdt() does. */
-static bool tracker_shmdt_find(struct mm_struct *mm, unsigned long addr,
-			       unsigned long from, struct file **file,
-			       struct tracker_range *range)
-{
-	struct vm_area_struct *vma;
-	bool found = false;
-	VMA_ITERATOR(vmi, mm, from);
-
-	mmap_read_lock(mm);
-	for_each_vma(vmi, vma) {
-		/* On a tmpfs, only those of SysV have a ->close. */
-		if (!tracker_vma_is_wrapped(vma) || !vma->vm_ops->close ||
-		    file_inode(vma->vm_file)->i_sb->s_magic != TMPFS_MAGIC ||
-		    (*file && vma->vm_file != *file) ||
-		    (vma->vm_start - addr) >> PAGE_SHIFT != vma->vm_pgoff)
-			continue;
-		if (!*file)
-			*file = get_file(vma->vm_file);
-		range->start = vma->vm_start;
-		range->end = vma->vm_end;
-		found = true;
-		break;
-	}
-	mmap_read_unlock(mm);
-	return found;
-}
-
-/**
- * tracker_share_shmdt - detach a SysV segment whose mappings are wrapped
- * @mm: current->mm
- * @addr: where it was attached
- *
- * Return: whether there was one.
- */
-bool tracker_share_shmdt(struct mm_struct *mm, unsigned long addr)
-{
-	struct file *file = NULL;
-	struct tracker_range range = { .end = addr };
-	bool found = false;
-
-	while (tracker_shmdt_find(mm, addr, range.end, &file, &range) &&
-	       !vm_munmap(range.start, range.end - range.start))
-		found = true;
-	if (file)
-		fput(file);
-	return found;
 }
 
 /* ---- life --------------------------------------------------------------- */
@@ -624,6 +410,8 @@ __tracker_share_attach(struct tracker_share *share,
 	err = tracker_share_wrap(share);
 	if (!err)
 		return region;
+	/* For those that track the file already. */
+	WRITE_ONCE(share->is_incomplete, true);
 	if (is_new)
 		tracker_share_detach(region);
 	return ERR_PTR(err);

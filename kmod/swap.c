@@ -219,8 +219,9 @@ static int tracker_tail_page(struct mm_struct *mm, unsigned long addr,
  * The lowest page of a stack stays anonymous, or it could not grow. A main stack
  * has been moved by execve(): the page numbers in it do not follow from the
  * addresses, and what is put back above it would not be merged with it. So the
- * page is mapped anew. Where that fails, the stack is in two mappings after the
- * revert, and right.
+ * page is mapped anew. Where that cannot be, the stack is in two mappings after
+ * the revert, and right. Once the old page may be gone there is no way back, so
+ * this tries on: it is one page, and only a killed target has none.
  */
 static void tracker_swap_renew_tail(struct tracker_swapper *swapper)
 {
@@ -233,17 +234,19 @@ static void tracker_swap_renew_tail(struct tracker_swapper *swapper)
 	};
 	struct page *copy = alloc_page(GFP_HIGHUSER);
 	struct page *page;
+	bool is_pinned;
 
 	if (!copy)
 		return;
 	if (tracker_tail_page(swapper->mm, map.start, 0, &page))
 		goto out;
 	copy_highpage(copy, page);
+	is_pinned = folio_maybe_dma_pinned(page_folio(page));
 	put_page(page);
-	if (tracker_map_over(&map))
+	if (is_pinned)
 		goto out;
-	/* One page, which has just been freed: only a killed target has none. */
-	while (tracker_tail_page(swapper->mm, map.start, FOLL_WRITE, &page)) {
+	while (tracker_map_over(&map) ||
+	       tracker_tail_page(swapper->mm, map.start, FOLL_WRITE, &page)) {
 		if (test_bit(MMF_OOM_SKIP, &swapper->mm->flags))
 			goto out;
 		msleep(1);

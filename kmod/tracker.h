@@ -271,7 +271,11 @@ int tracker_share_attach(struct tracker_session *session, struct file *file,
 void tracker_share_detach(struct tracker_region *region);
 void tracker_share_adopt(struct mm_struct *mm, struct address_space *mapping,
 			 pgoff_t index, pgoff_t nr_pages);
+void tracker_share_adopt_file(struct address_space *mapping, pgoff_t index,
+			      pgoff_t nr_pages);
 void tracker_share_mark(struct address_space *mapping);
+int tracker_share_wrap(struct tracker_share *share);
+bool tracker_share_unwrap(struct tracker_share *share);
 struct tracker_share *tracker_share_find(struct address_space *mapping);
 bool tracker_share_shmdt(struct mm_struct *mm, unsigned long addr);
 bool tracker_share_rescan(struct tracker_region *region);
