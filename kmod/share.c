@@ -221,8 +221,8 @@ static void tracker_share_absorb(struct tracker_share *share, pgoff_t index,
  * forked with the mapping, or unmapped it. Who dies meanwhile leaves the rest to
  * the next harvest.
  */
-void tracker_share_adopt_file(struct address_space *mapping,
-				     pgoff_t index, pgoff_t nr_pages)
+void tracker_share_adopt_file(struct address_space *mapping, pgoff_t index,
+			      pgoff_t nr_pages)
 {
 	struct tracker_share *share = tracker_share_get(mapping);
 	int err;
