@@ -71,17 +71,26 @@ static pgoff_t tracker_revert_pgoff(const struct tracker_revert_vma *old,
 	return old->pgoff + ((addr - old->start) >> PAGE_SHIFT);
 }
 
-/* Only pages that exist, in memory or in swap: holes stay holes. */
+/*
+ * Copies from @start on as much as makes a piece, which ends at *end. Only pages
+ * that exist, in memory or in swap: holes stay holes.
+ */
 static int tracker_revert_copy(struct tracker_reverter *reverter,
 			       const struct tracker_revert_vma *old,
-			       unsigned long start, unsigned long end)
+			       unsigned long start, unsigned long *end)
 {
 	struct address_space *mapping = reverter->session->inode->i_mapping;
-	pgoff_t last = tracker_revert_pgoff(old, end) - 1;
+	pgoff_t last = tracker_revert_pgoff(old, old->end) - 1;
 	unsigned long index = tracker_revert_pgoff(old, start);
+	unsigned long room = TRACKER_PIECE_PAGES;
 	int err;
 
+	*end = old->end;
 	for (; xa_find(&mapping->i_pages, &index, last, XA_PRESENT); index++) {
+		if (!room--) {
+			*end = old->start + ((index - old->pgoff) << PAGE_SHIFT);
+			break;
+		}
 		/* The file has been truncated: nothing can be there. */
 		if (old->source &&
 		    tracker_source_is_past_end(old->source, index))
@@ -188,8 +197,7 @@ static int tracker_revert_content(struct tracker_reverter *reverter,
 	int err;
 
 	for (start = old->start; start < old->end; start = end) {
-		end = min(old->end, start + TRACKER_PIECE_BYTES);
-		err = tracker_revert_copy(reverter, old, start, end);
+		err = tracker_revert_copy(reverter, old, start, &end);
 		if (err) {
 			tracker_revert_map_back(reverter, old, start);
 			return err;

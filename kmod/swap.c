@@ -18,7 +18,7 @@
 #include "tracker.h"
 
 #define TRACKER_SCAN_RUNS	128
-#define TRACKER_BATCH_PAGES	64
+#define TRACKER_BATCH_PAGES	64UL
 
 /* ---- copying ------------------------------------------------------------ */
 
@@ -111,50 +111,69 @@ static int tracker_swap_batch(struct tracker_swapper *swapper,
 				  nr_pages - got);
 }
 
-static int tracker_swap_run(struct tracker_swapper *swapper,
-			    const struct tracker_resident_run *run)
+/* Copies up to @room pages of a run. Return: how many, or -errno. */
+static long tracker_swap_run(struct tracker_swapper *swapper,
+			     const struct tracker_resident_run *run,
+			     unsigned long room)
 {
+	unsigned long wanted = min_t(unsigned long, run->nr_pages, room);
 	unsigned long done, nr_pages;
 	int err;
 
-	/* The rest of a file's mapping is the file's. */
-	if (swapper->kind == TRACKER_KIND_FILE_PRIVATE &&
-	    !(run->flags & TRACKER_RESIDENT_ANON))
-		return 0;
-	for (done = 0; done < run->nr_pages; done += nr_pages) {
-		nr_pages = min_t(unsigned long, run->nr_pages - done,
-				 TRACKER_BATCH_PAGES);
+	for (done = 0; done < wanted; done += nr_pages) {
+		nr_pages = min(wanted - done, TRACKER_BATCH_PAGES);
 		err = tracker_swap_batch(swapper, run->start + done * PAGE_SIZE,
 					 nr_pages);
 		if (err)
 			return err;
 		cond_resched();
 	}
-	return 0;
+	return done;
 }
 
-static int tracker_swap_copy(struct tracker_swapper *swapper,
-			     unsigned long start, unsigned long end)
+/* Where the range has pages, from @start on. Return: runs found, or -errno. */
+static int tracker_swap_scan(struct tracker_swapper *swapper,
+			     unsigned long start, unsigned long *next)
 {
 	struct vm_area_struct *vma;
-	int i, nr_runs, err;
+	int nr_runs = -EINVAL;
 
-	while (start < end) {
-		mmap_read_lock(swapper->mm);
-		vma = find_vma(swapper->mm, start);
-		nr_runs = -EINVAL;
-		if (vma && vma->vm_start <= start && vma->vm_end >= end)
-			nr_runs = tracker_resident_scan(vma, start, end,
-							swapper->runs,
-							TRACKER_SCAN_RUNS,
-							&start);
-		mmap_read_unlock(swapper->mm);
+	mmap_read_lock(swapper->mm);
+	vma = find_vma(swapper->mm, start);
+	if (vma && vma->vm_start <= start && vma->vm_end >= swapper->end)
+		nr_runs = tracker_resident_scan(vma, start, swapper->end,
+						swapper->runs,
+						TRACKER_SCAN_RUNS, next);
+	mmap_read_unlock(swapper->mm);
+	return nr_runs;
+}
+
+/* Copies from @start on as much as makes a piece, which ends at *end. */
+static int tracker_swap_copy(struct tracker_swapper *swapper,
+			     unsigned long start, unsigned long *end)
+{
+	unsigned long room = TRACKER_PIECE_PAGES;
+	const struct tracker_resident_run *run;
+	long done;
+	int nr_runs;
+
+	for (*end = start; *end < swapper->end && room;) {
+		nr_runs = tracker_swap_scan(swapper, *end, end);
 		if (nr_runs < 0)
 			return nr_runs;
-		for (i = 0; i < nr_runs; i++) {
-			err = tracker_swap_run(swapper, &swapper->runs[i]);
-			if (err)
-				return err;
+		for (run = swapper->runs; run < swapper->runs + nr_runs; run++) {
+			/* The rest of a file's mapping is the file's. */
+			if (swapper->kind == TRACKER_KIND_FILE_PRIVATE &&
+			    !(run->flags & TRACKER_RESIDENT_ANON))
+				continue;
+			done = tracker_swap_run(swapper, run, room);
+			if (done < 0)
+				return done;
+			room -= done;
+			if (done < run->nr_pages) {
+				*end = run->start + done * PAGE_SIZE;
+				break;
+			}
 		}
 	}
 	return 0;
@@ -190,14 +209,14 @@ static void tracker_swap_undo_copy(struct tracker_swapper *swapper,
 }
 
 static int tracker_swap_piece(struct tracker_swapper *swapper,
-			      unsigned long start, unsigned long end)
+			      unsigned long start, unsigned long *end)
 {
 	int err = tracker_swap_copy(swapper, start, end);
 
 	if (!err)
-		err = tracker_swap_map(swapper, start, end);
+		err = tracker_swap_map(swapper, start, *end);
 	if (err)
-		tracker_swap_undo_copy(swapper, start, end);
+		tracker_swap_undo_copy(swapper, start, swapper->end);
 	return err;
 }
 
@@ -364,8 +383,7 @@ static int tracker_swap_private(void *data)
 	if (err)
 		return err;
 	for (start = swapper->start; start < swapper->end; start = end) {
-		end = min(swapper->end, start + TRACKER_PIECE_BYTES);
-		err = tracker_swap_piece(swapper, start, end);
+		err = tracker_swap_piece(swapper, start, &end);
 		if (err)
 			break;
 	}

@@ -326,8 +326,11 @@ bool tracker_folio_rearm(struct folio *folio);
 /* True while any pseudo-file exists: the system call hooks have work. */
 bool tracker_is_active(void);
 
-/* Swap and revert work piece by piece: so much memory exists twice at most. */
-#define TRACKER_PIECE_BYTES	(32UL << 20)
+/*
+ * Swap and revert work piece by piece: so many pages exist twice at most. Holes
+ * do not count, so that sparse memory is few pieces.
+ */
+#define TRACKER_PIECE_PAGES	8192UL
 
 /* ---- operations on a target --------------------------------------------- */
 
