@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What system calls on mappings of shared files need of us (syscall_hook.c). */
+/* What system calls on mappings of shared files need of us (share_hook.c). */
 #include <linux/file.h>
 #include <linux/magic.h>
 #include <linux/sched/mm.h>
 
-#include "tracker.h"
+#include "share.h"
 
 /*
  * A mapping that is not wrapped and should be. What is found is not kept: the

@@ -4,7 +4,7 @@
 #include <linux/pagemap.h>
 #include <linux/sched/mm.h>
 
-#include "tracker.h"
+#include "share.h"
 
 static bool tracker_share_has(struct tracker_share *share,
 			      const struct vm_area_struct *vma)

@@ -2,7 +2,7 @@
 /*
  * Shares: files that targets map shared. Who writes to one may be any process
  * that maps it, so the mappings of all are wrapped, those that are made later as
- * soon as they are made (syscall_hook.c), and those that fork() makes by
+ * soon as they are made (share_hook.c), and those that fork() makes by
  * inheritance. System calls that change the file are told by fsnotify.
  */
 #include <linux/file.h>
@@ -14,7 +14,7 @@
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
 
-#include "tracker.h"
+#include "share.h"
 
 static DEFINE_MUTEX(tracker_shares_lock);	/* protects what follows */
 static DEFINE_HASHTABLE(tracker_shares, 8);	/* by mapping; readers: RCU */
@@ -48,13 +48,13 @@ static void tracker_share_release(struct kref *kref)
 	kfree_rcu(share, rcu);
 }
 
-static void tracker_share_put(struct tracker_share *share)
+void tracker_share_put(struct tracker_share *share)
 {
 	kref_put(&share->kref, tracker_share_release);
 }
 
 /* Return: the share with a reference, or NULL. */
-static struct tracker_share *tracker_share_get(struct address_space *mapping)
+struct tracker_share *tracker_share_get(struct address_space *mapping)
 {
 	struct tracker_share *share;
 
@@ -64,181 +64,6 @@ static struct tracker_share *tracker_share_get(struct address_space *mapping)
 		share = NULL;
 	rcu_read_unlock();
 	return share;
-}
-
-/* ---- the log ------------------------------------------------------------ */
-
-static void tracker_region_log(struct tracker_region *region, pgoff_t index,
-			       pgoff_t nr_pages)
-{
-	struct tracker_log *log = &region->session->log;
-
-	/* What is behind the block is not mapped by the target. */
-	for (; nr_pages && index < region->nr_pages; index++, nr_pages--)
-		if (tracker_log_add(log, region->base + index))
-			tracker_log_overflow(log);
-}
-
-/* With a folio locked: memory is not to be had by writing that one back. */
-static void tracker_share_log_pages(struct tracker_share *share, pgoff_t index,
-				    pgoff_t nr_pages)
-{
-	unsigned int nofs = memalloc_nofs_save();
-	struct tracker_region *region;
-
-	down_read(&share->lock);
-	list_for_each_entry(region, &share->regions, share_node)
-		tracker_region_log(region, index, nr_pages);
-	up_read(&share->lock);
-	memalloc_nofs_restore(nofs);
-}
-
-/* The kernel maps large folios as a whole. */
-static void tracker_share_log_folio(struct tracker_share *share,
-				    struct folio *folio, pgoff_t index)
-{
-	if (folio_test_large(folio))
-		tracker_share_log_pages(share, folio->index,
-					folio_nr_pages(folio));
-	else
-		tracker_share_log_pages(share, index, 1);
-}
-
-/**
- * tracker_share_log - a page of a shared file is about to be written
- * @mapping: the file's
- * @folio: the page's, locked
- * @index: the page's index in the file
- *
- * The caller has a wrapped mapping of the file, which keeps the share.
- */
-void tracker_share_log(struct address_space *mapping, struct folio *folio,
-		       pgoff_t index)
-{
-	struct tracker_share *share = tracker_share_find(mapping);
-
-	if (!WARN_ON_ONCE(!share))
-		tracker_share_log_folio(share, folio, index);
-}
-
-static void tracker_share_changed(void *owner)
-{
-	struct tracker_share *share = owner;
-	struct tracker_region *region;
-
-	down_read(&share->lock);
-	list_for_each_entry(region, &share->regions, share_node)
-		WRITE_ONCE(region->is_modified, true);
-	up_read(&share->lock);
-}
-
-/* A system call of which fsnotify knows nothing has changed a file. */
-void tracker_share_mark(struct address_space *mapping)
-{
-	struct tracker_share *share = tracker_share_get(mapping);
-
-	if (!share)
-		return;
-	tracker_share_changed(share);
-	tracker_share_put(share);
-}
-
-/* ---- write protection --------------------------------------------------- */
-
-/*
- * Write-protects the file's pages: from now on their writes are logged. Pages
- * that are written already are for the caller to read.
- */
-static void tracker_share_protect(struct tracker_region *region)
-{
-	struct address_space *mapping = region->share->mapping;
-	unsigned long index = 0;
-	struct folio *folio;
-
-	while (xa_find(&mapping->i_pages, &index, ULONG_MAX, XA_PRESENT)) {
-		folio = tracker_filemap_lock(mapping, index++);
-		if (folio) {
-			if (tracker_folio_rearm(folio))
-				tracker_region_log(region, index - 1, 1);
-			folio_unlock(folio);
-			folio_put(folio);
-		}
-		cond_resched();
-	}
-}
-
-/* What the first round stores of memory that no file system keeps. */
-static int tracker_share_see(struct tracker_region *region)
-{
-	struct xarray *pages = &region->share->mapping->i_pages;
-	unsigned long index = 0;
-	int err = 0;
-
-	if (region->kind != TRACKER_KIND_ANON_SHARED)
-		return 0;
-	while (!err && xa_find(pages, &index, region->nr_pages - 1, XA_PRESENT)) {
-		err = tracker_log_see(&region->session->log,
-				      region->base + index++);
-		cond_resched();
-	}
-	return err;
-}
-
-static void tracker_share_absorb_page(struct tracker_share *share,
-				      pgoff_t index)
-{
-	struct folio *folio = tracker_filemap_lock(share->mapping, index);
-
-	if (!folio) {
-		/* It has been swapped out; whether it was written is not known. */
-		tracker_share_log_pages(share, index, 1);
-		return;
-	}
-	if (folio_mkclean(folio)) {
-		if (!folio_test_dirty(folio))
-			folio_mark_dirty(folio);
-		tracker_share_log_folio(share, folio, index);
-	}
-	folio_unlock(folio);
-	folio_put(folio);
-}
-
-/* Pages that a mapping has written before it was wrapped. */
-static void tracker_share_absorb(struct tracker_share *share, pgoff_t index,
-				 pgoff_t end)
-{
-	struct xarray *pages = &share->mapping->i_pages;
-
-	for (; index < end && xa_find(pages, &index, end - 1, XA_PRESENT);
-	     index++) {
-		tracker_share_absorb_page(share, index);
-		cond_resched();
-	}
-}
-
-/*
- * Wraps what there is of a file, in every process: another thread may have
- * forked with the mapping, or unmapped it. Who dies meanwhile leaves the rest to
- * the next harvest.
- */
-void tracker_share_adopt_file(struct address_space *mapping, pgoff_t index,
-			      pgoff_t nr_pages)
-{
-	struct tracker_share *share = tracker_share_get(mapping);
-	int err;
-
-	if (!share)
-		return;
-	err = mutex_lock_killable(&tracker_shares_lock);
-	if (!err) {
-		if (!share->is_over)
-			err = tracker_share_wrap(share);
-		mutex_unlock(&tracker_shares_lock);
-	}
-	if (err)
-		WRITE_ONCE(share->is_incomplete, true);
-	tracker_share_absorb(share, index, index + nr_pages);
-	tracker_share_put(share);
 }
 
 /* ---- life --------------------------------------------------------------- */
@@ -474,7 +299,32 @@ void tracker_share_detach(struct tracker_region *region)
 	tracker_share_put(share);
 }
 
-static void tracker_share_complete(struct tracker_region *region)
+/*
+ * Wraps what there is of a file, in every process: another thread may have
+ * forked with the mapping, or unmapped it. Who dies meanwhile leaves the rest to
+ * the next harvest.
+ */
+void tracker_share_adopt_file(struct address_space *mapping, pgoff_t index,
+			      pgoff_t nr_pages)
+{
+	struct tracker_share *share = tracker_share_get(mapping);
+	int err;
+
+	if (!share)
+		return;
+	err = mutex_lock_killable(&tracker_shares_lock);
+	if (!err) {
+		if (!share->is_over)
+			err = tracker_share_wrap(share);
+		mutex_unlock(&tracker_shares_lock);
+	}
+	if (err)
+		WRITE_ONCE(share->is_incomplete, true);
+	tracker_share_absorb(share, index, index + nr_pages);
+	tracker_share_put(share);
+}
+
+void tracker_share_complete(struct tracker_region *region)
 {
 	struct tracker_share *share = region->share;
 
@@ -484,32 +334,4 @@ static void tracker_share_complete(struct tracker_region *region)
 	mutex_unlock(&tracker_shares_lock);
 	tracker_share_protect(region);
 	tracker_share_changed(share);
-}
-
-/**
- * tracker_share_rescan - log what a system call may have changed
- * @region: a region with a share; the caller holds session->lock
- *
- * Every page that exists, and every one that the images may have.
- *
- * Return: whether there was such a call since the last time.
- */
-bool tracker_share_rescan(struct tracker_region *region)
-{
-	struct tracker_log *log = &region->session->log;
-	struct xarray *pages = &region->share->mapping->i_pages;
-	unsigned long index = 0;
-
-	if (xchg(&region->share->is_incomplete, false))
-		tracker_share_complete(region);
-	if (!xchg(&region->is_modified, false))
-		return false;
-	tracker_log_seen(log, region->base, region->base + region->nr_pages);
-	if (region->kind != TRACKER_KIND_ANON_SHARED)
-		return true;
-	for (; xa_find(pages, &index, region->nr_pages - 1, XA_PRESENT); index++) {
-		tracker_region_log(region, index, 1);
-		cond_resched();
-	}
-	return true;
 }

@@ -11,7 +11,7 @@
 #include <linux/slab.h>
 #include <linux/userfaultfd_k.h>
 
-#include "tracker.h"
+#include "share.h"
 
 /*
  * One for each file system's (and SysV's) vm_ops. They are never freed: a process
