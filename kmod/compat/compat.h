@@ -50,18 +50,25 @@ static inline bool tracker_mmap_write_trylock(struct mm_struct *mm)
 	return down_write_trylock(&mm->mmap_lock);
 }
 
-/* Large folios count their mappings in one place since 6.10. */
+/*
+ * Large folios count their mappings in one place since 6.10. folio_mapcount(),
+ * which is not exported before: a mapping of a file's folio as a whole counts in
+ * each of its pages, too, but holds one reference.
+ */
 static inline int tracker_folio_mapcount(struct folio *folio)
 {
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 10, 0)
-	int mapcount = 0;
+	int compound, mapcount = 0;
 	long i;
 
 	if (!folio_test_large(folio))
 		return atomic_read(&folio->_mapcount) + 1;
 	for (i = 0; i < folio_nr_pages(folio); i++)
 		mapcount += atomic_read(&folio_page(folio, i)->_mapcount) + 1;
-	return mapcount + atomic_read(folio_mapcount_ptr(folio)) + 1;
+	compound = folio_entire_mapcount(folio);
+	if (!folio_test_anon(folio))
+		mapcount -= compound * folio_nr_pages(folio);
+	return mapcount + compound;
 #else
 	return folio_mapcount(folio);
 #endif
