@@ -150,33 +150,6 @@ err_free:
 	return ERR_PTR(err);
 }
 
-/*
- * Opening the file may take its time, so it is done without tracker_shares_lock.
- * Return: the share of a file, with a reference, or an ERR_PTR.
- */
-static struct tracker_share *tracker_share_get_or_create(struct file *file)
-{
-	struct tracker_share *new = tracker_share_alloc(file);
-	struct tracker_share *share;
-
-	if (IS_ERR(new))
-		return new;
-	mutex_lock(&tracker_shares_lock);
-	share = tracker_share_find(file->f_mapping);
-	if (!share) {
-		__module_get(THIS_MODULE);
-		atomic_inc(&tracker_nr_shares);
-		hash_add_rcu(tracker_shares, &new->node,
-			     (unsigned long)new->mapping);
-		share = new;
-	}
-	kref_get(&share->kref);
-	mutex_unlock(&tracker_shares_lock);
-	if (share != new)
-		tracker_share_put(new);
-	return share;
-}
-
 /**
  * tracker_share_region - the region of a shared file
  * @session: the session, locked
@@ -216,73 +189,6 @@ tracker_share_new_region(struct tracker_share *share,
 	return region;
 }
 
-/* Caller holds tracker_shares_lock. Return: the region or an ERR_PTR. */
-static struct tracker_region *
-__tracker_share_attach(struct tracker_share *share,
-		       struct tracker_session *session, u16 kind)
-{
-	struct tracker_region *region =
-		tracker_share_region(session, share->mapping);
-	bool is_new = !region;
-	int err;
-
-	if (share->is_over)
-		return ERR_PTR(-EAGAIN);
-	if (is_new)
-		region = tracker_share_new_region(share, session, kind);
-	if (IS_ERR(region))
-		return region;
-	err = tracker_share_wrap(share);
-	if (!err)
-		return region;
-	/* For those that track the file already. */
-	WRITE_ONCE(share->is_incomplete, true);
-	if (is_new)
-		tracker_share_detach(region);
-	return ERR_PTR(err);
-}
-
-/**
- * tracker_share_attach - log the writes to a shared file for a session
- * @session: the session, locked
- * @file: what the target has mapped
- * @kind: enum tracker_kind of the mapping
- *
- * All its mappings in all processes are wrapped, and its pages write-protected.
- * The content up to now is for the caller to read, afterwards.
- *
- * Return: 0, -EAGAIN if another process has userfaultfd on the file, or another
- * -errno.
- */
-int tracker_share_attach(struct tracker_session *session, struct file *file,
-			 u16 kind)
-{
-	struct tracker_share *share = tracker_share_get_or_create(file);
-	struct tracker_region *region;
-	int err;
-
-	if (IS_ERR(share))
-		return PTR_ERR(share);
-	err = mutex_lock_killable(&tracker_shares_lock);
-	if (!err) {
-		region = __tracker_share_attach(share, session, kind);
-		err = PTR_ERR_OR_ZERO(region);
-		mutex_unlock(&tracker_shares_lock);
-	}
-	if (err) {
-		tracker_share_queue_unwrap(share);
-		tracker_share_put(share);
-		return err;
-	}
-	err = tracker_share_see(region);
-	if (err)
-		tracker_share_detach(region);
-	else
-		tracker_share_protect(region);
-	tracker_share_put(share);
-	return err;
-}
-
 /* The region stays, for what a harvest has reported of it; it has no pages. */
 void tracker_share_detach(struct tracker_region *region)
 {
@@ -300,38 +206,160 @@ void tracker_share_detach(struct tracker_region *region)
 }
 
 /*
- * Wraps what there is of a file, in every process: another thread may have
- * forked with the mapping, or unmapped it. Who dies meanwhile leaves the rest to
- * the next harvest.
+ * Opening the file may take its time, so it is done without tracker_shares_lock.
+ * Return: a region of a share that is not over, with a reference on the share, or
+ * an ERR_PTR.
+ */
+static struct tracker_region *
+tracker_share_add_region(struct tracker_session *session, struct file *file,
+			 u16 kind)
+{
+	struct tracker_share *new = tracker_share_alloc(file);
+	struct tracker_region *region;
+	struct tracker_share *share;
+
+	if (IS_ERR(new))
+		return ERR_CAST(new);
+	mutex_lock(&tracker_shares_lock);
+	share = tracker_share_find(file->f_mapping);
+	if (!share) {
+		__module_get(THIS_MODULE);
+		atomic_inc(&tracker_nr_shares);
+		hash_add_rcu(tracker_shares, &new->node,
+			     (unsigned long)new->mapping);
+		share = new;
+	}
+	kref_get(&share->kref);
+	region = tracker_share_new_region(share, session, kind);
+	mutex_unlock(&tracker_shares_lock);
+	if (share != new)
+		tracker_share_put(new);
+	if (IS_ERR(region)) {
+		tracker_share_queue_unwrap(share);
+		tracker_share_put(share);
+	}
+	return region;
+}
+
+/* ---- wrapping ----------------------------------------------------------- */
+
+/*
+ * How often, and how far apart, a process that is at something is tried again:
+ * about a second at the start of tracking, which can be put off, and not long
+ * where somebody waits.
+ */
+#define TRACKER_WRAP_TRIES	200
+#define TRACKER_ADOPT_TRIES	10
+#define TRACKER_WRAP_DELAY_MS	4
+
+static int __tracker_share_wrap(struct tracker_share *share, bool has_own)
+{
+	int err = 0;
+
+	if (share->is_over)
+		return 0;
+	if (has_own)
+		err = tracker_share_wrap_own(share);
+	return err ? err : tracker_share_wrap(share);
+}
+
+/*
+ * Wraps what there is of a file, in every process. tracker_shares_lock is not
+ * held while a process is waited for: others want to map files, too.
+ *
+ * Return: 0, -EINTR, -EAGAIN if a process cannot be wrapped now, or -ENOMEM.
+ */
+static int tracker_share_wrap_all(struct tracker_share *share, bool has_own,
+				  unsigned int tries)
+{
+	int err;
+
+	for (;;) {
+		err = mutex_lock_killable(&tracker_shares_lock);
+		if (err)
+			return err;
+		err = __tracker_share_wrap(share, has_own);
+		mutex_unlock(&tracker_shares_lock);
+		if (err != -EBUSY)
+			return err;
+		if (!--tries)
+			return -EAGAIN;
+		schedule_timeout_killable(msecs_to_jiffies(TRACKER_WRAP_DELAY_MS));
+		if (fatal_signal_pending(current))
+			return -EINTR;
+	}
+}
+
+/**
+ * tracker_share_adopt_file - a process has mapped a file
+ * @mapping: the file's
+ * @index: first page that was mapped
+ * @nr_pages: length
+ *
+ * The caller's own mappings are wrapped when this returns, unless it is killed.
+ * Another thread may have forked with one: who is busy with that is left to the
+ * next harvest.
  */
 void tracker_share_adopt_file(struct address_space *mapping, pgoff_t index,
 			      pgoff_t nr_pages)
 {
 	struct tracker_share *share = tracker_share_get(mapping);
-	int err;
 
 	if (!share)
 		return;
-	err = mutex_lock_killable(&tracker_shares_lock);
-	if (!err) {
-		if (!share->is_over)
-			err = tracker_share_wrap(share);
-		mutex_unlock(&tracker_shares_lock);
-	}
-	if (err)
+	if (tracker_share_wrap_all(share, true, TRACKER_ADOPT_TRIES))
 		WRITE_ONCE(share->is_incomplete, true);
 	tracker_share_absorb(share, index, index + nr_pages);
 	tracker_share_put(share);
 }
 
+/* At a harvest: what could not be wrapped has been writable up to now. */
 void tracker_share_complete(struct tracker_region *region)
 {
 	struct tracker_share *share = region->share;
+	int err = tracker_share_wrap_all(share, false, TRACKER_ADOPT_TRIES);
 
-	mutex_lock(&tracker_shares_lock);
-	if (tracker_share_wrap(share))
+	if (err)
 		WRITE_ONCE(share->is_incomplete, true);
-	mutex_unlock(&tracker_shares_lock);
+	if (err == -EINTR)
+		return;
 	tracker_share_protect(region);
 	tracker_share_changed(share);
+}
+
+/**
+ * tracker_share_attach - log the writes to a shared file for a session
+ * @session: the session, locked; it does not track the file
+ * @file: what the target has mapped
+ * @kind: enum tracker_kind of the mapping
+ *
+ * All its mappings in all processes are wrapped, and its pages write-protected.
+ * The content up to now is for the caller to read, afterwards.
+ *
+ * Return: 0, -EAGAIN if another process has userfaultfd on the file or is at
+ * something that may last, or another -errno.
+ */
+int tracker_share_attach(struct tracker_session *session, struct file *file,
+			 u16 kind)
+{
+	struct tracker_region *region =
+		tracker_share_add_region(session, file, kind);
+	struct tracker_share *share;
+	int err;
+
+	if (IS_ERR(region))
+		return PTR_ERR(region);
+	share = region->share;
+	err = tracker_share_wrap_all(share, false, TRACKER_WRAP_TRIES);
+	/* For those that track the file already. */
+	if (err)
+		WRITE_ONCE(share->is_incomplete, true);
+	else
+		err = tracker_share_see(region);
+	if (err)
+		tracker_share_detach(region);
+	else
+		tracker_share_protect(region);
+	tracker_share_put(share);
+	return err;
 }

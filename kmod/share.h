@@ -23,9 +23,11 @@ void tracker_share_absorb(struct tracker_share *share, pgoff_t index,
 
 /* Mappers. */
 int tracker_share_wrap(struct tracker_share *share);
+int tracker_share_wrap_own(struct tracker_share *share);
+bool tracker_share_is_wrapped(struct tracker_share *share);
 bool tracker_share_unwrap(struct tracker_share *share);
 int tracker_vma_wrap(struct vm_area_struct *vma);
-void tracker_vma_unwrap(struct vm_area_struct *vma);
+int tracker_vma_unwrap(struct vm_area_struct *vma);
 
 /* After system calls. */
 void tracker_share_adopt(struct mm_struct *mm, struct address_space *mapping,

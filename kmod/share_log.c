@@ -168,7 +168,8 @@ bool tracker_share_rescan(struct tracker_region *region)
 	struct xarray *pages = &region->share->mapping->i_pages;
 	unsigned long index = 0;
 
-	if (xchg(&region->share->is_incomplete, false))
+	if (xchg(&region->share->is_incomplete, false) ||
+	    !tracker_share_is_wrapped(region->share))
 		tracker_share_complete(region);
 	if (!xchg(&region->is_modified, false))
 		return false;

@@ -23,7 +23,8 @@
  *   session->lock		everything a controller does with a session
  *   tracker_sessions_lock	the list of sessions
  *   tracker_shares_lock	which files are shared, wrapping and unwrapping
- *   mmap_lock			(a target's, or another mapper's)
+ *   mmap_lock			(a target's, or the caller's own; another
+ *				mapper's is only tried)
  *   tracker_watch_lock		that what a file's watch belongs to still exists
  *   source->fill_lock		coming into being of pages of a private file mapping
  *   folio lock			a page of a pseudo-file, or of a shared file

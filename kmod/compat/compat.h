@@ -44,10 +44,37 @@ static inline void vma_start_write(struct vm_area_struct *vma)
 }
 #endif
 
-/* 6.10 dropped mmap_write_trylock(). */
+/*
+ * 6.10 dropped mmap_write_trylock(). In 6.12.y what was a number became a
+ * seqcount, of which whoever locks does one half and mmap_write_unlock() the
+ * other.
+ */
 static inline bool tracker_mmap_write_trylock(struct mm_struct *mm)
 {
-	return down_write_trylock(&mm->mmap_lock);
+	if (!down_write_trylock(&mm->mmap_lock))
+		return false;
+#ifdef CONFIG_PER_VMA_LOCK
+	if (__builtin_types_compatible_p(typeof(mm->mm_lock_seq), seqcount_t))
+		do_raw_write_seqcount_begin((seqcount_t *)&mm->mm_lock_seq);
+#endif
+	return true;
+}
+
+/*
+ * vma_start_write() for who cannot wait for the faults that are under way in the
+ * mapping. Caller holds mmap_lock for writing.
+ */
+static inline bool tracker_vma_start_write_trylock(struct vm_area_struct *vma)
+{
+#ifdef CONFIG_PER_VMA_LOCK
+	if (!down_write_trylock(&vma->vm_lock->lock))
+		return false;
+	/* A seqcount begins with its number. */
+	WRITE_ONCE(vma->vm_lock_seq,
+		   *(unsigned int *)&vma->vm_mm->mm_lock_seq);
+	up_write(&vma->vm_lock->lock);
+#endif
+	return true;
 }
 
 /*
