@@ -329,24 +329,28 @@ void tracker_share_complete(struct tracker_region *region)
 
 /**
  * tracker_share_attach - log the writes to a shared file for a session
- * @session: the session, locked; it does not track the file
+ * @session: the session, locked
  * @file: what the target has mapped
  * @kind: enum tracker_kind of the mapping
  *
  * All its mappings in all processes are wrapped, and its pages write-protected.
  * The content up to now is for the caller to read, afterwards.
  *
- * Return: 0, -EAGAIN if another process has userfaultfd on the file or is at
- * something that may last, or another -errno.
+ * Return: 0, -EINVAL if the session has a region of the file, -EAGAIN if another
+ * process has userfaultfd on the file or is at something that may last, or another
+ * -errno.
  */
 int tracker_share_attach(struct tracker_session *session, struct file *file,
 			 u16 kind)
 {
-	struct tracker_region *region =
-		tracker_share_add_region(session, file, kind);
+	struct tracker_region *region;
 	struct tracker_share *share;
 	int err;
 
+	/* One that has to go first: the next layout sees to that. */
+	if (tracker_share_region(session, file->f_mapping))
+		return -EINVAL;
+	region = tracker_share_add_region(session, file, kind);
 	if (IS_ERR(region))
 		return PTR_ERR(region);
 	share = region->share;
