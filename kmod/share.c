@@ -66,6 +66,28 @@ struct tracker_share *tracker_share_get(struct address_space *mapping)
 	return share;
 }
 
+/**
+ * tracker_share_written - a file has been written, and fsnotify does not tell
+ * @file: what the writer has open
+ *
+ * Callable from any context. A file system that is stacked upon others may have
+ * written to any file.
+ */
+void tracker_share_written(struct file *file)
+{
+	struct tracker_share *share;
+	int bucket;
+
+	rcu_read_lock();
+	share = tracker_share_find(file->f_mapping);
+	if (share)
+		smp_store_release(&share->is_written, true);
+	else if (file_inode(file)->i_sb->s_stack_depth)
+		hash_for_each_rcu(tracker_shares, bucket, share, node)
+			smp_store_release(&share->is_written, true);
+	rcu_read_unlock();
+}
+
 /* ---- life --------------------------------------------------------------- */
 
 /* How long to wait for a process that cannot be unwrapped now. */

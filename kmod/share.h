@@ -15,7 +15,7 @@ void tracker_share_complete(struct tracker_region *region);
 void tracker_share_log(struct address_space *mapping, struct folio *folio,
 		       pgoff_t index);
 void tracker_share_changed(void *owner);
-void tracker_share_mark(struct address_space *mapping);
+void tracker_share_written(struct file *file);
 void tracker_share_protect(struct tracker_region *region);
 int tracker_share_see(struct tracker_region *region);
 void tracker_share_absorb(struct tracker_share *share, pgoff_t index,
@@ -30,8 +30,9 @@ int tracker_vma_wrap(struct vm_area_struct *vma);
 int tracker_vma_unwrap(struct vm_area_struct *vma);
 
 /* After system calls. */
-void tracker_share_adopt(struct mm_struct *mm, struct address_space *mapping,
-			 pgoff_t index, pgoff_t nr_pages);
+void tracker_share_adopt(struct mm_struct *mm, unsigned long start,
+			 unsigned long end);
+void tracker_share_adopt_new(struct mm_struct *mm);
 void tracker_share_adopt_file(struct address_space *mapping, pgoff_t index,
 			      pgoff_t nr_pages);
 bool tracker_share_shmdt(struct mm_struct *mm, unsigned long addr);

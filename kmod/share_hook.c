@@ -1,41 +1,66 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Hooks on the calls that map, unmap or write shared files; see syscall_hook.c. */
-#include <linux/aio_abi.h>
-#include <linux/file.h>
+/*
+ * Hooks on the calls that map, unmap or write shared files; see syscall_hook.c.
+ * Whether a file is tracked is looked up after the call: tracking may have begun
+ * in between, and a file system may map another file than the one it was given.
+ */
 #include <linux/mman.h>
 #include <linux/ptrace.h>
-#include <linux/sched/signal.h>
 #include <linux/sched/task_stack.h>
-#include <linux/uaccess.h>
+#include <asm/compat.h>
+#include <asm/syscall.h>
 
 #include "hook.h"
 #include "share.h"
 
-static void tracker_after_mmap(struct callback_head *work)
+/* ---- mmap, shmat, remap_file_pages -------------------------------------- */
+
+/* For a call that has mapped something, nobody knows where. */
+static void tracker_after_attach(struct callback_head *work)
 {
 	struct tracker_call *call = container_of(work, struct tracker_call, work);
 
-	if (current->mm)
-		tracker_share_adopt(current->mm,
-				    (struct address_space *)call->addr,
-				    call->old_len, call->new_len);
+	if (current->mm && tracker_shares_exist())
+		tracker_share_adopt_new(current->mm);
 	tracker_call_free(call);
 }
 
-/* Without a note the call must not happen. Return: whether there is one. */
-static bool tracker_note_mmap(struct address_space *mapping, pgoff_t index,
-			      pgoff_t nr_pages)
+static void tracker_after_remap(struct callback_head *work)
 {
-	struct tracker_call call = {
-		.addr = (unsigned long)mapping,
-		.old_len = index,
-		.new_len = nr_pages,
-	};
+	struct tracker_call *call = container_of(work, struct tracker_call, work);
 
-	if (!tracker_shares_exist() || !current->mm ||
-	    current->flags & PF_KTHREAD)
+	if (current->mm && tracker_shares_exist())
+		tracker_share_adopt(current->mm, call->addr,
+				    call->addr + call->new_len);
+	tracker_call_free(call);
+}
+
+/* Who calls it without the system call of that name does not tell the address. */
+static void tracker_after_mmap(struct callback_head *work)
+{
+	struct tracker_call *call = container_of(work, struct tracker_call, work);
+	struct pt_regs *regs = task_pt_regs(current);
+
+	if (in_ia32_syscall() || syscall_get_nr(current, regs) != __NR_mmap) {
+		tracker_after_attach(work);
+		return;
+	}
+	call->addr = regs->ax;
+	if (IS_ERR_VALUE(call->addr))
+		tracker_call_free(call);
+	else
+		tracker_after_remap(work);
+}
+
+/* Without a note the call must not happen. Return: whether it may. */
+static bool tracker_note_mapping(unsigned long addr, unsigned long len,
+				 task_work_func_t func)
+{
+	struct tracker_call call = { .addr = addr, .new_len = len };
+
+	if (!tracker_is_active() || !current->mm || current->flags & PF_KTHREAD)
 		return true;
-	return tracker_call_queue(&call, tracker_after_mmap);
+	return tracker_call_queue(&call, func);
 }
 
 /* vm_mmap_pgoff(file, addr, len, prot, flag, pgoff); no type: EINVAL. */
@@ -44,13 +69,10 @@ static void notrace tracker_mmap_entry(unsigned long ip, unsigned long parent_ip
 				       struct ftrace_regs *fregs)
 {
 	struct pt_regs *regs = ftrace_get_regs(fregs);
-	struct file *file = (struct file *)regs->di;
 	unsigned long type = regs->r8 & MAP_TYPE;
 
-	if (file && (type == MAP_SHARED || type == MAP_SHARED_VALIDATE) &&
-	    tracker_share_find(file->f_mapping) &&
-	    !tracker_note_mmap(file->f_mapping, regs->r9,
-			       regs->dx >> PAGE_SHIFT))
+	if (regs->di && (type == MAP_SHARED || type == MAP_SHARED_VALIDATE) &&
+	    !tracker_note_mapping(0, PAGE_ALIGN(regs->dx), tracker_after_mmap))
 		regs->r8 = 0;
 }
 
@@ -60,75 +82,61 @@ static void notrace tracker_shmat_entry(unsigned long ip,
 					struct ftrace_ops *ops,
 					struct ftrace_regs *fregs)
 {
-	if (!tracker_note_mmap(NULL, 0, 0))
+	if (!tracker_note_mapping(0, 0, tracker_after_attach))
 		ftrace_get_regs(fregs)->di = -1;
 }
 
-/* Arguments with which remap_file_pages() fails with EINVAL. */
+/* Arguments with which remap_file_pages() fails with EINVAL, of either ABI. */
 static struct pt_regs tracker_bad_remap = { .dx = 1 };
 
+/* remap_file_pages(start, size, prot, pgoff, flags) */
 static void notrace tracker_remap_entry(unsigned long ip,
 					unsigned long parent_ip,
 					struct ftrace_ops *ops,
 					struct ftrace_regs *fregs)
 {
-	if (!tracker_note_mmap(NULL, 0, 0))
-		ftrace_get_regs(fregs)->di = (unsigned long)&tracker_bad_remap;
+	struct pt_regs *regs = ftrace_get_regs(fregs);
+	struct pt_regs *user_regs = (struct pt_regs *)regs->di;
+
+	if (!tracker_note_mapping(user_regs->di & PAGE_MASK,
+				  user_regs->si & PAGE_MASK,
+				  tracker_after_remap))
+		regs->di = (unsigned long)&tracker_bad_remap;
 }
 
-static void tracker_aio_mark(struct iocb __user *uiocb)
-{
-	struct iocb iocb;
-	struct file *file;
-
-	if (copy_from_user(&iocb, uiocb, sizeof(iocb)) ||
-	    (iocb.aio_lio_opcode != IOCB_CMD_PWRITE &&
-	     iocb.aio_lio_opcode != IOCB_CMD_PWRITEV))
-		return;
-	file = fget(iocb.aio_fildes);
-	if (!file)
-		return;
-	tracker_share_mark(file->f_mapping);
-	fput(file);
-}
-
-/* fsnotify says nothing of what libaio writes. */
-static void tracker_after_io_submit(struct callback_head *work)
-{
-	struct tracker_call *call = container_of(work, struct tracker_call, work);
-	struct iocb __user * __user *list = (void __user *)call->addr;
-	struct iocb __user *iocb;
-	unsigned long i;
-
-	for (i = 0; i < call->old_len && !fatal_signal_pending(current); i++) {
-		if (get_user(iocb, &list[i]))
-			break;
-		tracker_aio_mark(iocb);
-		cond_resched();
-	}
-	tracker_call_free(call);
-}
-
-/* Arguments with which io_submit() fails with EINVAL. */
-static struct pt_regs tracker_bad_io_submit = { .si = -1 };
-
-/* io_submit(ctx, nr, iocbpp) */
-static void notrace tracker_io_submit_entry(unsigned long ip,
-					    unsigned long parent_ip,
-					    struct ftrace_ops *ops,
-					    struct ftrace_regs *fregs)
+#ifdef CONFIG_IA32_EMULATION
+static void notrace tracker_ia32_remap_entry(unsigned long ip,
+					     unsigned long parent_ip,
+					     struct ftrace_ops *ops,
+					     struct ftrace_regs *fregs)
 {
 	struct pt_regs *regs = ftrace_get_regs(fregs);
 	struct pt_regs *user_regs = (struct pt_regs *)regs->di;
-	struct tracker_call call = {
-		.addr = user_regs->dx,
-		.old_len = user_regs->si,
-	};
 
-	if (tracker_shares_exist() && (long)call.old_len > 0 &&
-	    !tracker_call_queue(&call, tracker_after_io_submit))
-		regs->di = (unsigned long)&tracker_bad_io_submit;
+	if (!tracker_note_mapping((u32)user_regs->bx & PAGE_MASK,
+				  (u32)user_regs->cx & PAGE_MASK,
+				  tracker_after_remap))
+		regs->di = (unsigned long)&tracker_bad_remap;
 }
+#endif
+
+/* ---- libaio ------------------------------------------------------------- */
+
+/*
+ * aio_complete_rw(kiocb, res), with which every request of io_submit() ends, in
+ * any context. fsnotify says nothing of it.
+ */
+static void notrace tracker_aio_entry(unsigned long ip, unsigned long parent_ip,
+				      struct ftrace_ops *ops,
+				      struct ftrace_regs *fregs)
+{
+	struct kiocb *kiocb = (struct kiocb *)ftrace_get_regs(fregs)->di;
+
+	if (tracker_shares_exist() && kiocb->ki_flags & IOCB_WRITE)
+		tracker_share_written(kiocb->ki_filp);
+}
+
+/* ---- shmdt -------------------------------------------------------------- */
 
 /*
  * shmdt() knows its mappings by their vm_ops, and fails with EINVAL where they
@@ -155,7 +163,7 @@ static void notrace tracker_shmdt_entry(unsigned long ip,
 	struct tracker_call call = { .addr = regs->di };
 
 	/* Without a note the call must not happen: it fails with EINVAL. */
-	if (tracker_shares_exist() && current->mm &&
+	if (tracker_shares_exist() && current->mm && PAGE_ALIGNED(call.addr) &&
 	    !tracker_call_queue(&call, tracker_after_shmdt))
 		regs->di = 1;
 }
@@ -167,8 +175,12 @@ struct tracker_hook tracker_share_hooks[] = {
 			.flags = TRACKER_HOOK_FLAGS } },
 	{ "__x64_sys_remap_file_pages", { .func = tracker_remap_entry,
 					  .flags = TRACKER_HOOK_FLAGS } },
-	{ "__x64_sys_io_submit", { .func = tracker_io_submit_entry,
-				   .flags = TRACKER_HOOK_FLAGS } },
+#ifdef CONFIG_IA32_EMULATION
+	{ "__ia32_sys_remap_file_pages", { .func = tracker_ia32_remap_entry,
+					   .flags = TRACKER_HOOK_FLAGS } },
+#endif
+	{ "aio_complete_rw", { .func = tracker_aio_entry,
+			       .flags = TRACKER_HOOK_FLAGS } },
 	{ "ksys_shmdt", { .func = tracker_shmdt_entry,
 			  .flags = TRACKER_HOOK_FLAGS } },
 	{},

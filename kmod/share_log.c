@@ -70,17 +70,6 @@ void tracker_share_changed(void *owner)
 	up_read(&share->lock);
 }
 
-/* A system call of which fsnotify knows nothing has changed a file. */
-void tracker_share_mark(struct address_space *mapping)
-{
-	struct tracker_share *share = tracker_share_get(mapping);
-
-	if (!share)
-		return;
-	tracker_share_changed(share);
-	tracker_share_put(share);
-}
-
 /* ---- write protection --------------------------------------------------- */
 
 /*
@@ -171,6 +160,8 @@ bool tracker_share_rescan(struct tracker_region *region)
 	if (xchg(&region->share->is_incomplete, false) ||
 	    !tracker_share_is_wrapped(region->share))
 		tracker_share_complete(region);
+	if (xchg(&region->share->is_written, false))
+		tracker_share_changed(region->share);
 	if (!xchg(&region->is_modified, false))
 		return false;
 	tracker_log_seen(log, region->base, region->base + region->nr_pages);

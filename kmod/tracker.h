@@ -260,6 +260,7 @@ struct tracker_share {
 	struct rw_semaphore lock;	/* protects regions */
 	struct list_head regions;
 	bool is_incomplete;		/* a mapping could not be wrapped */
+	bool is_written;		/* by asynchronous I/O */
 	bool is_over;			/* tracker_shares_lock: no mapping is wrapped */
 };
 
