@@ -78,13 +78,14 @@ void tracker_share_written(struct file *file)
 	struct tracker_share *share;
 	int bucket;
 
+	smp_wmb(); /* the content is there; pairs with xchg() at the rescan */
 	rcu_read_lock();
 	share = tracker_share_find(file->f_mapping);
 	if (share)
-		smp_store_release(&share->is_written, true);
+		WRITE_ONCE(share->is_written, true);
 	else if (file_inode(file)->i_sb->s_stack_depth)
 		hash_for_each_rcu(tracker_shares, bucket, share, node)
-			smp_store_release(&share->is_written, true);
+			WRITE_ONCE(share->is_written, true);
 	rcu_read_unlock();
 }
 
