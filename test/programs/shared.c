@@ -249,20 +249,11 @@ static void check_still(void)
 static struct attached {
 	int id;
 	char *map;
+	struct door asked, done;
 } attached[2];
 
-static void set_up_attached(void)
+static void attach(const struct attached *one)
 {
-	for (struct attached *one = attached; one < attached + 2; one++) {
-		set_up_sysv();
-		one->id = segment;
-		one->map = area;
-	}
-}
-
-static void *attach(void *argument)
-{
-	struct attached *one = argument;
 	char *mine = shmat(one->id, NULL, 0);
 
 	CHECK(mine != (char *)-1);
@@ -270,18 +261,40 @@ static void *attach(void *argument)
 	fill(mine, 0, NR_PAGES, promise.iteration);
 	CHECK(shmdt(mine + 1) == -1 && errno == EINVAL);
 	CHECK(shmdt(mine) == 0);
+}
+
+static void *keep_attaching(void *argument)
+{
+	const struct attached *one = argument;
+
+	for (;;) {
+		await(one->asked);
+		attach(one);
+		open_door(one->done);
+	}
 	return NULL;
+}
+
+static void set_up_attached(void)
+{
+	pthread_t thread;
+
+	for (struct attached *one = attached; one < attached + 2; one++) {
+		set_up_sysv();
+		one->id = segment;
+		one->map = area;
+		one->asked = make_door();
+		one->done = make_door();
+		CHECK(pthread_create(&thread, NULL, keep_attaching, one) == 0);
+	}
 }
 
 static void check_attached(void)
 {
-	pthread_t threads[2];
-
 	for (int i = 0; i < 2; i++)
-		CHECK(pthread_create(&threads[i], NULL, attach, &attached[i]) ==
-		      0);
+		open_door(attached[i].asked);
 	for (int i = 0; i < 2; i++) {
-		CHECK(pthread_join(threads[i], NULL) == 0);
+		await(attached[i].done);
 		CHECK(holds(attached[i].map, 0, NR_PAGES, promise.iteration));
 	}
 }
