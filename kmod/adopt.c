@@ -1,54 +1,84 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What system calls on mappings of shared files need of us (syscall_hook.c). */
+/* What system calls on mappings of shared files need of us (share_hook.c). */
 #include <linux/file.h>
 #include <linux/magic.h>
+#include <linux/pagemap.h>
 #include <linux/sched/mm.h>
 
-#include "tracker.h"
+#include "share.h"
+
+/* A part of a shared file that a process has just mapped. */
+struct tracker_adoption {
+	struct address_space *mapping;	/* not kept: only to look it up */
+	pgoff_t index;
+	pgoff_t nr_pages;
+	unsigned long end;		/* where to go on */
+};
 
 /*
- * A mapping that is not wrapped and should be. What is found is not kept: the
- * share can go when mmap_lock does.
+ * It is the mapping's file that counts: overlay file systems and FUSE map another
+ * one than the caller knows.
  */
-static struct vm_area_struct *tracker_share_wanting(struct mm_struct *mm)
+static bool tracker_adoption_find(struct mm_struct *mm, unsigned long start,
+				  unsigned long end, bool is_new,
+				  struct tracker_adoption *found)
 {
 	struct vm_area_struct *vma;
-	VMA_ITERATOR(vmi, mm, 0);
+	bool is_found = false;
+	VMA_ITERATOR(vmi, mm, start);
 
-	for_each_vma(vmi, vma)
-		if (vma->vm_flags & VM_SHARED && vma->vm_file && vma->vm_ops &&
-		    !tracker_vma_is_wrapped(vma) &&
-		    tracker_share_find(vma->vm_file->f_mapping))
-			return vma;
-	return NULL;
+	mmap_read_lock(mm);
+	for_each_vma_range(vmi, vma, end) {
+		if (!(vma->vm_flags & VM_SHARED) || !vma->vm_file ||
+		    !vma->vm_ops || (is_new && tracker_vma_is_wrapped(vma)) ||
+		    !tracker_share_find(vma->vm_file->f_mapping))
+			continue;
+		start = max(start, vma->vm_start);
+		found->end = min(end, vma->vm_end);
+		found->mapping = vma->vm_file->f_mapping;
+		found->index = linear_page_index(vma, start);
+		found->nr_pages = (found->end - start) >> PAGE_SHIFT;
+		is_found = true;
+		break;
+	}
+	mmap_read_unlock(mm);
+	return is_found;
 }
 
 /**
- * tracker_share_adopt - a process has mapped a file that may be shared
+ * tracker_share_adopt - a process has mapped files, which may be tracked
  * @mm: current->mm
- * @mapping: the file's, or NULL if it is not known
- * @index: first page that was mapped
- * @nr_pages: length
+ * @start: where
+ * @end: its end
+ *
+ * Another thread may have had the mapping wrapped already. What has been written
+ * before is logged all the same.
  */
-void tracker_share_adopt(struct mm_struct *mm, struct address_space *mapping,
-			 pgoff_t index, pgoff_t nr_pages)
+void tracker_share_adopt(struct mm_struct *mm, unsigned long start,
+			 unsigned long end)
 {
-	struct vm_area_struct *vma;
+	struct tracker_adoption found = { .end = start };
 
-	if (mapping) {
-		tracker_share_adopt_file(mapping, index, nr_pages);
-		return;
-	}
-	mmap_read_lock(mm);
-	vma = tracker_share_wanting(mm);
-	if (vma) {
-		mapping = vma->vm_file->f_mapping;
-		index = vma->vm_pgoff;
-		nr_pages = vma_pages(vma);
-	}
-	mmap_read_unlock(mm);
-	if (mapping)
-		tracker_share_adopt_file(mapping, index, nr_pages);
+	while (found.end < end &&
+	       tracker_adoption_find(mm, found.end, end, false, &found))
+		tracker_share_adopt_file(found.mapping, found.index,
+					 found.nr_pages);
+}
+
+/**
+ * tracker_share_adopt_new - the same, where the address is not known
+ * @mm: current->mm
+ *
+ * Adopts every mapping that is not wrapped and should be.
+ */
+void tracker_share_adopt_new(struct mm_struct *mm)
+{
+	struct tracker_adoption found = {};
+
+	while (found.end < TASK_SIZE_MAX &&
+	       tracker_adoption_find(mm, found.end, TASK_SIZE_MAX, true, &found))
+		tracker_share_adopt_file(found.mapping, found.index,
+					 found.nr_pages);
 }
 
 /* Part of an attached SysV segment, found as shmdt() does. */

@@ -54,6 +54,8 @@ static void tracker_walk_add(struct tracker_walk *walk,
 	if (!tracker_vma_is_target(vma)) {
 		region = tracker_share_region(session,
 					      vma->vm_file->f_mapping);
+		/* It may lose, or get, a name while we look. */
+		entry->kind = region->kind;
 		entry->region = region->id;
 		entry->region_page = vma->vm_pgoff;
 		region->is_mapped = true;
@@ -78,7 +80,10 @@ static void tracker_walk_vmas(struct tracker_walk *walk,
 		tracker_walk_add(walk, session, vma);
 }
 
-/* Shared files that the target maps no more are none of its memory. */
+/*
+ * Shared files that the target maps no more are none of its memory. Those that
+ * have lost their name make room for a new region, see vma.c.
+ */
 static void tracker_layout_detach(struct tracker_session *session)
 {
 	struct tracker_region *region;

@@ -1,10 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Mappers: the processes that map a shared file, all to be wrapped or unwrapped. */
+/*
+ * Mappers: the processes that map a shared file, all to be wrapped or unwrapped.
+ * Nobody waits here for what another process is at: it may last, and the caller
+ * holds tracker_shares_lock. A fork() that is under way holds its mmap_lock, so
+ * that no copy of a mapping is missed.
+ */
 #include <linux/fs.h>
 #include <linux/pagemap.h>
 #include <linux/sched/mm.h>
 
-#include "tracker.h"
+#include "share.h"
+
+typedef int (*tracker_vma_change_t)(struct vm_area_struct *vma);
 
 static bool tracker_share_has(struct tracker_share *share,
 			      const struct vm_area_struct *vma)
@@ -13,55 +20,87 @@ static bool tracker_share_has(struct tracker_share *share,
 	       vma->vm_file->f_mapping == share->mapping;
 }
 
+/* Return: 0, -EBUSY, -ESRCH if the process is on its way out, or another -errno. */
+static int tracker_mapper_change(struct vm_area_struct *vma,
+				 tracker_vma_change_t change)
+{
+	struct mm_struct *mm = vma->vm_mm;
+	int err = -EBUSY;
+
+	if (!mmget_not_zero(mm))
+		return -ESRCH;
+	if (tracker_mmap_write_trylock(mm)) {
+		err = change(vma);
+		mmap_write_unlock(mm);
+	}
+	mmput_async(mm);
+	return err;
+}
+
 /*
- * A process with a mapping of the file that is (not) wrapped. One that is on its
- * way out has none that matters, but *is_exiting says that there is one.
+ * Changes each mapping of the file that is (not) wrapped. One that cannot be does
+ * not keep the others from it.
  *
- * Return: its mm with a reference, or NULL.
+ * Return: the last -errno, of which -EBUSY and -ESRCH only where there is no other.
  */
-static struct mm_struct *tracker_share_next(struct tracker_share *share,
-					    bool is_wrapped, bool *is_exiting)
+static int tracker_mappers_change(struct tracker_share *share, bool is_wrapped,
+				  tracker_vma_change_t change)
 {
 	struct address_space *mapping = share->mapping;
 	struct vm_area_struct *vma;
-	struct mm_struct *mm = NULL;
 	struct rb_node *node;
+	int err, ret = 0;
 
-	*is_exiting = false;
 	i_mmap_lock_read(mapping);
-	for (node = rb_first_cached(&mapping->i_mmap); node && !mm;
+	for (node = rb_first_cached(&mapping->i_mmap); node;
 	     node = rb_next(node)) {
 		vma = rb_entry(node, struct vm_area_struct, shared.rb);
 		if (!tracker_share_has(share, vma) ||
 		    tracker_vma_is_wrapped(vma) != is_wrapped)
 			continue;
-		if (mmget_not_zero(vma->vm_mm))
-			mm = vma->vm_mm;
-		else
-			*is_exiting = true;
+		err = tracker_mapper_change(vma, change);
+		if (err && (!ret || ret == -ESRCH ||
+			    (ret == -EBUSY && err != -ESRCH)))
+			ret = err;
+		cond_resched();
 	}
 	i_mmap_unlock_read(mapping);
-	return mm;
+	return ret;
 }
 
-/* A fork() that failed leaves a mark where its mappings end. */
-static struct vm_area_struct *tracker_vma_next(struct vma_iterator *vmi)
+/**
+ * tracker_share_wrap - wrap every mapping of a file
+ * @share: the file; the caller holds tracker_shares_lock
+ *
+ * Return: 0, -EBUSY if a process is at something that may last, -EAGAIN if one
+ * has registered the file with userfaultfd, or -ENOMEM.
+ */
+int tracker_share_wrap(struct tracker_share *share)
 {
-	struct vm_area_struct *vma = vma_next(vmi);
+	int err = tracker_mappers_change(share, false, tracker_vma_wrap);
 
-	return xa_is_zero(vma) ? NULL : vma;
+	/* Who is on the way out has no mapping that matters. */
+	return err == -ESRCH ? 0 : err;
 }
 
-static int tracker_share_wrap_mm(struct tracker_share *share,
-				 struct mm_struct *mm)
+/**
+ * tracker_share_wrap_own - wrap the caller's own mappings of a file
+ * @share: the file; the caller holds tracker_shares_lock
+ *
+ * It is the caller that has made one of them: it can wait for its own threads.
+ *
+ * Return: as tracker_share_wrap(), or -EINTR.
+ */
+int tracker_share_wrap_own(struct tracker_share *share)
 {
+	struct mm_struct *mm = current->mm;
 	struct vm_area_struct *vma;
 	int err = 0;
 	VMA_ITERATOR(vmi, mm, 0);
 
 	if (mmap_write_lock_killable(mm))
 		return -EINTR;
-	while ((vma = tracker_vma_next(&vmi)))
+	for_each_vma(vmi, vma)
 		if (!err && tracker_share_has(share, vma) &&
 		    !tracker_vma_is_wrapped(vma))
 			err = tracker_vma_wrap(vma);
@@ -69,56 +108,41 @@ static int tracker_share_wrap_mm(struct tracker_share *share,
 	return err;
 }
 
-/* Caller holds tracker_shares_lock. */
-int tracker_share_wrap(struct tracker_share *share)
+/**
+ * tracker_share_is_wrapped - is no mapping of a file left to be wrapped?
+ * @share: the file
+ *
+ * An mmap() that had begun when nobody was tracked tells nobody that it ends.
+ *
+ * Return: whether the writes of all processes are seen.
+ */
+bool tracker_share_is_wrapped(struct tracker_share *share)
 {
-	struct mm_struct *mm;
-	bool is_exiting;
-	int err = 0;
-
-	while (!err && (mm = tracker_share_next(share, false, &is_exiting))) {
-		err = tracker_share_wrap_mm(share, mm);
-		mmput_async(mm);
-		cond_resched();
-	}
-	return err;
-}
-
-/* Return: false if the process is at something that may last. */
-static bool tracker_share_unwrap_mm(struct tracker_share *share,
-				    struct mm_struct *mm)
-{
+	struct address_space *mapping = share->mapping;
 	struct vm_area_struct *vma;
-	VMA_ITERATOR(vmi, mm, 0);
+	bool is_wrapped = true;
+	struct rb_node *node;
 
-	if (!tracker_mmap_write_trylock(mm))
-		return false;
-	while ((vma = tracker_vma_next(&vmi)))
-		if (tracker_share_has(share, vma) && tracker_vma_is_wrapped(vma))
-			tracker_vma_unwrap(vma);
-	mmap_write_unlock(mm);
-	return true;
+	i_mmap_lock_read(mapping);
+	for (node = rb_first_cached(&mapping->i_mmap); node && is_wrapped;
+	     node = rb_next(node)) {
+		vma = rb_entry(node, struct vm_area_struct, shared.rb);
+		is_wrapped = !tracker_share_has(share, vma) ||
+			     tracker_vma_is_wrapped(vma) ||
+			     !atomic_read(&vma->vm_mm->mm_users);
+	}
+	i_mmap_unlock_read(mapping);
+	return is_wrapped;
 }
 
-/*
- * Until no mapping of the file has vm_ops of ours. Caller holds
- * tracker_shares_lock, so that none is wrapped anew; what fork() copies is found
- * after its parent.
+/**
+ * tracker_share_unwrap - unwrap every mapping of a file
+ * @share: the file; the caller holds tracker_shares_lock, so that none is
+ *	wrapped anew
  *
  * Return: false if a process is at something that may last, or on its way out.
  */
 bool tracker_share_unwrap(struct tracker_share *share)
 {
-	struct mm_struct *mm;
-	bool is_exiting, is_done = true;
-
-	while (is_done) {
-		mm = tracker_share_next(share, true, &is_exiting);
-		if (!mm)
-			return !is_exiting;
-		is_done = tracker_share_unwrap_mm(share, mm);
-		mmput_async(mm);
-		cond_resched();
-	}
-	return false;
+	return !tracker_mappers_change(share, true, tracker_vma_unwrap);
 }

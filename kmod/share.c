@@ -2,7 +2,7 @@
 /*
  * Shares: files that targets map shared. Who writes to one may be any process
  * that maps it, so the mappings of all are wrapped, those that are made later as
- * soon as they are made (syscall_hook.c), and those that fork() makes by
+ * soon as they are made (share_hook.c), and those that fork() makes by
  * inheritance. System calls that change the file are told by fsnotify.
  */
 #include <linux/file.h>
@@ -14,7 +14,7 @@
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
 
-#include "tracker.h"
+#include "share.h"
 
 static DEFINE_MUTEX(tracker_shares_lock);	/* protects what follows */
 static DEFINE_HASHTABLE(tracker_shares, 8);	/* by mapping; readers: RCU */
@@ -48,13 +48,13 @@ static void tracker_share_release(struct kref *kref)
 	kfree_rcu(share, rcu);
 }
 
-static void tracker_share_put(struct tracker_share *share)
+void tracker_share_put(struct tracker_share *share)
 {
 	kref_put(&share->kref, tracker_share_release);
 }
 
 /* Return: the share with a reference, or NULL. */
-static struct tracker_share *tracker_share_get(struct address_space *mapping)
+struct tracker_share *tracker_share_get(struct address_space *mapping)
 {
 	struct tracker_share *share;
 
@@ -66,179 +66,27 @@ static struct tracker_share *tracker_share_get(struct address_space *mapping)
 	return share;
 }
 
-/* ---- the log ------------------------------------------------------------ */
-
-static void tracker_region_log(struct tracker_region *region, pgoff_t index,
-			       pgoff_t nr_pages)
-{
-	struct tracker_log *log = &region->session->log;
-
-	/* What is behind the block is not mapped by the target. */
-	for (; nr_pages && index < region->nr_pages; index++, nr_pages--)
-		if (tracker_log_add(log, region->base + index))
-			tracker_log_overflow(log);
-}
-
-/* With a folio locked: memory is not to be had by writing that one back. */
-static void tracker_share_log_pages(struct tracker_share *share, pgoff_t index,
-				    pgoff_t nr_pages)
-{
-	unsigned int nofs = memalloc_nofs_save();
-	struct tracker_region *region;
-
-	down_read(&share->lock);
-	list_for_each_entry(region, &share->regions, share_node)
-		tracker_region_log(region, index, nr_pages);
-	up_read(&share->lock);
-	memalloc_nofs_restore(nofs);
-}
-
-/* The kernel maps large folios as a whole. */
-static void tracker_share_log_folio(struct tracker_share *share,
-				    struct folio *folio, pgoff_t index)
-{
-	if (folio_test_large(folio))
-		tracker_share_log_pages(share, folio->index,
-					folio_nr_pages(folio));
-	else
-		tracker_share_log_pages(share, index, 1);
-}
-
 /**
- * tracker_share_log - a page of a shared file is about to be written
- * @mapping: the file's
- * @folio: the page's, locked
- * @index: the page's index in the file
+ * tracker_share_written - a file has been written, and fsnotify does not tell
+ * @file: what the writer has open
  *
- * The caller has a wrapped mapping of the file, which keeps the share.
+ * Callable from any context. A file system that is stacked upon others may have
+ * written to any file.
  */
-void tracker_share_log(struct address_space *mapping, struct folio *folio,
-		       pgoff_t index)
+void tracker_share_written(struct file *file)
 {
-	struct tracker_share *share = tracker_share_find(mapping);
+	struct tracker_share *share;
+	int bucket;
 
-	if (!WARN_ON_ONCE(!share))
-		tracker_share_log_folio(share, folio, index);
-}
-
-static void tracker_share_changed(void *owner)
-{
-	struct tracker_share *share = owner;
-	struct tracker_region *region;
-
-	down_read(&share->lock);
-	list_for_each_entry(region, &share->regions, share_node)
-		WRITE_ONCE(region->is_modified, true);
-	up_read(&share->lock);
-}
-
-/* A system call of which fsnotify knows nothing has changed a file. */
-void tracker_share_mark(struct address_space *mapping)
-{
-	struct tracker_share *share = tracker_share_get(mapping);
-
-	if (!share)
-		return;
-	tracker_share_changed(share);
-	tracker_share_put(share);
-}
-
-/* ---- write protection --------------------------------------------------- */
-
-/*
- * Write-protects the file's pages: from now on their writes are logged. Pages
- * that are written already are for the caller to read.
- */
-static void tracker_share_protect(struct tracker_region *region)
-{
-	struct address_space *mapping = region->share->mapping;
-	unsigned long index = 0;
-	struct folio *folio;
-
-	while (xa_find(&mapping->i_pages, &index, ULONG_MAX, XA_PRESENT)) {
-		folio = tracker_filemap_lock(mapping, index++);
-		if (folio) {
-			if (tracker_folio_rearm(folio))
-				tracker_region_log(region, index - 1, 1);
-			folio_unlock(folio);
-			folio_put(folio);
-		}
-		cond_resched();
-	}
-}
-
-/* What the first round stores of memory that no file system keeps. */
-static int tracker_share_see(struct tracker_region *region)
-{
-	struct xarray *pages = &region->share->mapping->i_pages;
-	unsigned long index = 0;
-	int err = 0;
-
-	if (region->kind != TRACKER_KIND_ANON_SHARED)
-		return 0;
-	while (!err && xa_find(pages, &index, region->nr_pages - 1, XA_PRESENT)) {
-		err = tracker_log_see(&region->session->log,
-				      region->base + index++);
-		cond_resched();
-	}
-	return err;
-}
-
-static void tracker_share_absorb_page(struct tracker_share *share,
-				      pgoff_t index)
-{
-	struct folio *folio = tracker_filemap_lock(share->mapping, index);
-
-	if (!folio) {
-		/* It has been swapped out; whether it was written is not known. */
-		tracker_share_log_pages(share, index, 1);
-		return;
-	}
-	if (folio_mkclean(folio)) {
-		if (!folio_test_dirty(folio))
-			folio_mark_dirty(folio);
-		tracker_share_log_folio(share, folio, index);
-	}
-	folio_unlock(folio);
-	folio_put(folio);
-}
-
-/* Pages that a mapping has written before it was wrapped. */
-static void tracker_share_absorb(struct tracker_share *share, pgoff_t index,
-				 pgoff_t end)
-{
-	struct xarray *pages = &share->mapping->i_pages;
-
-	for (; index < end && xa_find(pages, &index, end - 1, XA_PRESENT);
-	     index++) {
-		tracker_share_absorb_page(share, index);
-		cond_resched();
-	}
-}
-
-/*
- * Wraps what there is of a file, in every process: another thread may have
- * forked with the mapping, or unmapped it. Who dies meanwhile leaves the rest to
- * the next harvest.
- */
-void tracker_share_adopt_file(struct address_space *mapping, pgoff_t index,
-			      pgoff_t nr_pages)
-{
-	struct tracker_share *share = tracker_share_get(mapping);
-	int err;
-
-	if (!share)
-		return;
-	err = mutex_lock_killable(&tracker_shares_lock);
-	if (!err) {
-		if (!share->is_over)
-			err = tracker_share_wrap(share);
-		mutex_unlock(&tracker_shares_lock);
-	}
-	if (err)
-		WRITE_ONCE(share->is_incomplete, true);
-	tracker_share_absorb(share, index, index + nr_pages);
-	tracker_share_put(share);
+	smp_wmb(); /* the content is there; pairs with xchg() at the rescan */
+	rcu_read_lock();
+	share = tracker_share_find(file->f_mapping);
+	if (share)
+		WRITE_ONCE(share->is_written, true);
+	else if (file_inode(file)->i_sb->s_stack_depth)
+		hash_for_each_rcu(tracker_shares, bucket, share, node)
+			WRITE_ONCE(share->is_written, true);
+	rcu_read_unlock();
 }
 
 /* ---- life --------------------------------------------------------------- */
@@ -325,33 +173,6 @@ err_free:
 	return ERR_PTR(err);
 }
 
-/*
- * Opening the file may take its time, so it is done without tracker_shares_lock.
- * Return: the share of a file, with a reference, or an ERR_PTR.
- */
-static struct tracker_share *tracker_share_get_or_create(struct file *file)
-{
-	struct tracker_share *new = tracker_share_alloc(file);
-	struct tracker_share *share;
-
-	if (IS_ERR(new))
-		return new;
-	mutex_lock(&tracker_shares_lock);
-	share = tracker_share_find(file->f_mapping);
-	if (!share) {
-		__module_get(THIS_MODULE);
-		atomic_inc(&tracker_nr_shares);
-		hash_add_rcu(tracker_shares, &new->node,
-			     (unsigned long)new->mapping);
-		share = new;
-	}
-	kref_get(&share->kref);
-	mutex_unlock(&tracker_shares_lock);
-	if (share != new)
-		tracker_share_put(new);
-	return share;
-}
-
 /**
  * tracker_share_region - the region of a shared file
  * @session: the session, locked
@@ -391,73 +212,6 @@ tracker_share_new_region(struct tracker_share *share,
 	return region;
 }
 
-/* Caller holds tracker_shares_lock. Return: the region or an ERR_PTR. */
-static struct tracker_region *
-__tracker_share_attach(struct tracker_share *share,
-		       struct tracker_session *session, u16 kind)
-{
-	struct tracker_region *region =
-		tracker_share_region(session, share->mapping);
-	bool is_new = !region;
-	int err;
-
-	if (share->is_over)
-		return ERR_PTR(-EAGAIN);
-	if (is_new)
-		region = tracker_share_new_region(share, session, kind);
-	if (IS_ERR(region))
-		return region;
-	err = tracker_share_wrap(share);
-	if (!err)
-		return region;
-	/* For those that track the file already. */
-	WRITE_ONCE(share->is_incomplete, true);
-	if (is_new)
-		tracker_share_detach(region);
-	return ERR_PTR(err);
-}
-
-/**
- * tracker_share_attach - log the writes to a shared file for a session
- * @session: the session, locked
- * @file: what the target has mapped
- * @kind: enum tracker_kind of the mapping
- *
- * All its mappings in all processes are wrapped, and its pages write-protected.
- * The content up to now is for the caller to read, afterwards.
- *
- * Return: 0, -EAGAIN if another process has userfaultfd on the file, or another
- * -errno.
- */
-int tracker_share_attach(struct tracker_session *session, struct file *file,
-			 u16 kind)
-{
-	struct tracker_share *share = tracker_share_get_or_create(file);
-	struct tracker_region *region;
-	int err;
-
-	if (IS_ERR(share))
-		return PTR_ERR(share);
-	err = mutex_lock_killable(&tracker_shares_lock);
-	if (!err) {
-		region = __tracker_share_attach(share, session, kind);
-		err = PTR_ERR_OR_ZERO(region);
-		mutex_unlock(&tracker_shares_lock);
-	}
-	if (err) {
-		tracker_share_queue_unwrap(share);
-		tracker_share_put(share);
-		return err;
-	}
-	err = tracker_share_see(region);
-	if (err)
-		tracker_share_detach(region);
-	else
-		tracker_share_protect(region);
-	tracker_share_put(share);
-	return err;
-}
-
 /* The region stays, for what a harvest has reported of it; it has no pages. */
 void tracker_share_detach(struct tracker_region *region)
 {
@@ -474,42 +228,165 @@ void tracker_share_detach(struct tracker_region *region)
 	tracker_share_put(share);
 }
 
-static void tracker_share_complete(struct tracker_region *region)
+/*
+ * Opening the file may take its time, so it is done without tracker_shares_lock.
+ * Return: a region of a share that is not over, with a reference on the share, or
+ * an ERR_PTR.
+ */
+static struct tracker_region *
+tracker_share_add_region(struct tracker_session *session, struct file *file,
+			 u16 kind)
+{
+	struct tracker_share *new = tracker_share_alloc(file);
+	struct tracker_region *region;
+	struct tracker_share *share;
+
+	if (IS_ERR(new))
+		return ERR_CAST(new);
+	mutex_lock(&tracker_shares_lock);
+	share = tracker_share_find(file->f_mapping);
+	if (!share) {
+		__module_get(THIS_MODULE);
+		atomic_inc(&tracker_nr_shares);
+		hash_add_rcu(tracker_shares, &new->node,
+			     (unsigned long)new->mapping);
+		share = new;
+	}
+	kref_get(&share->kref);
+	region = tracker_share_new_region(share, session, kind);
+	mutex_unlock(&tracker_shares_lock);
+	if (share != new)
+		tracker_share_put(new);
+	if (IS_ERR(region)) {
+		tracker_share_queue_unwrap(share);
+		tracker_share_put(share);
+	}
+	return region;
+}
+
+/* ---- wrapping ----------------------------------------------------------- */
+
+/*
+ * How often, and how far apart, a process that is at something is tried again:
+ * about a second at the start of tracking, which can be put off, and not long
+ * where somebody waits.
+ */
+#define TRACKER_WRAP_TRIES	200
+#define TRACKER_ADOPT_TRIES	10
+#define TRACKER_WRAP_DELAY_MS	4
+
+static int __tracker_share_wrap(struct tracker_share *share, bool has_own)
+{
+	int err = 0;
+
+	if (share->is_over)
+		return 0;
+	if (has_own)
+		err = tracker_share_wrap_own(share);
+	return err ? err : tracker_share_wrap(share);
+}
+
+/*
+ * Wraps what there is of a file, in every process. tracker_shares_lock is not
+ * held while a process is waited for: others want to map files, too.
+ *
+ * Return: 0, -EINTR, -EAGAIN if a process cannot be wrapped now, or -ENOMEM.
+ */
+static int tracker_share_wrap_all(struct tracker_share *share, bool has_own,
+				  unsigned int tries)
+{
+	int err;
+
+	for (;;) {
+		err = mutex_lock_killable(&tracker_shares_lock);
+		if (err)
+			return err;
+		err = __tracker_share_wrap(share, has_own);
+		mutex_unlock(&tracker_shares_lock);
+		if (err != -EBUSY)
+			return err;
+		if (!--tries)
+			return -EAGAIN;
+		schedule_timeout_killable(msecs_to_jiffies(TRACKER_WRAP_DELAY_MS));
+		if (fatal_signal_pending(current))
+			return -EINTR;
+	}
+}
+
+/**
+ * tracker_share_adopt_file - a process has mapped a file
+ * @mapping: the file's
+ * @index: first page that was mapped
+ * @nr_pages: length
+ *
+ * The caller's own mappings are wrapped when this returns, unless it is killed.
+ * Another thread may have forked with one: who is busy with that is left to the
+ * next harvest.
+ */
+void tracker_share_adopt_file(struct address_space *mapping, pgoff_t index,
+			      pgoff_t nr_pages)
+{
+	struct tracker_share *share = tracker_share_get(mapping);
+
+	if (!share)
+		return;
+	if (tracker_share_wrap_all(share, true, TRACKER_ADOPT_TRIES))
+		WRITE_ONCE(share->is_incomplete, true);
+	tracker_share_absorb(share, index, index + nr_pages);
+	tracker_share_put(share);
+}
+
+/* At a harvest: what could not be wrapped has been writable up to now. */
+void tracker_share_complete(struct tracker_region *region)
 {
 	struct tracker_share *share = region->share;
+	int err = tracker_share_wrap_all(share, false, TRACKER_ADOPT_TRIES);
 
-	mutex_lock(&tracker_shares_lock);
-	if (tracker_share_wrap(share))
+	if (err)
 		WRITE_ONCE(share->is_incomplete, true);
-	mutex_unlock(&tracker_shares_lock);
+	if (err == -EINTR)
+		return;
 	tracker_share_protect(region);
 	tracker_share_changed(share);
 }
 
 /**
- * tracker_share_rescan - log what a system call may have changed
- * @region: a region with a share; the caller holds session->lock
+ * tracker_share_attach - log the writes to a shared file for a session
+ * @session: the session, locked
+ * @file: what the target has mapped
+ * @kind: enum tracker_kind of the mapping
  *
- * Every page that exists, and every one that the images may have.
+ * All its mappings in all processes are wrapped, and its pages write-protected.
+ * The content up to now is for the caller to read, afterwards.
  *
- * Return: whether there was such a call since the last time.
+ * Return: 0, -EINVAL if the session has a region of the file, -EAGAIN if another
+ * process has userfaultfd on the file or is at something that may last, or another
+ * -errno.
  */
-bool tracker_share_rescan(struct tracker_region *region)
+int tracker_share_attach(struct tracker_session *session, struct file *file,
+			 u16 kind)
 {
-	struct tracker_log *log = &region->session->log;
-	struct xarray *pages = &region->share->mapping->i_pages;
-	unsigned long index = 0;
+	struct tracker_region *region;
+	struct tracker_share *share;
+	int err;
 
-	if (xchg(&region->share->is_incomplete, false))
-		tracker_share_complete(region);
-	if (!xchg(&region->is_modified, false))
-		return false;
-	tracker_log_seen(log, region->base, region->base + region->nr_pages);
-	if (region->kind != TRACKER_KIND_ANON_SHARED)
-		return true;
-	for (; xa_find(pages, &index, region->nr_pages - 1, XA_PRESENT); index++) {
-		tracker_region_log(region, index, 1);
-		cond_resched();
-	}
-	return true;
+	/* One that has to go first: the next layout sees to that. */
+	if (tracker_share_region(session, file->f_mapping))
+		return -EINVAL;
+	region = tracker_share_add_region(session, file, kind);
+	if (IS_ERR(region))
+		return PTR_ERR(region);
+	share = region->share;
+	err = tracker_share_wrap_all(share, false, TRACKER_WRAP_TRIES);
+	/* For those that track the file already. */
+	if (err)
+		WRITE_ONCE(share->is_incomplete, true);
+	else
+		err = tracker_share_see(region);
+	if (err)
+		tracker_share_detach(region);
+	else
+		tracker_share_protect(region);
+	tracker_share_put(share);
+	return err;
 }

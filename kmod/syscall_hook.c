@@ -7,9 +7,6 @@
  * and it misses calls when its instances run out. FTRACE_OPS_FL_PERMANENT keeps
  * the sysctl kernel.ftrace_enabled from taking the hooks away.
  */
-#include <linux/aio_abi.h>
-#include <linux/file.h>
-#include <linux/ftrace.h>
 #include <linux/kprobes.h>
 #include <linux/mempool.h>
 #include <linux/mman.h>
@@ -18,39 +15,28 @@
 #include <linux/sched/task_stack.h>
 #include <linux/slab.h>
 #include <linux/string.h>
-#include <linux/task_work.h>
-#include <linux/uaccess.h>
 #include <asm/ibt.h>
 #include <asm/syscall.h>
 
+#include "hook.h"
 #include "tracker.h"
 
 /* Enough that GFP_ATOMIC never has to fail a call in practice. */
 #define TRACKER_CALL_RESERVE	256
-
-/* The arguments of a call that has begun. */
-struct tracker_call {
-	struct callback_head work;
-	unsigned long addr;
-	unsigned long old_len;		/* madvise: the length */
-	unsigned long new_len;
-	unsigned long flags;		/* madvise: the behavior */
-};
 
 static struct kmem_cache *tracker_call_cache;
 static mempool_t *tracker_call_pool;
 /* Calls whose work has not run: module code that must not go away. */
 static atomic_t tracker_nr_calls = ATOMIC_INIT(0);
 
-static void tracker_call_free(struct tracker_call *call)
+void tracker_call_free(struct tracker_call *call)
 {
 	mempool_free(call, tracker_call_pool);
 	atomic_dec(&tracker_nr_calls);
 }
 
 /* Return: false if there was no memory to note the call. */
-static bool tracker_call_queue(const struct tracker_call *args,
-			       task_work_func_t func)
+bool tracker_call_queue(const struct tracker_call *args, task_work_func_t func)
 {
 	struct tracker_call *call = mempool_alloc(tracker_call_pool, GFP_ATOMIC);
 
@@ -257,157 +243,6 @@ static void notrace tracker_mremap_entry(unsigned long ip,
 		regs->di = (unsigned long)&tracker_bad_mremap;
 }
 
-/* ---- shared files ------------------------------------------------------- */
-
-static void tracker_after_mmap(struct callback_head *work)
-{
-	struct tracker_call *call = container_of(work, struct tracker_call, work);
-
-	if (current->mm)
-		tracker_share_adopt(current->mm,
-				    (struct address_space *)call->addr,
-				    call->old_len, call->new_len);
-	tracker_call_free(call);
-}
-
-/* Without a note the call must not happen. Return: whether there is one. */
-static bool tracker_note_mmap(struct address_space *mapping, pgoff_t index,
-			      pgoff_t nr_pages)
-{
-	struct tracker_call call = {
-		.addr = (unsigned long)mapping,
-		.old_len = index,
-		.new_len = nr_pages,
-	};
-
-	if (!tracker_shares_exist() || !current->mm ||
-	    current->flags & PF_KTHREAD)
-		return true;
-	return tracker_call_queue(&call, tracker_after_mmap);
-}
-
-/* vm_mmap_pgoff(file, addr, len, prot, flag, pgoff); no type: EINVAL. */
-static void notrace tracker_mmap_entry(unsigned long ip, unsigned long parent_ip,
-				       struct ftrace_ops *ops,
-				       struct ftrace_regs *fregs)
-{
-	struct pt_regs *regs = ftrace_get_regs(fregs);
-	struct file *file = (struct file *)regs->di;
-	unsigned long type = regs->r8 & MAP_TYPE;
-
-	if (file && (type == MAP_SHARED || type == MAP_SHARED_VALIDATE) &&
-	    tracker_share_find(file->f_mapping) &&
-	    !tracker_note_mmap(file->f_mapping, regs->r9,
-			       regs->dx >> PAGE_SHIFT))
-		regs->r8 = 0;
-}
-
-/* do_shmat(shmid, addr, flags, ...); a negative id: EINVAL. */
-static void notrace tracker_shmat_entry(unsigned long ip,
-					unsigned long parent_ip,
-					struct ftrace_ops *ops,
-					struct ftrace_regs *fregs)
-{
-	if (!tracker_note_mmap(NULL, 0, 0))
-		ftrace_get_regs(fregs)->di = -1;
-}
-
-/* Arguments with which remap_file_pages() fails with EINVAL. */
-static struct pt_regs tracker_bad_remap = { .dx = 1 };
-
-static void notrace tracker_remap_entry(unsigned long ip,
-					unsigned long parent_ip,
-					struct ftrace_ops *ops,
-					struct ftrace_regs *fregs)
-{
-	if (!tracker_note_mmap(NULL, 0, 0))
-		ftrace_get_regs(fregs)->di = (unsigned long)&tracker_bad_remap;
-}
-
-static void tracker_aio_mark(struct iocb __user *uiocb)
-{
-	struct iocb iocb;
-	struct file *file;
-
-	if (copy_from_user(&iocb, uiocb, sizeof(iocb)) ||
-	    (iocb.aio_lio_opcode != IOCB_CMD_PWRITE &&
-	     iocb.aio_lio_opcode != IOCB_CMD_PWRITEV))
-		return;
-	file = fget(iocb.aio_fildes);
-	if (!file)
-		return;
-	tracker_share_mark(file->f_mapping);
-	fput(file);
-}
-
-/* fsnotify says nothing of what libaio writes. */
-static void tracker_after_io_submit(struct callback_head *work)
-{
-	struct tracker_call *call = container_of(work, struct tracker_call, work);
-	struct iocb __user * __user *list = (void __user *)call->addr;
-	struct iocb __user *iocb;
-	unsigned long i;
-
-	for (i = 0; i < call->old_len && !fatal_signal_pending(current); i++) {
-		if (get_user(iocb, &list[i]))
-			break;
-		tracker_aio_mark(iocb);
-		cond_resched();
-	}
-	tracker_call_free(call);
-}
-
-/* Arguments with which io_submit() fails with EINVAL. */
-static struct pt_regs tracker_bad_io_submit = { .si = -1 };
-
-/* io_submit(ctx, nr, iocbpp) */
-static void notrace tracker_io_submit_entry(unsigned long ip,
-					    unsigned long parent_ip,
-					    struct ftrace_ops *ops,
-					    struct ftrace_regs *fregs)
-{
-	struct pt_regs *regs = ftrace_get_regs(fregs);
-	struct pt_regs *user_regs = (struct pt_regs *)regs->di;
-	struct tracker_call call = {
-		.addr = user_regs->dx,
-		.old_len = user_regs->si,
-	};
-
-	if (tracker_shares_exist() && (long)call.old_len > 0 &&
-	    !tracker_call_queue(&call, tracker_after_io_submit))
-		regs->di = (unsigned long)&tracker_bad_io_submit;
-}
-
-/*
- * shmdt() knows its mappings by their vm_ops, and fails with EINVAL where they
- * are ours.
- */
-static void tracker_after_shmdt(struct callback_head *work)
-{
-	struct tracker_call *call = container_of(work, struct tracker_call, work);
-	struct pt_regs *regs = task_pt_regs(current);
-
-	if (current->mm && regs->ax == -EINVAL &&
-	    tracker_share_shmdt(current->mm, call->addr))
-		regs->ax = 0;
-	tracker_call_free(call);
-}
-
-/* ksys_shmdt(addr) */
-static void notrace tracker_shmdt_entry(unsigned long ip,
-					unsigned long parent_ip,
-					struct ftrace_ops *ops,
-					struct ftrace_regs *fregs)
-{
-	struct pt_regs *regs = ftrace_get_regs(fregs);
-	struct tracker_call call = { .addr = regs->di };
-
-	/* Without a note the call must not happen: it fails with EINVAL. */
-	if (tracker_shares_exist() && current->mm &&
-	    !tracker_call_queue(&call, tracker_after_shmdt))
-		regs->di = 1;
-}
-
 /* ---- munmap ------------------------------------------------------------- */
 
 /*
@@ -428,30 +263,14 @@ static void notrace tracker_unmap_entry(unsigned long ip, unsigned long parent_i
 
 /* ---- registration ------------------------------------------------------- */
 
-#define TRACKER_HOOK_FLAGS                                      \
-	(FTRACE_OPS_FL_SAVE_REGS | FTRACE_OPS_FL_RECURSION | \
-	 FTRACE_OPS_FL_PERMANENT)
-
-static struct tracker_hook {
-	char *symbol;
-	struct ftrace_ops ops;
-} tracker_hooks[] = {
+static struct tracker_hook tracker_private_hooks[] = {
 	{ "do_madvise", { .func = tracker_madvise_entry,
 			  .flags = TRACKER_HOOK_FLAGS } },
 	{ "__x64_sys_mremap", { .func = tracker_mremap_entry,
 				.flags = TRACKER_HOOK_FLAGS } },
-	{ "vm_mmap_pgoff", { .func = tracker_mmap_entry,
-			     .flags = TRACKER_HOOK_FLAGS } },
 	{ "unmap_vmas", { .func = tracker_unmap_entry,
 			  .flags = TRACKER_HOOK_FLAGS } },
-	{ "__x64_sys_io_submit", { .func = tracker_io_submit_entry,
-				   .flags = TRACKER_HOOK_FLAGS } },
-	{ "do_shmat", { .func = tracker_shmat_entry,
-			.flags = TRACKER_HOOK_FLAGS } },
-	{ "ksys_shmdt", { .func = tracker_shmdt_entry,
-			  .flags = TRACKER_HOOK_FLAGS } },
-	{ "__x64_sys_remap_file_pages", { .func = tracker_remap_entry,
-					  .flags = TRACKER_HOOK_FLAGS } },
+	{},
 };
 
 static int tracker_hook_register(struct tracker_hook *hook)
@@ -461,6 +280,7 @@ static int tracker_hook_register(struct tracker_hook *hook)
 
 	if (!err)
 		err = register_ftrace_function(&hook->ops);
+	hook->is_registered = !err;
 	if (err)
 		ftrace_free_filter(&hook->ops);
 	if (err)
@@ -473,33 +293,50 @@ static void tracker_hook_unregister(struct tracker_hook *hook)
 {
 	unregister_ftrace_function(&hook->ops);
 	ftrace_free_filter(&hook->ops);
+	hook->is_registered = false;
+}
+
+static void tracker_hooks_remove(struct tracker_hook *hooks)
+{
+	struct tracker_hook *hook;
+
+	for (hook = hooks; hook->symbol; hook++)
+		if (hook->is_registered)
+			tracker_hook_unregister(hook);
+}
+
+/* What there is after a failure is for the caller to remove. */
+static int tracker_hooks_add(struct tracker_hook *hooks)
+{
+	struct tracker_hook *hook;
+	int err = 0;
+
+	for (hook = hooks; !err && hook->symbol; hook++)
+		err = tracker_hook_register(hook);
+	return err;
 }
 
 int tracker_hooks_register(void)
 {
 	int err = tracker_find_madvise();
-	int i;
 
 	if (err)
 		return err;
-	err = -ENOMEM;
 	tracker_call_cache = KMEM_CACHE(tracker_call, 0);
 	if (!tracker_call_cache)
 		return -ENOMEM;
+	err = -ENOMEM;
 	tracker_call_pool = mempool_create_slab_pool(TRACKER_CALL_RESERVE,
 						     tracker_call_cache);
 	if (!tracker_call_pool)
 		goto err_destroy_cache;
-	for (i = 0; i < ARRAY_SIZE(tracker_hooks); i++) {
-		err = tracker_hook_register(&tracker_hooks[i]);
-		if (err)
-			goto err_unregister;
-	}
-	return 0;
-
-err_unregister:
-	while (i--)
-		tracker_hook_unregister(&tracker_hooks[i]);
+	err = tracker_hooks_add(tracker_private_hooks);
+	if (!err)
+		err = tracker_hooks_add(tracker_share_hooks);
+	if (!err)
+		return 0;
+	tracker_hooks_remove(tracker_share_hooks);
+	tracker_hooks_remove(tracker_private_hooks);
 	mempool_destroy(tracker_call_pool);
 err_destroy_cache:
 	kmem_cache_destroy(tracker_call_cache);
@@ -509,10 +346,8 @@ err_destroy_cache:
 /* No pseudo-file is left, or the module would be in use. */
 void tracker_hooks_unregister(void)
 {
-	int i;
-
-	for (i = 0; i < ARRAY_SIZE(tracker_hooks); i++)
-		tracker_hook_unregister(&tracker_hooks[i]);
+	tracker_hooks_remove(tracker_share_hooks);
+	tracker_hooks_remove(tracker_private_hooks);
 	/* A caller may sit in its madvise() still; its note is short-lived. */
 	while (atomic_read(&tracker_nr_calls))
 		schedule_timeout_uninterruptible(1);

@@ -23,7 +23,8 @@
  *   session->lock		everything a controller does with a session
  *   tracker_sessions_lock	the list of sessions
  *   tracker_shares_lock	which files are shared, wrapping and unwrapping
- *   mmap_lock			(a target's, or another mapper's)
+ *   mmap_lock			(a target's, or the caller's own; another
+ *				mapper's is only tried)
  *   tracker_watch_lock		that what a file's watch belongs to still exists
  *   source->fill_lock		coming into being of pages of a private file mapping
  *   folio lock			a page of a pseudo-file, or of a shared file
@@ -259,30 +260,17 @@ struct tracker_share {
 	struct rw_semaphore lock;	/* protects regions */
 	struct list_head regions;
 	bool is_incomplete;		/* a mapping could not be wrapped */
+	bool is_written;		/* by asynchronous I/O */
 	bool is_over;			/* tracker_shares_lock: no mapping is wrapped */
 };
 
-bool tracker_shares_exist(void);
 bool tracker_vma_is_wrapped(const struct vm_area_struct *vma);
 struct tracker_region *tracker_share_region(struct tracker_session *session,
 					    struct address_space *mapping);
 int tracker_share_attach(struct tracker_session *session, struct file *file,
 			 u16 kind);
 void tracker_share_detach(struct tracker_region *region);
-void tracker_share_adopt(struct mm_struct *mm, struct address_space *mapping,
-			 pgoff_t index, pgoff_t nr_pages);
-void tracker_share_adopt_file(struct address_space *mapping, pgoff_t index,
-			      pgoff_t nr_pages);
-void tracker_share_mark(struct address_space *mapping);
-int tracker_share_wrap(struct tracker_share *share);
-bool tracker_share_unwrap(struct tracker_share *share);
-struct tracker_share *tracker_share_find(struct address_space *mapping);
-bool tracker_share_shmdt(struct mm_struct *mm, unsigned long addr);
 bool tracker_share_rescan(struct tracker_region *region);
-void tracker_share_log(struct address_space *mapping, struct folio *folio,
-		       pgoff_t index);
-int tracker_vma_wrap(struct vm_area_struct *vma);
-void tracker_vma_unwrap(struct vm_area_struct *vma);
 long tracker_ioctl_sharers(struct tracker_session *session,
 			   struct tracker_sharers __user *argp);
 

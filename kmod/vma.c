@@ -123,6 +123,25 @@ static u16 tracker_vma_shared_state(struct vm_area_struct *vma)
 	return TRACKER_VMA_SWAPPABLE;
 }
 
+/*
+ * A file that has lost its last name since is in no file system any more, so it is
+ * tracked anew, as a segment that is stored as a whole. What is behind the block
+ * of a region cannot be logged.
+ */
+static bool tracker_vma_is_shared_target(struct tracker_session *session,
+					 struct vm_area_struct *vma)
+{
+	struct tracker_region *region;
+
+	if (!(vma->vm_flags & VM_MAYSHARE) || !vma->vm_file)
+		return false;
+	region = tracker_share_region(session, vma->vm_file->f_mapping);
+	return region &&
+	       vma->vm_pgoff + vma_pages(vma) <= region->nr_pages &&
+	       (region->kind != TRACKER_KIND_FILE_SHARED ||
+		tracker_vma_kind(vma) != TRACKER_KIND_ANON_SHARED);
+}
+
 /**
  * tracker_vma_state - what can be done with a mapping
  * @session: the target's session
@@ -137,8 +156,7 @@ u16 tracker_vma_state(struct tracker_session *session,
 
 	if (tracker_vma_is_target(vma) && tracker_vma_session(vma) == session)
 		return TRACKER_VMA_TRACKED;
-	if (vma->vm_flags & VM_MAYSHARE && vma->vm_file &&
-	    tracker_share_region(session, vma->vm_file->f_mapping))
+	if (tracker_vma_is_shared_target(session, vma))
 		return TRACKER_VMA_TRACKED;
 	kind = tracker_vma_kind(vma);
 	if (!(vma->vm_flags & VM_WRITE) &&

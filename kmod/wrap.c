@@ -11,7 +11,7 @@
 #include <linux/slab.h>
 #include <linux/userfaultfd_k.h>
 
-#include "tracker.h"
+#include "share.h"
 
 /*
  * One for each file system's (and SysV's) vm_ops. They are never freed: a process
@@ -85,7 +85,8 @@ tracker_wrapper_get(const struct vm_operations_struct *orig)
 		if (wrapper->orig == orig &&
 		    !memcmp(&wrapper->orig_copy, orig, sizeof(*orig)))
 			return wrapper;
-	wrapper = kzalloc(sizeof(*wrapper), GFP_KERNEL);
+	/* Reclaim takes the lock on the file's mappings that the caller holds. */
+	wrapper = kzalloc(sizeof(*wrapper), GFP_ATOMIC);
 	if (!wrapper)
 		return NULL;
 	kmemleak_not_leak(wrapper);
@@ -114,7 +115,8 @@ static void tracker_vma_set_prot(struct vm_area_struct *vma, bool is_protected)
  *
  * Pages that are writable by now stay so until they are write-protected.
  *
- * Return: 0, -EAGAIN if it is registered with userfaultfd, or -ENOMEM.
+ * Return: 0, -EAGAIN if it is registered with userfaultfd, -EBUSY if a fault is
+ * under way in it, or -ENOMEM.
  */
 int tracker_vma_wrap(struct vm_area_struct *vma)
 {
@@ -126,7 +128,8 @@ int tracker_vma_wrap(struct vm_area_struct *vma)
 	wrapper = tracker_wrapper_get(vma->vm_ops);
 	if (!wrapper)
 		return -ENOMEM;
-	vma_start_write(vma);
+	if (!tracker_vma_start_write_trylock(vma))
+		return -EBUSY;
 	vma->vm_ops = &wrapper->ops;
 	tracker_vma_set_prot(vma, true);
 	return 0;
@@ -142,11 +145,18 @@ static bool tracker_vma_was_writable(const struct vm_area_struct *vma)
 	       file_inode(vma->vm_file)->i_sb->s_magic == TMPFS_MAGIC;
 }
 
-/* Caller holds mmap_lock for writing. */
-void tracker_vma_unwrap(struct vm_area_struct *vma)
+/**
+ * tracker_vma_unwrap - the reverse of tracker_vma_wrap()
+ * @vma: the mapping; the caller holds mmap_lock for writing
+ *
+ * Return: 0, or -EBUSY if a fault is under way in it.
+ */
+int tracker_vma_unwrap(struct vm_area_struct *vma)
 {
-	vma_start_write(vma);
+	if (!tracker_vma_start_write_trylock(vma))
+		return -EBUSY;
 	vma->vm_ops = tracker_vma_orig_ops(vma);
 	if (tracker_vma_was_writable(vma))
 		tracker_vma_set_prot(vma, false);
+	return 0;
 }

@@ -44,24 +44,58 @@ static inline void vma_start_write(struct vm_area_struct *vma)
 }
 #endif
 
-/* 6.10 dropped mmap_write_trylock(). */
+/*
+ * 6.10 dropped mmap_write_trylock(). In 6.12.y what was a number became a
+ * seqcount, of which whoever locks does one half and mmap_write_unlock() the
+ * other.
+ */
 static inline bool tracker_mmap_write_trylock(struct mm_struct *mm)
 {
-	return down_write_trylock(&mm->mmap_lock);
+	if (!down_write_trylock(&mm->mmap_lock))
+		return false;
+#ifdef CONFIG_PER_VMA_LOCK
+	if (__builtin_types_compatible_p(typeof(mm->mm_lock_seq), seqcount_t))
+		do_raw_write_seqcount_begin((seqcount_t *)&mm->mm_lock_seq);
+#endif
+	return true;
 }
 
-/* Large folios count their mappings in one place since 6.10. */
+/*
+ * vma_start_write() for who cannot wait for the faults that are under way in the
+ * mapping. Caller holds mmap_lock for writing.
+ */
+static inline bool tracker_vma_start_write_trylock(struct vm_area_struct *vma)
+{
+#ifdef CONFIG_PER_VMA_LOCK
+	if (!down_write_trylock(&vma->vm_lock->lock))
+		return false;
+	/* A seqcount begins with its number. */
+	WRITE_ONCE(vma->vm_lock_seq,
+		   *(unsigned int *)&vma->vm_mm->mm_lock_seq);
+	up_write(&vma->vm_lock->lock);
+#endif
+	return true;
+}
+
+/*
+ * Large folios count their mappings in one place since 6.10. folio_mapcount(),
+ * which is not exported before: a mapping of a file's folio as a whole counts in
+ * each of its pages, too, but holds one reference.
+ */
 static inline int tracker_folio_mapcount(struct folio *folio)
 {
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 10, 0)
-	int mapcount = 0;
+	int compound, mapcount = 0;
 	long i;
 
 	if (!folio_test_large(folio))
 		return atomic_read(&folio->_mapcount) + 1;
 	for (i = 0; i < folio_nr_pages(folio); i++)
 		mapcount += atomic_read(&folio_page(folio, i)->_mapcount) + 1;
-	return mapcount + atomic_read(folio_mapcount_ptr(folio)) + 1;
+	compound = folio_entire_mapcount(folio);
+	if (!folio_test_anon(folio))
+		mapcount -= compound * folio_nr_pages(folio);
+	return mapcount + compound;
 #else
 	return folio_mapcount(folio);
 #endif

@@ -6,10 +6,12 @@
  *   kinds NAME     one of the table at the end; `kinds` alone lists them
  */
 #define _GNU_SOURCE
+#include <linux/aio_abi.h>
 #include <setjmp.h>
 #include <stdint.h>
 #include <sys/shm.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
 #include "client.h"
 
@@ -39,19 +41,32 @@ static void revert(void) { ask('R', NULL); }
 static void expect_dirty(char *addr) { ask('d', addr); }
 static void expect_clean(char *addr) { ask('c', addr); }
 static void expect_rescan(void) { ask('s', NULL); }
+static void expect_rescan_of(char *addr) { ask('s', addr); }
+static void expect_file_shared(char *addr) { ask('f', addr); }
+static void expect_anon_shared(char *addr) { ask('a', addr); }
+static void expect_to_be_swapped(char *addr) { ask('u', addr); }
 
-static int scratch_file(size_t pages)
+/* A file with a name that ends with XXXXXX. */
+static int filled_file(char *path, size_t pages)
 {
-	char path[] = "/var/tmp/kinds-XXXXXX";
 	char page[PAGE];
 	int fd = mkstemp(path);
 
-	CHECK(fd >= 0 && unlink(path) == 0);
+	CHECK(fd >= 0);
 	for (size_t i = 0; i < pages; i++) {
 		memset(page, 'a' + i % 26, PAGE);
 		CHECK(write(fd, page, PAGE) == (ssize_t)PAGE);
 	}
 	CHECK(fsync(fd) == 0);
+	return fd;
+}
+
+static int scratch_file(size_t pages)
+{
+	char path[] = "/var/tmp/kinds-XXXXXX";
+	int fd = filled_file(path, pages);
+
+	CHECK(unlink(path) == 0);
 	return fd;
 }
 
@@ -210,6 +225,83 @@ static void named_file(void)
 	CHECK(unlink(path) == 0);
 }
 
+/* What the images had left to the file they must have when it is deleted. */
+static void unlinked_file(void)
+{
+	char path[] = "/var/tmp/kinds-XXXXXX";
+	int fd = filled_file(path, NPAGES);
+	char *map = map_fd(fd, MAP_SHARED);
+
+	track();
+	map[0] = 1;
+	expect_dirty(map);
+	expect_file_shared(map);
+	CHECK(unlink(path) == 0);
+	expect_to_be_swapped(map);
+	track();
+	expect_anon_shared(map);
+	take_round();
+	expect_clean(map + 2 * PAGE);
+	map[2 * PAGE] = 1;
+	expect_dirty(map + 2 * PAGE);
+	CHECK(map[0] == 1 && map[PAGE] == 'b');
+	revert();
+}
+
+static void write_by_aio(int fd, size_t page, char value)
+{
+	static char buffer[PAGE] __attribute__((aligned(PAGE)));
+	struct iocb request = { .aio_lio_opcode = IOCB_CMD_PWRITE,
+				.aio_fildes = fd,
+				.aio_buf = (uintptr_t)buffer,
+				.aio_nbytes = PAGE,
+				.aio_offset = page * PAGE };
+	struct iocb *list = &request;
+	struct io_event event;
+	aio_context_t context = 0;
+
+	memset(buffer, value, PAGE);
+	CHECK(syscall(SYS_io_setup, 1, &context) == 0);
+	CHECK(syscall(SYS_io_submit, context, 1, &list) == 1);
+	/* Nobody can read anymore what was asked for. */
+	memset(&request, 0, sizeof(request));
+	CHECK(syscall(SYS_io_getevents, context, 1, 1, &event, NULL) == 1);
+	CHECK(event.res == (long)PAGE);
+	CHECK(syscall(SYS_io_destroy, context) == 0);
+}
+
+/* By another process, into the page cache and past it. */
+static void expect_aio(int fd, char *map, size_t page, char value)
+{
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		write_by_aio(fd, page, value);
+		_exit(0);
+	}
+	wait_for(pid);
+	CHECK(map[page * PAGE] == value);
+	expect_rescan_of(map + page * PAGE);
+	expect_clean(map + page * PAGE);
+}
+
+static void written_by_aio(void)
+{
+	int fd = scratch_file(NPAGES), direct;
+	char *map = map_fd(fd, MAP_SHARED), path[64];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	direct = open(path, O_RDWR | O_DIRECT);
+	CHECK(direct >= 0);
+	map[3 * PAGE] = 1;
+	track();
+	take_round();
+	expect_clean(map + 3 * PAGE);
+	expect_aio(fd, map, 3, 'x');
+	expect_aio(direct, map, 3, 'y');
+	revert();
+}
+
 static sigjmp_buf past_end;
 
 static void on_sigbus(int signal)
@@ -317,6 +409,8 @@ static const struct {
 	{ "sysv", sysv },
 	{ "deleted_file", deleted_file },
 	{ "named_file", named_file },
+	{ "unlinked_file", unlinked_file },
+	{ "written_by_aio", written_by_aio },
 	{ "private_file", private_file },
 	{ "holes", holes },
 };
@@ -327,6 +421,16 @@ static unsigned long backing_pages(int session)
 
 	CHECK(ioctl(session, TRACKER_IOC_SESSION_STATUS, &status) == 0);
 	return status.backing_pages;
+}
+
+static void check_kind(int session, unsigned long addr, char what)
+{
+	struct tracker_vma vma = client_vma(session, addr);
+
+	CHECK(vma.kind == (what == 'f' ? TRACKER_KIND_FILE_SHARED :
+					 TRACKER_KIND_ANON_SHARED));
+	CHECK(vma.state == (what == 'u' ? TRACKER_VMA_SWAPPABLE :
+					  TRACKER_VMA_TRACKED));
 }
 
 static void answer(int session, pid_t pid, struct request *request)
@@ -345,6 +449,10 @@ static void answer(int session, pid_t pid, struct request *request)
 		client_thaw(pid);
 		return;
 	}
+	if (strchr("fau", request->what)) {
+		check_kind(session, addr, request->what);
+		return;
+	}
 	if (request->what == 'p') {
 		CHECK(backing_pages(session) <= nr_pages + 8);
 		return;
@@ -354,11 +462,11 @@ static void answer(int session, pid_t pid, struct request *request)
 	nr_pages = backing_pages(session);
 	if (request->what == 's')
 		CHECK(harvest.nr_rescans == 1);
-	if (request->what != 'd' && request->what != 'c')
+	if (!addr)
 		return;
 	vma = client_vma(session, addr);
 	CHECK(vma.state == TRACKER_VMA_TRACKED);
-	if (client_harvest_has(&harvest, &vma, addr) == (request->what == 'd'))
+	if (client_harvest_has(&harvest, &vma, addr) != (request->what == 'c'))
 		return;
 	fprintf(stderr, "page %lu is %s\n", (unsigned long)(addr - vma.start) / PAGE,
 		request->what == 'd' ? "clean" : "dirty");

@@ -4,6 +4,7 @@
  * others. The argument is the directory of the file, for those that have one.
  */
 #define _GNU_SOURCE
+#include <pthread.h>
 #include <sys/ipc.h>
 #include <sys/shm.h>
 
@@ -44,13 +45,14 @@ static void set_up_shm(void)
 	map_segment();
 }
 
+static int segment;
+
 static void set_up_sysv(void)
 {
-	int id = shmget(IPC_PRIVATE, NR_PAGES * PAGE, IPC_CREAT | 0600);
-
-	CHECK(id >= 0);
-	area = shmat(id, NULL, 0);
-	CHECK(area != (char *)-1 && shmctl(id, IPC_RMID, NULL) == 0);
+	segment = shmget(IPC_PRIVATE, NR_PAGES * PAGE, IPC_CREAT | 0600);
+	CHECK(segment >= 0);
+	area = shmat(segment, NULL, 0);
+	CHECK(area != (char *)-1 && shmctl(segment, IPC_RMID, NULL) == 0);
 	fill(area, 0, NR_PAGES, 0);
 }
 
@@ -235,25 +237,133 @@ static void check_readonly(void)
 	CHECK(holds(area, 0, NR_PAGES, promise.iteration));
 }
 
+/* Of a file with a name, so that somebody can take it away: a half never written. */
+static void check_still(void)
+{
+	CHECK(holds(area, 0, HALF, promise.iteration - 1));
+	CHECK(holds(area, HALF, HALF, 0));
+	fill(area, 0, HALF, promise.iteration);
+}
+
+/* Two segments, which two threads attach at the same time. */
+static struct attached {
+	int id;
+	char *map;
+	struct door asked, done;
+} attached[2];
+
+static void attach(const struct attached *one)
+{
+	char *mine = shmat(one->id, NULL, 0);
+
+	CHECK(mine != (char *)-1);
+	CHECK(holds(mine, 0, NR_PAGES, promise.iteration - 1));
+	fill(mine, 0, NR_PAGES, promise.iteration);
+	CHECK(shmdt(mine + 1) == -1 && errno == EINVAL);
+	CHECK(shmdt(mine) == 0);
+}
+
+static void *keep_attaching(void *argument)
+{
+	const struct attached *one = argument;
+
+	for (;;) {
+		await(one->asked);
+		attach(one);
+		open_door(one->done);
+	}
+	return NULL;
+}
+
+static void set_up_attached(void)
+{
+	pthread_t thread;
+
+	for (struct attached *one = attached; one < attached + 2; one++) {
+		set_up_sysv();
+		one->id = segment;
+		one->map = area;
+		one->asked = make_door();
+		one->done = make_door();
+		CHECK(pthread_create(&thread, NULL, keep_attaching, one) == 0);
+	}
+}
+
+static void check_attached(void)
+{
+	for (int i = 0; i < 2; i++)
+		open_door(attached[i].asked);
+	for (int i = 0; i < 2; i++) {
+		await(attached[i].done);
+		CHECK(holds(attached[i].map, 0, NR_PAGES, promise.iteration));
+	}
+}
+
+/* A process that maps the segment, writes a page and unmaps it, all the time. */
+static void be_mapper(void)
+{
+	for (uint64_t turn = 1;; turn++) {
+		char *mine = map_with(NR_PAGES, MAP_SHARED, file);
+
+		fill(mine, HALF + turn % HALF, 1, turn);
+		unmap(mine, 0, NR_PAGES);
+	}
+}
+
+static void set_up_mapper(void)
+{
+	set_up_memfd();
+	if (fork_child() == 0)
+		be_mapper();
+}
+
+static void check_mapper(void)
+{
+	CHECK(holds(area, 0, HALF, promise.iteration - 1));
+	fill(area, 0, HALF, promise.iteration);
+}
+
+/*
+ * The directory has the layers of an overlay file system, and where that is
+ * mounted: the same file is mapped by both of its names.
+ */
+static void set_up_two_names(void)
+{
+	char upper[200], path[256];
+
+	snprintf(upper, sizeof(upper), "%s/upper", promise.argument);
+	promise.argument = upper;
+	set_up_file();
+	snprintf(path, sizeof(path), "%s/../merged/promise-%d", upper,
+		 getpid());
+	file = open(path, O_RDWR);
+	CHECK(file >= 0);
+}
+
 static const struct promise promises[] = {
 	{ "memfd", set_up_memfd, check_file, NULL, 0 },
 	{ "shm", set_up_shm, check_file, NULL, 0 },
 	{ "sysv", set_up_sysv, check_partner, NULL, 0 },
+	{ "sysv-threads", set_up_attached, check_attached, NULL, 0 },
 	{ "anonymous", set_up_anonymous, check_partner, NULL, 0 },
 	{ "zero", set_up_zero, check_partner, NULL, 0 },
 	{ "readonly", set_up_memfd, check_readonly, NULL, 0 },
 	{ "views", set_up_memfd, check_views, NULL, 0 },
 	{ "transient", set_up_memfd, check_transient, NULL, 0 },
+	{ "mapper", set_up_mapper, check_mapper, NULL, 0 },
 	{ "remapped", set_up_memfd, check_remapped, NULL, 0 },
 	{ "foreign-write", set_up_memfd, check_foreign_write, NULL, 0 },
 	{ "punch", set_up_memfd, check_punch, NULL, 0 },
 	{ "truncate", set_up_memfd, check_truncate, NULL, 0 },
 	{ "file", set_up_file, check_file, end_file, 0 },
 	{ "file-deleted", set_up_file, check_file, end_file, 1 },
+	{ "file-still", set_up_file, check_still, NULL, 0 },
+	{ "file-transient", set_up_file, check_transient, NULL, 1 },
 	{ "file-views", set_up_file, check_views, NULL, 1 },
 	{ "file-foreign-write", set_up_file, check_foreign_write, NULL, 1 },
 	{ "file-punch", set_up_file, check_punch, NULL, 1 },
 	{ "file-truncate", set_up_file, check_truncate, NULL, 1 },
+	{ "two-names", set_up_two_names, check_transient, NULL, 0 },
 };
 
 PROMISE_MAIN(promises)

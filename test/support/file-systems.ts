@@ -20,12 +20,41 @@ export class MountedImage implements AsyncDisposable {
     execFileSync('mount', ['-o', 'loop', '-t', type, this.#image, this.path]);
   }
 
-  /** The module lets go of a target's files soon after its end, not at once. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await waitFor(
-      `${this.path} unmounted`,
-      () => spawnSync('umount', [this.path], { stdio: 'ignore' }).status === 0,
-    );
+    await waitForUnmount(this.path);
     rmSync(this.#image);
   }
+}
+
+/** An overlay file system above two directories of the guest's disk, until it goes out of scope. */
+export class MountedOverlay implements AsyncDisposable {
+  /** has `upper`, and `merged` where it is mounted */
+  readonly base = '/tmp/promises-overlay';
+
+  constructor() {
+    const [lower, upper, work, merged] = ['lower', 'upper', 'work', 'merged'].map((name) => {
+      const directory = `${this.base}/${name}`;
+      mkdirSync(directory, { recursive: true });
+      return directory;
+    });
+    const layers = `lowerdir=${lower},upperdir=${upper},workdir=${work}`;
+    execFileSync('mount', ['-t', 'overlay', '-o', layers, 'overlay', merged ?? '']);
+  }
+
+  get path(): string {
+    return `${this.base}/merged`;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await waitForUnmount(this.path);
+    rmSync(this.base, { recursive: true });
+  }
+}
+
+/** The module lets go of a target's files soon after its end, not at once. */
+function waitForUnmount(path: string): Promise<void> {
+  return waitFor(
+    `${path} unmounted`,
+    () => spawnSync('umount', [path], { stdio: 'ignore' }).status === 0,
+  );
 }
