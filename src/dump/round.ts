@@ -1,4 +1,10 @@
-import type { ImageDirectory, RoundWriter, TargetIdentity, VmaRecord } from '../image/index.js';
+import type {
+  ImageDirectory,
+  MemberWriter,
+  RoundWriter,
+  TargetIdentity,
+  VmaRecord,
+} from '../image/index.js';
 import type { Layout } from '../kernel/layout.js';
 import type { Session } from '../kernel/session.js';
 import type { Harvest } from '../native.js';
@@ -26,6 +32,10 @@ export interface RoundContext {
   session: Session;
   images: ImageDirectory;
   target: TargetIdentity;
+  /** when the controller began */
+  parentPid: number;
+  /** number of the target in the images */
+  member: number;
   pinned: PinnedRanges;
   unwritten: MostlyUnwritten;
   sharedMappings: SharedMappings;
@@ -79,7 +89,8 @@ export async function takeRound(
       isOverflow: harvest.overflow,
       isFinal: options.frozen !== undefined,
     });
-    const stored = await copyPlan(context, plan, writer, harvest, options.frozen !== undefined);
+    const member = writer.member(context.member);
+    const stored = await copyPlan(context, plan, member, harvest, options.frozen !== undefined);
     // After an exec the process' memory is another one's: this fails then.
     await session.layout();
     const report = await commitRound(context, options, writer, {
@@ -118,7 +129,7 @@ interface CopiedRound {
 
 /** Makes the round part of the images, and then lets the module forget its pages. */
 async function commitRound(
-  { session, target, onProgress }: RoundContext,
+  { session, target, parentPid, member, onProgress }: RoundContext,
   { previous, frozen }: RoundOptions,
   writer: RoundWriter,
   round: CopiedRound,
@@ -126,13 +137,21 @@ async function commitRound(
   onProgress?.({ phase: 'commit', donePages: 0, totalPages: 0 });
   const { vmas, isSame, swap, harvest, startMs } = round;
   const commitStartMs = performance.now();
+  const kind = previous === null ? 'full' : 'delta';
   const meta = await writer.commit({
-    kind: previous === null ? 'full' : 'delta',
-    sessionId: session.status().id,
-    epoch: harvest.epoch,
-    target,
+    members: [
+      {
+        member,
+        target,
+        parent: null,
+        parentPid,
+        kind,
+        sessionId: session.status().id,
+        epoch: harvest.epoch,
+        vmas: isSame ? null : [...vmas],
+      },
+    ],
     isFrozen: frozen !== undefined,
-    vmas: isSame ? null : [...vmas],
     stats: {
       ...numbersOf(round),
       durationMs: commitStartMs - startMs,
@@ -147,9 +166,9 @@ async function commitRound(
     freezeMs: freeze.totalMs,
     freeze,
     round: meta.number,
-    kind: meta.kind,
-    pages: writer.nrPages,
-    zeroPages: writer.nrZeroPages,
+    kind,
+    pages: writer.counts.nrPages,
+    zeroPages: writer.counts.nrZeroPages,
     bytes: writer.bytes,
     durationMs: performance.now() - startMs,
     commitMs,
@@ -213,7 +232,7 @@ async function layoutOf(
 async function copyPlan(
   context: RoundContext,
   plan: RoundPlan,
-  writer: RoundWriter,
+  writer: MemberWriter,
   harvest: Harvest,
   isFrozen: boolean,
 ): Promise<Map<VmaRecord, number>> {

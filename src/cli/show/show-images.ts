@@ -1,7 +1,7 @@
 import { ImageError } from '../../errors.js';
 import { ImageDirectory } from '../../image/image-directory.js';
-import { layoutAt } from '../../image/resolve-chain.js';
-import type { RoundMeta } from '../../image/round-meta.js';
+import { memberOf, type RoundMeta } from '../../image/round-meta.js';
+import { layoutAt } from '../../image/rounds-of.js';
 import { imageRoundColumns, pageColumns, vmaColumns } from '../../report/image-tables.js';
 import { pageRanges } from '../../report/page-ranges.js';
 import { formatTable } from '../../report/table.js';
@@ -14,11 +14,13 @@ export interface ShowOptions {
   vma: boolean;
   pages: boolean;
   round: number | undefined;
+  /** whose mappings and pages; the first one's if absent */
+  member: number | undefined;
 }
 
 /**
  * Shows an images directory: its rounds, or their mappings and pages.
- * @throws ImageError what `ImageDirectory.open` throws, `IMAGES_ROUND_MISSING`
+ * @throws ImageError what `ImageDirectory.open` throws, `IMAGES_ROUND_MISSING`, `IMAGES_NO_MEMBER`
  */
 export async function showImages(
   path: string,
@@ -29,8 +31,9 @@ export async function showImages(
   const chosen = chooseRounds(directory, options.round);
   output.print(formatImages(directory));
   if (!options.vma && !options.pages) output.print(formatTable(imageRoundColumns, chosen));
-  const vmas = options.vma ? { vmas: showVmas(directory, chosen, output) } : {};
-  const pages = options.pages ? { pages: showPages(chosen, output) } : {};
+  const member = chooseMember(directory, chosen, options.member);
+  const vmas = options.vma ? { vmas: showVmas(directory, chosen, member, output) } : {};
+  const pages = options.pages ? { pages: showPages(chosen, member, output) } : {};
   const rounds = chosen.map(describeRound);
   return { document: { ...describeImages(directory), rounds, ...vmas, ...pages } };
 }
@@ -46,19 +49,38 @@ function chooseRounds({ path, rounds }: ImageDirectory, number?: number): readon
   );
 }
 
+/** The member that lives in the last of the rounds, or in any of them if it is named. */
+function chooseMember(
+  { path }: ImageDirectory,
+  chosen: readonly RoundMeta[],
+  member?: number,
+): number {
+  const first = chosen.at(-1)?.members[0]?.member ?? 0;
+  if (member === undefined || chosen.some((meta) => memberOf(meta, member))) return member ?? first;
+  throw new ImageError(
+    'IMAGES_NO_MEMBER',
+    `${path} has no member ${member} in that round: see the members with tracker show --json`,
+    { facts: { directory: path, member } },
+  );
+}
+
 function showVmas(
   { rounds }: ImageDirectory,
   chosen: readonly RoundMeta[],
+  member: number,
   output: Output,
 ): readonly object[] {
-  const last = chosen.at(-1);
-  const vmas = last ? layoutAt(rounds, last.number) : [];
+  const last = chosen.findLast((meta) => memberOf(meta, member));
+  const vmas = last ? layoutAt(rounds, member, last.number) : [];
   output.print(formatTable(vmaColumns, vmas));
   return vmas;
 }
 
-function showPages(chosen: readonly RoundMeta[], output: Output): object[] {
-  const pages = chosen.map((meta) => ({ round: meta.number, ranges: pageRanges(meta) }));
+function showPages(chosen: readonly RoundMeta[], member: number, output: Output): object[] {
+  const pages = chosen.flatMap((meta) => {
+    const record = memberOf(meta, member);
+    return record ? [{ round: meta.number, ranges: pageRanges(record) }] : [];
+  });
   if (!output.isJson) {
     const rows = pages.flatMap(({ round, ranges }) => ranges.map((range) => ({ round, ...range })));
     output.print(formatTable(pageColumns, rows));

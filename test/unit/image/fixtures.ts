@@ -5,6 +5,8 @@ import { expect } from 'chai';
 import { ImageError } from '../../../src/errors.js';
 import {
   ImageDirectory,
+  type MemberDetails,
+  type MemberRecord,
   PAGE_SIZE,
   type RoundDetails,
   type RoundMeta,
@@ -73,21 +75,49 @@ export function anonVma(
   };
 }
 
-export function details(more: Partial<RoundDetails> = {}): RoundDetails {
+export function memberDetails(more: Partial<MemberDetails> = {}): MemberDetails {
   return {
+    member: 0,
+    target: TARGET,
+    parent: null,
+    parentPid: 1,
     kind: 'delta',
     sessionId: '00112233445566778899aabbccddeeff',
     epoch: 1,
-    target: TARGET,
-    isFrozen: false,
     vmas: null,
-    stats: {},
     ...more,
   };
 }
 
+/** A round's details, and those of its only member. */
+export type OneMember = Partial<RoundDetails & Omit<MemberDetails, 'unknownFields'>>;
+
+export function details({
+  isFrozen = false,
+  members,
+  segments = [],
+  stats = {},
+  unknownFields = {},
+  ...member
+}: OneMember = {}): RoundDetails {
+  return {
+    isFrozen,
+    members: members ?? [memberDetails(member)],
+    segments,
+    stats,
+    unknownFields,
+  };
+}
+
+/** The first member of a round. */
+export function firstOf(meta: RoundMeta | undefined): MemberRecord {
+  const [record] = meta?.members ?? [];
+  if (!record) throw new Error('the round has no member');
+  return record;
+}
+
 /** What one round of a test stores. */
-export interface TestRound extends Partial<RoundDetails> {
+export interface TestRound extends OneMember {
   sourceFd?: number;
   /** triples sourcePage, page, nrPages */
   runs?: number[];
@@ -98,7 +128,7 @@ export async function addRound(
   { sourceFd = -1, runs = [], ...more }: TestRound,
 ): Promise<RoundMeta> {
   await using writer = await directory.beginRound();
-  await writer.append({ sourceFd, runs: Float64Array.from(runs) });
+  await writer.member(0).append({ sourceFd, runs: Float64Array.from(runs) });
   return await writer.commit(details(more));
 }
 

@@ -1,40 +1,77 @@
 import { expect } from 'chai';
-import { ExtentTable, resolveChain, type RoundMeta } from '../../../src/image/index.js';
-import { anonVma, details } from './fixtures.js';
+import {
+  ExtentTable,
+  type MemberDetails,
+  type MemberRecord,
+  type RoundMeta,
+  TreeResolver,
+} from '../../../src/image/index.js';
+import { anonVma, memberDetails } from './fixtures.js';
 
-/** Quadruples page, nrPages, flags, filePage. */
-function round(number: number, extents: number[][], more: Partial<RoundMeta> = {}): RoundMeta {
+/** Quadruples page, nrPages, flags, filePage, of the same round unless a fifth number names it. */
+function tableOf(round: number, extents: readonly number[][]): ExtentTable {
   const bytes = Buffer.alloc(extents.length * 32);
-  extents.forEach(([page = 0, nrPages = 0, flags = 0, filePage = 0], i) => {
+  extents.forEach(([page = 0, nrPages = 0, flags = 0, filePage = 0, stored = round], i) => {
     bytes.writeBigUInt64LE(BigInt(page), i * 32);
     bytes.writeUInt32LE(nrPages, i * 32 + 8);
     bytes.writeUInt32LE(flags, i * 32 + 12);
     bytes.writeBigUInt64LE(BigInt(filePage), i * 32 + 16);
+    bytes.writeUInt32LE(stored, i * 32 + 28);
   });
+  return new ExtentTable(bytes);
+}
+
+/** What a test says of a member. */
+interface TestMember extends Partial<MemberDetails> {
+  extents?: number[][];
+  cleared?: number[];
+  /** quadruples page, nrPages, from member, from page */
+  inherited?: number[];
+}
+
+function tree(number: number, ...members: TestMember[]): RoundMeta {
   return {
-    ...details({ kind: number === 0 ? 'full' : 'delta' }),
     number,
     id: String(number),
     parent: null,
     imagesId: '',
     time: '',
-    cleared: new Float64Array(0),
-    extents: new ExtentTable(bytes),
+    isFrozen: false,
+    stats: {},
+    members: members.map(
+      ({ extents = [], cleared = [], inherited = [], ...more }, member): MemberRecord => ({
+        ...memberDetails({ member, kind: number === 0 ? 'full' : 'delta', ...more }),
+        cleared: Float64Array.from(cleared),
+        extents: tableOf(number, extents),
+        inherited: Float64Array.from(inherited),
+        unknownFields: {},
+      }),
+    ),
+    segments: [],
+    nextMember: members.length,
+    nextSegment: 0,
     pagesBytes: 0,
     unknownFields: {},
-    ...more,
   };
 }
 
-function pieces(rounds: RoundMeta[], upTo?: number): number[][] {
-  return [...resolveChain(rounds, upTo).entries()].map(
-    ({ page, nrPages, round, isZero, filePage }) => [page, nrPages, round, isZero ? -1 : filePage],
-  );
+function round(number: number, extents: number[][], more: TestMember = {}): RoundMeta {
+  return tree(number, { extents, ...more });
+}
+
+function pieces(rounds: RoundMeta[], upTo = rounds.length - 1, member = 0): number[][] {
+  const map = new TreeResolver(rounds).pageMap(member, upTo);
+  return [...map.entries()].map(({ page, nrPages, round: number, isZero, filePage }) => [
+    page,
+    nrPages,
+    number,
+    isZero ? -1 : filePage,
+  ]);
 }
 
 const EVERYTHING = { vmas: [anonVma(0, 2 ** 40)] };
 
-describe('resolveChain', () => {
+describe('TreeResolver', () => {
   it('takes the newest of several versions of a page', () => {
     const rounds = [round(0, [[10, 10, 0, 0]], EVERYTHING), round(1, [[12, 2, 0, 0]])];
     expect(pieces(rounds)).to.deep.equal([
@@ -77,7 +114,7 @@ describe('resolveChain', () => {
   it('forgets what a newer round has cleared, and keeps what that round stores itself', () => {
     const rounds = [
       round(0, [[0, 10, 0, 0]], EVERYTHING),
-      round(1, [[5, 1, 0, 0]], { cleared: Float64Array.of(4, 8) }),
+      round(1, [[5, 1, 0, 0]], { cleared: [4, 8] }),
     ];
     expect(pieces(rounds)).to.deep.equal([
       [0, 4, 0, 0],
@@ -107,16 +144,11 @@ describe('resolveChain', () => {
   });
 
   it('finds the piece that holds a page', () => {
-    const map = resolveChain([
-      round(
-        0,
-        [
-          [4, 4, 0, 7],
-          [10, 1, 1, 0],
-        ],
-        EVERYTHING,
-      ),
-    ]);
+    const extents = [
+      [4, 4, 0, 7],
+      [10, 1, 1, 0],
+    ];
+    const map = new TreeResolver([round(0, extents, EVERYTHING)]).pageMap(0, 0);
     expect(map.lookup(3)).to.equal(undefined);
     expect(map.lookup(6)).to.include({ page: 6, nrPages: 2, filePage: 9, isZero: false });
     expect(map.lookup(8)).to.equal(undefined);
@@ -132,6 +164,6 @@ describe('resolveChain', () => {
         number === 0 ? EVERYTHING : {},
       ),
     );
-    expect(resolveChain(rounds).length).to.equal(300_000);
+    expect(new TreeResolver(rounds).pageMap(0, 299).length).to.equal(300_000);
   });
 });
