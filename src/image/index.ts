@@ -18,6 +18,13 @@ export type { ComparePagesResult } from './native-page-copy.js';
 export { PAGE_SIZE } from './page.js';
 export type { PageJob } from './page-job.js';
 export { PageMap, type StoredPiece } from './page-map.js';
+export {
+  pageSharing,
+  type MemberSharing,
+  type PageSharing,
+  type SegmentSharing,
+  type SharingGroup,
+} from './page-sharing.js';
 export { PageReader, type PageReaderOptions } from './page-reader.js';
 export { findRoundFault } from './round-fault.js';
 export { memberOf, segmentOf, type RoundDetails, type RoundMeta } from './round-meta.js';

@@ -1,7 +1,7 @@
 import { defineCommand } from '../command.js';
 import { parseCount, parsePath } from '../option-values.js';
 
-/** `tracker show DIR [--vma] [--pages] [--member N] [--round N] [--follow]` */
+/** `tracker show DIR [--vma] [--pages] [--sharing] [--member N] [--round N] [--follow]` */
 export const show = defineCommand({
   options: (yargs) =>
     yargs
@@ -21,6 +21,11 @@ export const show = defineCommand({
         default: false,
         describe: 'Which pages each round stores, or --round alone',
       })
+      .option('sharing', {
+        type: 'boolean',
+        default: false,
+        describe: 'Which processes share how many pages in the last round, or in --round',
+      })
       .option('member', {
         type: 'string',
         requiresArg: true,
@@ -30,7 +35,7 @@ export const show = defineCommand({
       .option('round', {
         type: 'string',
         requiresArg: true,
-        describe: 'A round number, for --vma and --pages',
+        describe: 'A round number, for --vma, --pages and --sharing',
         coerce: parseCount('round', 0),
       })
       .option('follow', {

@@ -1,9 +1,11 @@
 import { ImageError } from '../../errors.js';
 import { ImageDirectory } from '../../image/image-directory.js';
+import { type PageSharing, pageSharing } from '../../image/page-sharing.js';
 import { memberOf, type RoundMeta } from '../../image/round-meta.js';
 import { layoutAt } from '../../image/rounds-of.js';
 import { imageRoundColumns, pageColumns, vmaColumns } from '../../report/image-tables.js';
 import { pageRanges } from '../../report/page-ranges.js';
+import { formatSharing } from '../../report/sharing-tables.js';
 import { formatTable } from '../../report/table.js';
 import type { Outcome } from '../command.js';
 import type { Output } from '../output.js';
@@ -13,13 +15,14 @@ import { describeImages, describeRound, formatImages } from './describe-images.j
 export interface ShowOptions {
   vma: boolean;
   pages: boolean;
+  sharing: boolean;
   round: number | undefined;
   /** whose mappings and pages; the first one's if absent */
   member: number | undefined;
 }
 
 /**
- * Shows an images directory: its rounds, or their mappings and pages.
+ * Shows an images directory: its rounds, or their mappings and pages, or who shares them.
  * @throws ImageError what `ImageDirectory.open` throws, `IMAGES_ROUND_MISSING`, `IMAGES_NO_MEMBER`
  */
 export async function showImages(
@@ -30,12 +33,14 @@ export async function showImages(
   await using directory = await ImageDirectory.open(path);
   const chosen = chooseRounds(directory, options.round);
   output.print(formatImages(directory));
-  if (!options.vma && !options.pages) output.print(formatTable(imageRoundColumns, chosen));
+  const isDetailed = options.vma || options.pages || options.sharing;
+  if (!isDetailed) output.print(formatTable(imageRoundColumns, chosen));
   const member = chooseMember(directory, chosen, options.member);
   const vmas = options.vma ? { vmas: showVmas(directory, chosen, member, output) } : {};
   const pages = options.pages ? { pages: showPages(chosen, member, output) } : {};
+  const sharing = options.sharing ? { sharing: showSharing(directory, chosen, output) } : {};
   const rounds = chosen.map(describeRound);
-  return { document: { ...describeImages(directory), rounds, ...vmas, ...pages } };
+  return { document: { ...describeImages(directory), rounds, ...vmas, ...pages, ...sharing } };
 }
 
 function chooseRounds({ path, rounds }: ImageDirectory, number?: number): readonly RoundMeta[] {
@@ -86,4 +91,16 @@ function showPages(chosen: readonly RoundMeta[], member: number, output: Output)
     output.print(formatTable(pageColumns, rows));
   }
   return pages;
+}
+
+function showSharing(
+  { rounds }: ImageDirectory,
+  chosen: readonly RoundMeta[],
+  output: Output,
+): PageSharing | null {
+  const last = chosen.at(-1);
+  if (!last) return null;
+  const sharing = pageSharing(rounds, last.number);
+  output.print(formatSharing(sharing));
+  return sharing;
 }
