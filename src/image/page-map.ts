@@ -77,7 +77,7 @@ export class PageMap {
 
 /** Builds a page map; pieces come sorted. */
 export class PageMapBuilder {
-  #columns: PageMapColumns = allocate(1024);
+  #columns: PageMapColumns = allocate(16);
   #length = 0;
 
   /** entries so far */

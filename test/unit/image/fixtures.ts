@@ -1,9 +1,11 @@
-import { mkdtemp, open, rm, writeFile, type FileHandle } from 'node:fs/promises';
+import { mkdtemp, open, readFile, rm, writeFile, type FileHandle } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { ImageError } from '../../../src/errors.js';
+import { metaFile } from '../../../src/image/file-names.js';
 import {
+  ExtentTable,
   ImageDirectory,
   type MemberDetails,
   type MemberRecord,
@@ -12,6 +14,7 @@ import {
   type RoundMeta,
   type VmaRecord,
 } from '../../../src/image/index.js';
+import { decodeRoundMeta, encodeRoundMeta } from '../../../src/image/round-meta.js';
 
 export const TARGET = { pid: 4242, comm: 'writer', exe: '/usr/bin/writer', startTime: 1234567 };
 
@@ -154,4 +157,28 @@ export async function imageErrorOf(run: () => Promise<unknown>): Promise<ImageEr
   }
   expect(caught).to.be.instanceOf(ImageError);
   return caught as ImageError;
+}
+
+/** Changes a round's metadata on disk, with a right checksum, as nobody who means well would. */
+export async function spoilRound(
+  images: string,
+  number: number,
+  change: (meta: RoundMeta) => void,
+): Promise<void> {
+  const path = join(images, metaFile(number));
+  const meta = decodeRoundMeta(await readFile(path), metaFile(number));
+  change(meta);
+  await writeFile(path, encodeRoundMeta(meta));
+}
+
+/** Records of `table` of which one number is changed: `offset` as in docs/image-format.md. */
+export function withNumber(
+  { bytes }: ExtentTable,
+  index: number,
+  offset: number,
+  value: number,
+): ExtentTable {
+  const changed = Buffer.from(bytes);
+  changed.writeUInt32LE(value, index * 32 + offset);
+  return new ExtentTable(changed);
 }

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { ImageError } from '../../../src/errors.js';
 import {
   ExtentTable,
   type MemberDetails,
@@ -165,5 +166,133 @@ describe('TreeResolver', () => {
       ),
     );
     expect(new TreeResolver(rounds).pageMap(0, 299).length).to.equal(300_000);
+  });
+
+  describe('of a tree', () => {
+    it('finds what three generations have in common, and what each has written since', () => {
+      const rounds = [
+        tree(0, { ...EVERYTHING, extents: [[0, 10, 0, 0]] }),
+        tree(
+          1,
+          {},
+          { ...EVERYTHING, kind: 'full', inherited: [0, 10, 0, 0], extents: [[1, 1, 0, 0]] },
+        ),
+        tree(
+          2,
+          { extents: [[0, 4, 0, 0]] },
+          { extents: [[2, 1, 0, 4]] },
+          { ...EVERYTHING, kind: 'full', inherited: [0, 10, 1, 0], extents: [[3, 1, 0, 5]] },
+        ),
+        tree(3, { extents: [[9, 1, 0, 0]] }, { cleared: [5, 6] }, { extents: [[2, 1, 1]] }),
+      ];
+      expect(pieces(rounds, 3, 0)).to.deep.equal([
+        [0, 4, 2, 0],
+        [4, 5, 0, 4],
+        [9, 1, 3, 0],
+      ]);
+      expect(pieces(rounds, 3, 1)).to.deep.equal([
+        [0, 1, 0, 0],
+        [1, 1, 1, 0],
+        [2, 1, 2, 4],
+        [3, 2, 0, 3],
+        [6, 4, 0, 6],
+      ]);
+      expect(pieces(rounds, 3, 2)).to.deep.equal([
+        [0, 1, 0, 0],
+        [1, 1, 1, 0],
+        [2, 1, 3, -1],
+        [3, 1, 2, 5],
+        [4, 6, 0, 4],
+      ]);
+    });
+
+    it('finds what a mapping has that was moved since the fork', () => {
+      const vmas = [anonVma(100, 110)];
+      const rounds = [
+        tree(0, { ...EVERYTHING, extents: [[3, 10, 0, 0]] }),
+        tree(1, {}, { vmas, kind: 'full', inherited: [98, 10, 0, 4] }),
+        tree(2, { cleared: [0, 20] }, { extents: [[101, 1, 1]] }),
+      ];
+      expect(pieces(rounds, 1, 1)).to.deep.equal([[100, 7, 0, 3]]);
+      expect(pieces(rounds, 2, 1)).to.deep.equal([
+        [100, 1, 0, 3],
+        [101, 1, 2, -1],
+        [102, 5, 0, 5],
+      ]);
+    });
+
+    it('inherits nothing that the other one does not map, nor from its segments', () => {
+      const shared = { shared: true, kind: 'anon-shared', segment: 0 } as const;
+      const vmas = [anonVma(0, 2), anonVma(2, 4, shared), anonVma(6, 8)];
+      const rounds = [
+        tree(0, { vmas, extents: [[0, 10, 0, 0]] }, { ...EVERYTHING, inherited: [0, 10, 0, 0] }),
+      ];
+      expect(pieces(rounds, 0, 1)).to.deep.equal([
+        [0, 2, 0, 0],
+        [6, 2, 0, 6],
+      ]);
+    });
+
+    it('knows what a member has inherited from one that has ended', () => {
+      const rounds = [
+        tree(
+          0,
+          { ...EVERYTHING, extents: [[0, 4, 0, 0]] },
+          { ...EVERYTHING, inherited: [0, 4, 0, 0] },
+        ),
+        tree(1, { member: 1 }),
+      ];
+      expect(pieces(rounds, 1, 1)).to.deep.equal([[0, 4, 0, 0]]);
+      expect(pieces(rounds, 1, 0)).to.deep.equal([]);
+    });
+
+    it('takes pages from the pages file that a ref names', () => {
+      const rounds = [
+        round(0, [[0, 4, 0, 0]], EVERYTHING),
+        round(1, [
+          [10, 2, 2, 1, 0],
+          [12, 1, 0, 0],
+        ]),
+      ];
+      expect(pieces(rounds).slice(1)).to.deep.equal([
+        [10, 2, 0, 1],
+        [12, 1, 1, 0],
+      ]);
+    });
+
+    it('finds the memory of 500 members at once', () => {
+      const vmas = Array.from({ length: 10 }, (_, i) => anonVma(i * 100, i * 100 + 50));
+      const inherited = vmas.flatMap(({ startPage }) => [startPage, 50, 0, startPage]);
+      const first = { vmas, extents: vmas.map(({ startPage }, i) => [startPage, 50, 0, i * 50]) };
+      const children = Array.from({ length: 499 }, () => ({ vmas, inherited }));
+      const rounds = [tree(0, first, ...children)];
+      const before = process.cpuUsage();
+      const resolver = new TreeResolver(rounds);
+      let nrEntries = 0;
+      for (let member = 0; member < 500; member++) nrEntries += resolver.pageMap(member, 0).length;
+      // Time of this process: the machine may be busy.
+      expect(process.cpuUsage(before).user / 1000).to.be.below(1000);
+      expect(nrEntries).to.equal(5000);
+    });
+
+    it('follows 5000 generations of one round', () => {
+      const heirs = Array.from({ length: 5000 }, (_, i) => ({
+        ...EVERYTHING,
+        inherited: [0, 10, i, 0],
+      }));
+      const rounds = [tree(0, { ...EVERYTHING, extents: [[0, 10, 0, 0]] }, ...heirs)];
+      expect(pieces(rounds, 0, 5000)).to.deep.equal([[0, 10, 0, 0]]);
+    });
+
+    it('refuses generations of which each has twice what the one before has', () => {
+      const heirs = Array.from({ length: 50 }, (_, i) => ({
+        ...EVERYTHING,
+        inherited: [0, 2 ** i, i, 0, 2 ** i, 2 ** i, i, 0],
+      }));
+      const rounds = [tree(0, { ...EVERYTHING, extents: [[0, 1, 0, 0]] }, ...heirs)];
+      expect(() => pieces(rounds, 0, 50))
+        .to.throw(ImageError, 'inherits more than is stored')
+        .with.property('code', 'IMAGES_DAMAGED');
+    });
   });
 });
