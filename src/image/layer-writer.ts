@@ -39,8 +39,11 @@ export interface StoredCounts {
 
 /** The round that a layer is a part of. */
 export interface LayerRound {
-  readonly number: number;
-  copy: (options: AppendOptions) => Promise<CopyPagesResult>;
+  /** copies pages, and hands the result to `store` before another call is let in */
+  copy: (
+    options: AppendOptions,
+    store: (result: CopyPagesResult) => void,
+  ) => Promise<CopyPagesResult>;
   assertIdle: () => void;
 }
 
@@ -67,10 +70,11 @@ export class LayerWriter {
    *   error with code `ABORT_ERR` when `signal` stops it: the round is as before
    */
   async append(options: AppendOptions): Promise<AppendResult> {
-    const { extents, ...result } = await this.#round.copy(options);
-    this.#extents.addRecords(extents);
-    this.#counts.nrPages += result.nrPages;
-    this.#counts.nrZeroPages += result.nrZeroPages;
+    const { extents, ...result } = await this.#round.copy(options, (copied) => {
+      this.#extents.addRecords(copied.extents);
+      this.#counts.nrPages += copied.nrPages;
+      this.#counts.nrZeroPages += copied.nrZeroPages;
+    });
     return { ...result, extents: new ExtentTable(extents) };
   }
 

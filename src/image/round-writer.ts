@@ -132,8 +132,7 @@ export class RoundWriter implements AsyncDisposable {
 
   #layerRound(): LayerRound {
     return {
-      number: this.number,
-      copy: (options) => this.#append(options),
+      copy: (options, store) => this.#append(options, store),
       assertIdle: () => {
         this.#assertIdle();
       },
@@ -153,13 +152,17 @@ export class RoundWriter implements AsyncDisposable {
     }
   }
 
-  async #append(options: AppendOptions): Promise<CopyPagesResult> {
+  async #append(
+    options: AppendOptions,
+    store: (result: CopyPagesResult) => void,
+  ): Promise<CopyPagesResult> {
     this.#assertIdle();
     const copy = this.#copy(options);
     this.#running = copy;
     try {
       const result = await copy;
       this.#bytes += result.bytesWritten;
+      store(result);
       return result;
     } catch (error) {
       if (!isSystemError(error) || error.syscall !== 'pwrite') throw error;
