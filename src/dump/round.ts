@@ -1,10 +1,4 @@
-import type {
-  ImageDirectory,
-  MemberWriter,
-  RoundWriter,
-  TargetIdentity,
-  VmaRecord,
-} from '../image/index.js';
+import type { ImageDirectory, RoundWriter, TargetIdentity, VmaRecord } from '../image/index.js';
 import type { Layout } from '../kernel/layout.js';
 import type { Session } from '../kernel/session.js';
 import type { Harvest } from '../native.js';
@@ -89,8 +83,7 @@ export async function takeRound(
       isOverflow: harvest.overflow,
       isFinal: options.frozen !== undefined,
     });
-    const member = writer.member(context.member);
-    const stored = await copyPlan(context, plan, member, harvest, options.frozen !== undefined);
+    const stored = await copyPlan(context, plan, writer, harvest, options.frozen !== undefined);
     // After an exec the process' memory is another one's: this fails then.
     await session.layout();
     const report = await commitRound(context, options, writer, {
@@ -232,11 +225,12 @@ async function layoutOf(
 async function copyPlan(
   context: RoundContext,
   plan: RoundPlan,
-  writer: MemberWriter,
+  round: RoundWriter,
   harvest: Harvest,
   isFrozen: boolean,
 ): Promise<Map<VmaRecord, number>> {
-  const { pid, session, signal, onProgress } = context;
+  const { pid, session, member, signal, onProgress } = context;
+  const writer = round.member(member);
   const progress = new Float64Array(1);
   const target: CopyTarget = { pid, session, writer, isFrozen, progress, signal };
   const stopReporting = reportProgress(onProgress, () => ({

@@ -59,3 +59,10 @@ export function readMember(fields: Fields, round: FieldReader, index: number): M
   };
   return { ...record, unknownFields: reader.rest() };
 }
+
+/** The members that a member inherits from, each once. */
+export function inheritedFrom({ inherited }: MemberRecord): number[] {
+  const from = new Set<number>();
+  for (let i = 0; i < inherited.length; i += INHERITED_STRIDE) from.add(inherited[i + 2] ?? 0);
+  return [...from];
+}

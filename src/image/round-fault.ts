@@ -1,7 +1,7 @@
 import { findCycle } from './find-cycle.js';
 import { findLayerFault } from './layer-fault.js';
 import { findMemberFault, findMissingSegment } from './member-fault.js';
-import { INHERITED_STRIDE, type MemberRecord } from './member-record.js';
+import { inheritedFrom, type MemberRecord } from './member-record.js';
 import { PAGE_SIZE } from './page.js';
 import { layoutAt } from './rounds-of.js';
 import { type RoundMeta, segmentOf } from './round-meta.js';
@@ -120,11 +120,4 @@ function findTreeFault({ members, nextMember }: RoundMeta): string | undefined {
   const sources = members.map((record) => [record.member, inheritedFrom(record)] as const);
   const heir = findCycle(new Map(sources));
   return heir === undefined ? undefined : `member ${heir}: inherits from itself through others`;
-}
-
-/** The members that a member inherits from, each once. */
-export function inheritedFrom({ inherited }: MemberRecord): number[] {
-  const from = new Set<number>();
-  for (let i = 0; i < inherited.length; i += INHERITED_STRIDE) from.add(inherited[i + 2] ?? 0);
-  return [...from];
 }

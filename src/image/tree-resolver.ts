@@ -1,8 +1,7 @@
 import { ImageError } from '../errors.js';
-import type { MemberRecord } from './member-record.js';
+import { inheritedFrom, type MemberRecord } from './member-record.js';
 import { type PageMap, PageMapBuilder } from './page-map.js';
 import { nrIntervals, resolveLayers } from './resolve-layers.js';
-import { inheritedFrom } from './round-fault.js';
 import { memberOf, type RoundMeta, segmentOf } from './round-meta.js';
 import { layersAt, layoutAt } from './rounds-of.js';
 import type { VmaRecord } from './vma-record.js';
