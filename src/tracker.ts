@@ -9,10 +9,17 @@ import { refuseSharing, SharedMappings } from './dump/sharing.js';
 import { whileShared } from './dump/swap-new.js';
 import { Verification } from './dump/verify.js';
 import { ImageError, TargetError } from './errors.js';
-import { ImageDirectory, layoutAt, type TargetIdentity, type VmaRecord } from './image/index.js';
+import {
+  ImageDirectory,
+  layoutAt,
+  memberOf,
+  type TargetIdentity,
+  type VmaRecord,
+} from './image/index.js';
 import { Device } from './kernel/device.js';
 import type { Session } from './kernel/session.js';
 import { Frozen, withFrozen } from './proc/freeze.js';
+import { readStat } from './proc/stat.js';
 import { checkTrackable } from './proc/target.js';
 
 /** Whom to track, and where the images go. */
@@ -87,6 +94,7 @@ export class Tracker implements AsyncDisposable {
   static async start(options: TrackerOptions): Promise<{ tracker: Tracker; round: RoundReport }> {
     const { pid } = options;
     const target = checkTrackable(pid);
+    const parentPid = readStat(pid).ppid;
     const device = Device.open();
     let session: Session | undefined;
     try {
@@ -96,7 +104,9 @@ export class Tracker implements AsyncDisposable {
       const sharing = await sharedMappings.look(session, names);
       if (!options.allowExternalSharing) refuseSharing(pid, sharing);
       const prepared = await prepareImages(options.images, target);
-      const context = contextOf(options, session, prepared.images, target, sharedMappings);
+      const { images } = prepared;
+      const place = { session, images, target, parentPid, member: 0 };
+      const context = contextOf(options, place, sharedMappings);
       try {
         const { report, state } = await takeRound(context, { previous: null, names });
         return { tracker: new Tracker(device, context, state, []), round: report };
@@ -120,15 +130,17 @@ export class Tracker implements AsyncDisposable {
   static async resume(options: TrackerOptions): Promise<Tracker> {
     const { pid } = options;
     const target = checkTrackable(pid);
+    const parentPid = readStat(pid).ppid;
     const device = Device.open();
     let session: Session | undefined;
     let images: ImageDirectory | undefined;
     try {
       session = device.openSession(pid);
       images = await ImageDirectory.open(options.images, { write: true });
-      const isCurrent = isContinuation(images, target, session);
-      const names = layoutAt(images.rounds, images.rounds.length - 1);
-      const context = contextOf(options, session, images, target);
+      const member = memberNumberOf(images, target);
+      const isCurrent = isContinuation(images, member, session);
+      const names = layoutAt(images.rounds, member);
+      const context = contextOf(options, { session, images, target, parentPid, member });
       return new Tracker(device, context, isCurrent ? { vmas: names } : null, names);
     } catch (error) {
       await images?.close();
@@ -220,6 +232,7 @@ export class Tracker implements AsyncDisposable {
 
   async #take(frozen?: Frozen): Promise<RoundReport> {
     const { rounds } = this.images;
+    const { member } = this.#context;
     const nrRounds = rounds.length;
     try {
       const options = { previous: this.#previous, names: this.#names, ...(frozen && { frozen }) };
@@ -228,7 +241,7 @@ export class Tracker implements AsyncDisposable {
       return report;
     } catch (error) {
       // The images may have the round although the module was not told: then they count.
-      if (rounds.length > nrRounds) this.#previous = { vmas: layoutAt(rounds, rounds.length - 1) };
+      if (rounds.length > nrRounds) this.#previous = { vmas: layoutAt(rounds, member) };
       throw error;
     }
   }
@@ -243,15 +256,12 @@ export class Tracker implements AsyncDisposable {
 
 function contextOf(
   { pid, signal, onProgress }: TrackerOptions,
-  session: Session,
-  images: ImageDirectory,
-  target: TargetIdentity,
+  place: Pick<RoundContext, 'session' | 'images' | 'target' | 'parentPid' | 'member'>,
   sharedMappings = new SharedMappings(),
 ): RoundContext {
   const pinned = new PinnedRanges();
   const unwritten = new MostlyUnwritten();
-  const rest = { pinned, unwritten, sharedMappings, signal, onProgress };
-  return { pid, session, images, target, ...rest };
+  return { pid, ...place, pinned, unwritten, sharedMappings, signal, onProgress };
 }
 
 /**
@@ -282,28 +292,46 @@ function messageOf(error: unknown): string {
 }
 
 /**
- * Whether the next round can build on the images' last one; else only a full round is right.
- * @throws ImageError `IMAGES_OTHER_TARGET`, `IMAGES_OTHER_SESSION`
+ * The target's number in images that are of it alone.
+ * @throws ImageError `IMAGES_OTHER_TARGET`
  */
-function isContinuation(images: ImageDirectory, target: TargetIdentity, session: Session): boolean {
-  const { target: old } = images.manifest;
+function memberNumberOf({ path, manifest, last }: ImageDirectory, target: TargetIdentity): number {
+  const [record, ...others] = last?.members ?? [];
+  const old = record?.target ?? manifest.target;
+  const facts = { images: path, pid: target.pid, imagesPid: old.pid };
   if (old.pid !== target.pid || old.startTime !== target.startTime)
     throw new ImageError(
       'IMAGES_OTHER_TARGET',
-      `${images.path} holds images of ${old.comm} (pid ${old.pid}), another process than ` +
+      `${path} holds images of ${old.comm} (pid ${old.pid}), another process than ` +
         `${target.comm} (pid ${target.pid}): name the directory that was given to tracker start`,
-      { facts: { images: images.path, pid: target.pid, imagesPid: old.pid } },
+      { facts },
     );
-  const { last } = images;
-  if (!last) return false;
+  if (others.length > 0)
+    throw new ImageError(
+      'IMAGES_OTHER_TARGET',
+      `${path} holds images of ${others.length} processes besides pid ${target.pid}, which would ` +
+        'end there with a round of it alone: name a directory of its own',
+      { facts },
+    );
+  return record?.member ?? 0;
+}
+
+/**
+ * Whether the next round can build on the images' last one; else only a full round is right.
+ * @throws ImageError `IMAGES_OTHER_SESSION`
+ */
+function isContinuation({ path, last }: ImageDirectory, member: number, session: Session): boolean {
+  const record = last && memberOf(last, member);
+  if (!record) return false;
   const status = session.status();
-  if (last.sessionId !== status.id)
+  const { pid } = record.target;
+  if (record.sessionId !== status.id)
     throw new ImageError(
       'IMAGES_OTHER_SESSION',
-      `${images.path} belongs to an earlier session of pid ${target.pid}, which has ended: name ` +
+      `${path} belongs to an earlier session of pid ${pid}, which has ended: name ` +
         'the directory that was given to the last tracker start',
-      { facts: { images: images.path, pid: target.pid } },
+      { facts: { images: path, pid } },
     );
   // A harvest after the images' last one was committed elsewhere: those pages are not here.
-  return status.committed <= last.epoch && last.epoch <= status.epoch;
+  return status.committed <= record.epoch && record.epoch <= status.epoch;
 }

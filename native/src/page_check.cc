@@ -47,7 +47,7 @@ void ExtentChecker::Work() {
 
   for (size_t i = 0; i < extents_.size(); i++) {
     if (IsCancelled()) return;
-    if (extents_[i].flags & kExtentZero) continue;
+    if (extents_[i].flags & (kExtentZero | kExtentRef)) continue;
     bool matches;
     if (!Check(extents_[i], &matches)) return;
     if (!matches) {

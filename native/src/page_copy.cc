@@ -30,7 +30,7 @@ class PageCopier final : public PageWorker {
         allow_unreadable_(options.Get("allowUnreadable").ToBoolean()),
         source_name_(GetName(options, "sourceName", "the source")),
         out_name_(GetName(options, "outName", "the pages file")),
-        extents_(out_offset_ / kPageSize) {}
+        extents_(out_offset_ / kPageSize, static_cast<uint32_t>(GetInt(options, "round", 0))) {}
 
  protected:
   void Work() override;

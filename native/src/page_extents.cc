@@ -14,8 +14,8 @@ Extent& ExtentBuilder::Grow(uint64_t page, uint32_t flags, uint32_t max_pages) {
       return last;
     }
   }
-  const uint64_t file_page = flags & kExtentZero ? 0 : next_file_page_;
-  return extents_.emplace_back(Extent{page, 1, flags, file_page, 0, 0});
+  if (flags & kExtentZero) return extents_.emplace_back(Extent{page, 1, flags, 0, 0, 0});
+  return extents_.emplace_back(Extent{page, 1, flags, next_file_page_, 0, round_});
 }
 
 void ExtentBuilder::AddZero(uint64_t page) { Grow(page, kExtentZero, UINT32_MAX); }

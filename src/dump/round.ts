@@ -26,6 +26,10 @@ export interface RoundContext {
   session: Session;
   images: ImageDirectory;
   target: TargetIdentity;
+  /** when the controller began */
+  parentPid: number;
+  /** number of the target in the images */
+  member: number;
   pinned: PinnedRanges;
   unwritten: MostlyUnwritten;
   sharedMappings: SharedMappings;
@@ -118,7 +122,7 @@ interface CopiedRound {
 
 /** Makes the round part of the images, and then lets the module forget its pages. */
 async function commitRound(
-  { session, target, onProgress }: RoundContext,
+  { session, target, parentPid, member, onProgress }: RoundContext,
   { previous, frozen }: RoundOptions,
   writer: RoundWriter,
   round: CopiedRound,
@@ -126,13 +130,21 @@ async function commitRound(
   onProgress?.({ phase: 'commit', donePages: 0, totalPages: 0 });
   const { vmas, isSame, swap, harvest, startMs } = round;
   const commitStartMs = performance.now();
+  const kind = previous === null ? 'full' : 'delta';
   const meta = await writer.commit({
-    kind: previous === null ? 'full' : 'delta',
-    sessionId: session.status().id,
-    epoch: harvest.epoch,
-    target,
+    members: [
+      {
+        member,
+        target,
+        parent: null,
+        parentPid,
+        kind,
+        sessionId: session.status().id,
+        epoch: harvest.epoch,
+        vmas: isSame ? null : [...vmas],
+      },
+    ],
     isFrozen: frozen !== undefined,
-    vmas: isSame ? null : [...vmas],
     stats: {
       ...numbersOf(round),
       durationMs: commitStartMs - startMs,
@@ -147,9 +159,9 @@ async function commitRound(
     freezeMs: freeze.totalMs,
     freeze,
     round: meta.number,
-    kind: meta.kind,
-    pages: writer.nrPages,
-    zeroPages: writer.nrZeroPages,
+    kind,
+    pages: writer.counts.nrPages,
+    zeroPages: writer.counts.nrZeroPages,
     bytes: writer.bytes,
     durationMs: performance.now() - startMs,
     commitMs,
@@ -213,11 +225,12 @@ async function layoutOf(
 async function copyPlan(
   context: RoundContext,
   plan: RoundPlan,
-  writer: RoundWriter,
+  round: RoundWriter,
   harvest: Harvest,
   isFrozen: boolean,
 ): Promise<Map<VmaRecord, number>> {
-  const { pid, session, signal, onProgress } = context;
+  const { pid, session, member, signal, onProgress } = context;
+  const writer = round.member(member);
   const progress = new Float64Array(1);
   const target: CopyTarget = { pid, session, writer, isFrozen, progress, signal };
   const stopReporting = reportProgress(onProgress, () => ({

@@ -1,6 +1,6 @@
 import { closeSync } from 'node:fs';
 import { open } from 'node:fs/promises';
-import type { AppendResult, PageJob, RoundWriter, VmaRecord } from '../image/index.js';
+import type { AppendResult, MemberWriter, PageJob, VmaRecord } from '../image/index.js';
 import { isSystemError, TargetError } from '../errors.js';
 import { residentAnon, type Session } from '../kernel/session.js';
 import { aioRing } from '../image/vma-record.js';
@@ -13,7 +13,7 @@ import { RunTable } from './runs.js';
 export interface CopyTarget extends PageJob {
   pid: number;
   session: Session;
-  writer: RoundWriter;
+  writer: MemberWriter;
   /** the target stands: every page must be readable */
   isFrozen: boolean;
 }

@@ -22,6 +22,8 @@ export interface CompareMemoryOptions extends PageJob {
    * and are not read, which would make them exist
    */
   pagemapFd?: number;
+  /** whose memory it is; the first member's if absent */
+  member?: number;
   /** round number; the last one if absent */
   upTo?: number;
   /** which mappings; all but `special` ones if absent */
@@ -40,8 +42,8 @@ export async function compareMemory(
   directory: ImageDirectory,
   options: CompareMemoryOptions,
 ): Promise<ComparePagesResult> {
-  const { memFd, pagemapFd = -1, upTo, includes = isNotSpecial, limit = 16 } = options;
-  const chain = new ImageChain(directory.rounds, upTo);
+  const { memFd, pagemapFd = -1, member, upTo, includes = isNotSpecial, limit = 16 } = options;
+  const chain = new ImageChain(directory.rounds, { member, upTo });
   await using pagesFiles = new PagesFiles(directory);
   await using mappedFiles = new MappedFiles(options.openMappedFile);
   const fdOf = (piece: ContentPiece) =>

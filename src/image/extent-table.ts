@@ -1,60 +1,79 @@
-const RECORD_BYTES = 32;
-const FLAG_ZERO = 1;
+/** Bytes of one record. */
+export const EXTENT_BYTES = 32;
+
+/** `ExtentTable.flags` bits. */
+export const EXTENT_ZERO = 1;
+export const EXTENT_REF = 2;
+
 const TWO_TO_32 = 2 ** 32;
-const MAX_PAGE = 2 ** 52;
-const MAX_RECORD_PAGES = TWO_TO_32 - 1;
+
+/** Page numbers are below it, so that sums of two are exact. */
+export const MAX_PAGE = 2 ** 52;
 
 /** What one record says; see docs/image-format.md. */
 export interface Extent {
   page: number;
   nrPages: number;
   isZero: boolean;
-  /** page number inside the pages file; 0 for a zero extent */
+  /** the pages are stored by other extents */
+  isRef: boolean;
+  /** whose pages file has the pages; 0 for zeros */
+  round: number;
+  /** page number inside that pages file; 0 for a zero extent */
   filePage: number;
+  /** of the extent's bytes; 0 for zeros and refs */
   crc32c: number;
 }
 
-/** The stored pages of a round: 32-byte records over the bytes as they are on disk. */
+/** What a table has to fit to. */
+export interface ExtentBounds {
+  /** of the round that the table belongs to */
+  round: number;
+  /** pages in that round's pages file */
+  nrFilePages: number;
+}
+
+/** What a round says of pages: 32-byte records over the bytes as they are on disk. */
 export class ExtentTable {
   readonly length: number;
   readonly #view: DataView;
 
   constructor(readonly bytes: Uint8Array) {
-    this.length = Math.floor(bytes.byteLength / RECORD_BYTES);
+    this.length = Math.floor(bytes.byteLength / EXTENT_BYTES);
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
-  /** Records for `nrPages` pages of zeros from `page` on. */
-  static zeros(page: number, nrPages: number): ExtentTable {
-    const nrRecords = Math.ceil(nrPages / MAX_RECORD_PAGES);
-    const table = new ExtentTable(new Uint8Array(nrRecords * RECORD_BYTES));
-    for (let i = 0; i < nrRecords; i++) {
-      const first = i * MAX_RECORD_PAGES;
-      table.#setUint64(i * RECORD_BYTES, page + first);
-      table.#view.setUint32(
-        i * RECORD_BYTES + 8,
-        Math.min(MAX_RECORD_PAGES, nrPages - first),
-        true,
-      );
-      table.#view.setUint32(i * RECORD_BYTES + 12, FLAG_ZERO, true);
-    }
-    return table;
-  }
-
   page(index: number): number {
-    return this.#getUint64(index * RECORD_BYTES);
+    return this.#getUint64(index * EXTENT_BYTES);
   }
 
   nrPages(index: number): number {
-    return this.#view.getUint32(index * RECORD_BYTES + 8, true);
+    return this.#view.getUint32(index * EXTENT_BYTES + 8, true);
+  }
+
+  /** EXTENT_ZERO, EXTENT_REF or 0 */
+  flags(index: number): number {
+    return this.#view.getUint32(index * EXTENT_BYTES + 12, true);
   }
 
   isZero(index: number): boolean {
-    return (this.#view.getUint32(index * RECORD_BYTES + 12, true) & FLAG_ZERO) !== 0;
+    return (this.flags(index) & EXTENT_ZERO) !== 0;
+  }
+
+  isRef(index: number): boolean {
+    return (this.flags(index) & EXTENT_REF) !== 0;
   }
 
   filePage(index: number): number {
-    return this.#getUint64(index * RECORD_BYTES + 16);
+    return this.#getUint64(index * EXTENT_BYTES + 16);
+  }
+
+  crc32c(index: number): number {
+    return this.#view.getUint32(index * EXTENT_BYTES + 24, true);
+  }
+
+  round(index: number): number {
+    return this.#view.getUint32(index * EXTENT_BYTES + 28, true);
   }
 
   at(index: number): Extent {
@@ -62,46 +81,47 @@ export class ExtentTable {
       page: this.page(index),
       nrPages: this.nrPages(index),
       isZero: this.isZero(index),
+      isRef: this.isRef(index),
+      round: this.round(index),
       filePage: this.filePage(index),
-      crc32c: this.#view.getUint32(index * RECORD_BYTES + 24, true),
+      crc32c: this.crc32c(index),
     };
   }
 
-  /** A table of the chosen records only. */
-  subset(indexes: readonly number[]): ExtentTable {
-    const bytes = new Uint8Array(indexes.length * RECORD_BYTES);
-    indexes.forEach((index, i) => {
-      const start = index * RECORD_BYTES;
-      bytes.set(this.bytes.subarray(start, start + RECORD_BYTES), i * RECORD_BYTES);
-    });
-    return new ExtentTable(bytes);
+  /** The bytes of one record. */
+  record(index: number): Uint8Array {
+    return this.bytes.subarray(index * EXTENT_BYTES, (index + 1) * EXTENT_BYTES);
   }
 
-  /** What is wrong with the table of a pages file with `nrFilePages`, or nothing. */
-  findFault(nrFilePages: number): string | undefined {
-    if (this.bytes.byteLength % RECORD_BYTES !== 0) {
-      return `the extent table has ${this.bytes.byteLength} bytes, no multiple of ${RECORD_BYTES}`;
+  /** What is wrong with the table by itself, or nothing. */
+  findFault(bounds: ExtentBounds): string | undefined {
+    if (this.bytes.byteLength % EXTENT_BYTES !== 0) {
+      return `the extent table has ${this.bytes.byteLength} bytes, no multiple of ${EXTENT_BYTES}`;
     }
     for (let i = 0; i < this.length; i++) {
-      const nrPages = this.nrPages(i);
-      const flags = this.#view.getUint32(i * RECORD_BYTES + 12, true);
-      if (flags & ~FLAG_ZERO) return `extent ${i} has unknown flags ${flags}`;
-      if (nrPages === 0) return `extent ${i} is empty`;
-      if (this.page(i) + nrPages > MAX_PAGE) return `extent ${i} ends behind the address space`;
-      if (flags === 0 && this.filePage(i) + nrPages > nrFilePages) {
-        return `extent ${i} ends behind the pages file`;
-      }
+      const fault = this.#findExtentFault(i, bounds);
+      if (fault) return `extent ${i} ${fault}`;
     }
     return undefined;
+  }
+
+  #findExtentFault(index: number, { round, nrFilePages }: ExtentBounds): string | undefined {
+    const nrPages = this.nrPages(index);
+    const flags = this.flags(index);
+    if (nrPages === 0) return 'is empty';
+    if (this.page(index) + nrPages > MAX_PAGE) return 'ends behind the address space';
+    if (flags === EXTENT_ZERO) return undefined;
+    const stored = this.round(index);
+    if (flags === EXTENT_REF) {
+      return stored > round ? `refers to the later round ${stored}` : undefined;
+    }
+    if (flags !== 0) return `has unknown flags ${flags}`;
+    if (stored !== round) return `claims to be stored by round ${stored}`;
+    return this.filePage(index) + nrPages > nrFilePages ? 'ends behind the pages file' : undefined;
   }
 
   #getUint64(offset: number): number {
     const low = this.#view.getUint32(offset, true);
     return this.#view.getUint32(offset + 4, true) * TWO_TO_32 + low;
-  }
-
-  #setUint64(offset: number, value: number): void {
-    this.#view.setUint32(offset, value % TWO_TO_32, true);
-    this.#view.setUint32(offset + 4, Math.floor(value / TWO_TO_32), true);
   }
 }

@@ -30,16 +30,39 @@ export class FieldReader {
     return this.#take(field, 'a count', isCount);
   }
 
+  countOrNull(field: string): number | null {
+    return this.#take(field, 'a count or null', (value) => value === null || isCount(value));
+  }
+
   bytes(field: string): Uint8Array {
     return this.#take(field, 'binary', (value) => value instanceof Uint8Array);
+  }
+
+  /** Rows of `stride` 64-bit floats, each of them a whole number from 0 to 2^53 - 1. */
+  rows(field: string, stride: number): Float64Array {
+    const bytes = this.bytes(field);
+    if (bytes.byteLength % (stride * 8) !== 0) this.fail(`field ${field} is no list of rows`);
+    // The payload is at no 8-byte boundary; a copy is.
+    const rows = new Float64Array(new Uint8Array(bytes).buffer);
+    if (!rows.every(isCount)) this.fail(`field ${field} has what is no count`);
+    return rows;
   }
 
   map(field: string): Fields {
     return this.#take(field, 'a map', isMap);
   }
 
+  maps(field: string): Fields[] {
+    return this.#take(field, 'a list of maps', isMaps);
+  }
+
   mapsOrNull(field: string): Fields[] | null {
     return this.#take(field, 'a list of maps or null', isMapsOrNull);
+  }
+
+  /** For a map inside this one; `what` it is, for messages. */
+  inner(fields: Fields, what?: string): FieldReader {
+    return new FieldReader(fields, what === undefined ? this.name : `${this.name}, ${what}`);
   }
 
   /** Fields that nothing has taken. */
@@ -76,6 +99,10 @@ function isMap(value: unknown): value is Fields {
   );
 }
 
+function isMaps(value: unknown): value is Fields[] {
+  return Array.isArray(value) && value.every(isMap);
+}
+
 function isMapsOrNull(value: unknown): value is Fields[] | null {
-  return value === null || (Array.isArray(value) && value.every(isMap));
+  return value === null || isMaps(value);
 }

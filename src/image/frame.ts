@@ -2,8 +2,8 @@ import { Packr } from 'msgpackr';
 import { ImageError } from '../errors.js';
 import { crc32c } from './crc32c.js';
 
-/** The version of the image format that this code writes, and the newest that it reads. */
-export const FORMAT_VERSION = 1;
+/** The version of the image format that this code writes, and the only one that it reads. */
+export const FORMAT_VERSION = 2;
 
 /** First eight bytes of a file, which say what it is. */
 export type FrameMagic = 'TRKMANIF' | 'TRKROUND';
@@ -30,7 +30,7 @@ export function encodeFrame(magic: FrameMagic, fields: Fields): Buffer {
 
 /**
  * Checks and unpacks a frame. `name` is the file's, for messages.
- * @throws ImageError `IMAGES_DAMAGED` or `IMAGES_NEWER`
+ * @throws ImageError `IMAGES_DAMAGED`, `IMAGES_NEWER` or `IMAGES_OLDER`
  */
 export function decodeFrame(magic: FrameMagic, frame: Buffer, name: string): Fields {
   const damaged = (what: string) => new ImageError('IMAGES_DAMAGED', `${name} is damaged: ${what}`);
@@ -51,10 +51,11 @@ export function decodeFrame(magic: FrameMagic, frame: Buffer, name: string): Fie
 
 function checkVersion(version: number, name: string): void {
   if (version === FORMAT_VERSION) return;
+  const isNewer = version > FORMAT_VERSION;
   throw new ImageError(
-    'IMAGES_NEWER',
+    isNewer ? 'IMAGES_NEWER' : 'IMAGES_OLDER',
     `${name} has image format version ${version}, this tracker reads version ${FORMAT_VERSION}: ` +
-      'use the tracker release that wrote it, or a newer one',
+      `use the tracker release that wrote it${isNewer ? ', or a newer one' : ''}`,
     { facts: { version } },
   );
 }

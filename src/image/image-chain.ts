@@ -1,7 +1,9 @@
 import { PAGE_SIZE } from './page.js';
 import type { PageMap, StoredPiece } from './page-map.js';
-import { layoutAt, resolveChain } from './resolve-chain.js';
-import type { RoundMeta } from './round-meta.js';
+import type { MemberRecord } from './member-record.js';
+import { memberOf, type RoundMeta } from './round-meta.js';
+import { layoutAt } from './rounds-of.js';
+import { TreeResolver } from './tree-resolver.js';
 import { indexOfVma, isFileBacked, vmaAt, type VmaRecord } from './vma-record.js';
 
 /** Where the content of consecutive pages of the target comes from. */
@@ -12,22 +14,46 @@ export type ContentPiece =
   /** pages of the mapped file that no round stores; page number inside that file */
   | { source: 'file'; page: number; nrPages: number; vma: VmaRecord; filePage: number };
 
-/** The target's memory as a chain of rounds has it at one round. */
+/** Whose memory to look at, and when. */
+export interface ChainOptions {
+  /** the first one that lives if absent */
+  member?: number | undefined;
+  /** round number; the last one if absent */
+  upTo?: number | undefined;
+  /** of the same rounds: to look at several members without finding twice what they share */
+  resolver?: TreeResolver;
+}
+
+/** A member's memory as a chain of rounds has it at one round. */
 export class ImageChain {
   readonly rounds: readonly RoundMeta[];
   /** the round that the chain is looked at from */
   readonly meta: RoundMeta;
+  /** the member in that round */
+  readonly record: MemberRecord;
   readonly vmas: readonly VmaRecord[];
+  /** what is stored of mappings that show no segment */
   readonly pageMap: PageMap;
+  readonly #resolver: TreeResolver;
 
-  /** `rounds` of an ImageDirectory, at least one; `upTo` is a round number. */
-  constructor(rounds: readonly RoundMeta[], upTo = rounds.length - 1) {
+  /**
+   * `rounds` of an ImageDirectory, at least one.
+   * @throws RangeError where there is no such round, or no such member in it
+   */
+  constructor(
+    rounds: readonly RoundMeta[],
+    { member, upTo = rounds.length - 1, resolver = new TreeResolver(rounds) }: ChainOptions = {},
+  ) {
     const meta = rounds[upTo];
     if (!meta) throw new RangeError(`no round ${upTo} in a chain of ${rounds.length}`);
+    const record = member === undefined ? meta.members[0] : memberOf(meta, member);
+    if (!record) throw new RangeError(`no member ${member ?? 0} in round ${upTo}`);
     this.rounds = rounds;
     this.meta = meta;
-    this.vmas = layoutAt(rounds, upTo);
-    this.pageMap = resolveChain(rounds, upTo);
+    this.record = record;
+    this.vmas = layoutAt(rounds, record.member, upTo);
+    this.#resolver = resolver;
+    this.pageMap = resolver.pageMap(record.member, upTo);
   }
 
   /** The VMA that holds `page`, or nothing. */
@@ -50,7 +76,7 @@ export class ImageChain {
 
   *#vmaPieces(vma: VmaRecord, startPage: number, endPage: number): Generator<ContentPiece> {
     let position = startPage;
-    for (const entry of this.pageMap.entries(startPage, endPage)) {
+    for (const entry of this.#stored(vma, startPage, endPage)) {
       if (position < entry.page) yield notStored(vma, position, entry.page);
       position = entry.page + entry.nrPages;
       yield entry.isZero
@@ -58,6 +84,18 @@ export class ImageChain {
         : { source: 'round', ...entry };
     }
     if (position < endPage) yield notStored(vma, position, endPage);
+  }
+
+  /** What is stored of a part of a mapping, by the member or its segment. */
+  *#stored(vma: VmaRecord, startPage: number, endPage: number): Generator<StoredPiece> {
+    if (vma.segment === undefined) {
+      yield* this.pageMap.entries(startPage, endPage);
+      return;
+    }
+    const map = this.#resolver.segmentMap(vma.segment, this.meta.number);
+    const shift = vma.offset / PAGE_SIZE - vma.startPage;
+    for (const entry of map.entries(startPage + shift, endPage + shift))
+      yield { ...entry, page: entry.page - shift };
   }
 }
 

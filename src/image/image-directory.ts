@@ -22,6 +22,7 @@ import { toWriteError } from './write-error.js';
 
 /** What a new images directory says of itself. */
 export interface CreateOptions {
+  /** the tree's first member */
   target: TargetIdentity;
   unknownFields?: Fields;
 }
@@ -83,7 +84,7 @@ export class ImageDirectory implements AsyncDisposable {
    * Opens images and checks all metadata; page data is checked when it is read.
    * @throws ImageError `IMAGES_NOT_FOUND`, `IMAGES_FOREIGN`, `IMAGES_LOCKED`, and
    *   those of a damaged chain: `IMAGES_DAMAGED`, `IMAGES_NEWER`,
-   *   `IMAGES_ROUND_MISSING`, `IMAGES_MIXED`, `IMAGES_TRUNCATED`
+   *   `IMAGES_OLDER`, `IMAGES_ROUND_MISSING`, `IMAGES_MIXED`, `IMAGES_TRUNCATED`
    */
   static async open(
     path: string,
@@ -133,8 +134,7 @@ export class ImageDirectory implements AsyncDisposable {
     this.#writer = await RoundWriter.create({
       directory: this.path,
       imagesId: this.manifest.id,
-      number: this.#rounds.length,
-      parent: this.last?.id ?? null,
+      rounds: this.#rounds,
       onEnd: (meta) => {
         this.#writer = undefined;
         if (meta) this.#rounds.push(meta);

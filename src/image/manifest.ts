@@ -1,7 +1,7 @@
 import { PAGE_SIZE } from './page.js';
 import { FieldReader } from './field-reader.js';
 import { decodeFrame, encodeFrame, type Fields } from './frame.js';
-import type { TargetIdentity } from './target-identity.js';
+import { readTarget, type TargetIdentity } from './target-identity.js';
 
 /** What is true of a whole images directory. */
 export interface Manifest {
@@ -9,6 +9,7 @@ export interface Manifest {
   id: string;
   /** ISO 8601 */
   created: string;
+  /** the first member when the directory was made */
   target: TargetIdentity;
   /** fields of a later minor revision, kept as they are */
   unknownFields: Fields;
@@ -18,7 +19,7 @@ export function encodeManifest({ unknownFields, ...manifest }: Manifest): Buffer
   return encodeFrame('TRKMANIF', { ...unknownFields, pageSize: PAGE_SIZE, ...manifest });
 }
 
-/** @throws ImageError `IMAGES_DAMAGED` or `IMAGES_NEWER` */
+/** @throws ImageError `IMAGES_DAMAGED`, `IMAGES_NEWER` or `IMAGES_OLDER` */
 export function decodeManifest(bytes: Buffer, name: string): Manifest {
   const reader = new FieldReader(decodeFrame('TRKMANIF', bytes, name), name);
   const pageSize = reader.count('pageSize');
@@ -29,15 +30,4 @@ export function decodeManifest(bytes: Buffer, name: string): Manifest {
     target: readTarget(reader),
     unknownFields: reader.rest(),
   };
-}
-
-/** Takes the field `target`. */
-export function readTarget(reader: FieldReader): TargetIdentity {
-  const target = reader.map('target');
-  const fields = new FieldReader(target, reader.name);
-  fields.count('pid');
-  fields.string('comm');
-  fields.string('exe');
-  fields.count('startTime');
-  return target as unknown as TargetIdentity;
 }

@@ -17,6 +17,8 @@ export interface CopyPagesOptions extends NativePageJob {
   outFd: number;
   /** byte offset of the first page written, a multiple of 4096 */
   outOffset: number;
+  /** number of the round that `outFd` belongs to, for the extents; 0 if absent */
+  round?: number;
   /** for error messages */
   outName?: string;
   /** report pages that cannot be read instead of failing with EIO */

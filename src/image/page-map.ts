@@ -3,25 +3,22 @@ export interface StoredPiece {
   page: number;
   nrPages: number;
   isZero: boolean;
-  /** number of the round that stores it */
+  /** number of the round whose pages file has it; not of interest if `isZero` */
   round: number;
-  /** index into that round's extent table */
-  extent: number;
-  /** page number inside that round's pages file; 0 if `isZero` */
+  /** page number inside that pages file; 0 if `isZero` */
   filePage: number;
 }
 
 /** The columns of a page map; all of one length. */
 export interface PageMapColumns {
   page: Float64Array;
-  nrPages: Uint32Array;
+  nrPages: Float64Array;
   round: Uint32Array;
-  extent: Uint32Array;
   /** -1 for pages of zeros */
   filePage: Float64Array;
 }
 
-/** Which round stores which page: sorted by page, no overlaps, no gaps filled in. */
+/** Which round's pages file has which page: sorted by page, no overlaps, no gaps filled in. */
 export class PageMap {
   readonly length: number;
 
@@ -73,7 +70,6 @@ export class PageMap {
       nrPages: Math.min(this.#end(index), endPage) - page,
       isZero,
       round: this.columns.round[index] ?? 0,
-      extent: this.columns.extent[index] ?? 0,
       filePage: isZero ? 0 : filePage + page - this.#start(index),
     };
   }
@@ -81,18 +77,22 @@ export class PageMap {
 
 /** Builds a page map; pieces come sorted. */
 export class PageMapBuilder {
-  #columns: PageMapColumns = allocate(1024);
+  #columns: PageMapColumns = allocate(16);
   #length = 0;
 
+  /** entries so far */
+  get length(): number {
+    return this.#length;
+  }
+
   /** `filePage` is -1 for pages of zeros. */
-  add(page: number, nrPages: number, round: number, extent: number, filePage: number): void {
-    if (this.#join(page, nrPages, round, extent)) return;
+  add(page: number, nrPages: number, round: number, filePage: number): void {
+    if (this.#join(page, nrPages, round, filePage)) return;
     if (this.#length === this.#columns.page.length) this.#resize(this.#length * 2);
     const i = this.#length++;
     this.#columns.page[i] = page;
     this.#columns.nrPages[i] = nrPages;
     this.#columns.round[i] = round;
-    this.#columns.extent[i] = extent;
     this.#columns.filePage[i] = filePage;
   }
 
@@ -101,13 +101,15 @@ export class PageMapBuilder {
     return new PageMap(this.#columns);
   }
 
-  /** A piece that goes on in the same extent, unless it skips a part of it. */
-  #join(page: number, nrPages: number, round: number, extent: number): boolean {
+  /** A piece that goes on where the last one ends, in memory and in the file. */
+  #join(page: number, nrPages: number, round: number, filePage: number): boolean {
     const columns = this.#columns;
     const last = this.#length - 1;
-    if (last < 0 || columns.round[last] !== round || columns.extent[last] !== extent) return false;
+    if (last < 0 || columns.round[last] !== round) return false;
     const lastPages = columns.nrPages[last] ?? 0;
     if ((columns.page[last] ?? 0) + lastPages !== page) return false;
+    const lastFilePage = columns.filePage[last] ?? -1;
+    if (filePage !== (lastFilePage < 0 ? -1 : lastFilePage + lastPages)) return false;
     columns.nrPages[last] = lastPages + nrPages;
     return true;
   }
@@ -118,7 +120,6 @@ export class PageMapBuilder {
     columns.page.set(this.#columns.page.subarray(0, nrKept));
     columns.nrPages.set(this.#columns.nrPages.subarray(0, nrKept));
     columns.round.set(this.#columns.round.subarray(0, nrKept));
-    columns.extent.set(this.#columns.extent.subarray(0, nrKept));
     columns.filePage.set(this.#columns.filePage.subarray(0, nrKept));
     this.#columns = columns;
   }
@@ -127,9 +128,8 @@ export class PageMapBuilder {
 function allocate(length: number): PageMapColumns {
   return {
     page: new Float64Array(length),
-    nrPages: new Uint32Array(length),
+    nrPages: new Float64Array(length),
     round: new Uint32Array(length),
-    extent: new Uint32Array(length),
     filePage: new Float64Array(length),
   };
 }

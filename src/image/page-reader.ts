@@ -11,13 +11,15 @@ const readAt = promisify(read);
 
 /** What a page reader looks at. */
 export interface PageReaderOptions {
+  /** whose memory; the first member's if absent */
+  member?: number;
   /** round number; the last one if absent */
   upTo?: number;
   openMappedFile?: OpenMappedFile;
 }
 
 /**
- * Reads the target's memory as it was at one round, with checksums verified.
+ * Reads a member's memory as it was at one round, with checksums verified.
  * Close it, or use it with `await using`; the directory stays open.
  */
 export class PageReader implements AsyncDisposable {
@@ -25,8 +27,8 @@ export class PageReader implements AsyncDisposable {
   readonly #pagesFiles: PagesFiles;
   readonly #mappedFiles: MappedFiles;
 
-  constructor(directory: ImageDirectory, { upTo, openMappedFile }: PageReaderOptions = {}) {
-    this.chain = new ImageChain(directory.rounds, upTo);
+  constructor(directory: ImageDirectory, { openMappedFile, ...options }: PageReaderOptions = {}) {
+    this.chain = new ImageChain(directory.rounds, options);
     this.#pagesFiles = new PagesFiles(directory);
     this.#mappedFiles = new MappedFiles(openMappedFile);
   }
@@ -38,7 +40,7 @@ export class PageReader implements AsyncDisposable {
    */
   async read(page: number, nrPages = 1): Promise<Buffer> {
     const endPage = page + nrPages;
-    await this.#pagesFiles.verifyRange(this.chain.pageMap, page, endPage);
+    await this.#pagesFiles.verifyPieces(this.chain.pieces(page, endPage));
     const buffer = Buffer.alloc(nrPages * PAGE_SIZE);
     let position = page;
     for (const piece of this.chain.pieces(page, endPage)) {
@@ -77,10 +79,11 @@ export class PageReader implements AsyncDisposable {
 
   #notMapped(page: number): ImageError {
     const { number } = this.chain.meta;
+    const { target } = this.chain.record;
     const address = (page * PAGE_SIZE).toString(16);
     return new ImageError(
       'PAGE_NOT_MAPPED',
-      `address 0x${address} is in no mapping of the target in round ${number}`,
+      `address 0x${address} is in no mapping of pid ${target.pid} in round ${number}`,
       { facts: { page, round: number } },
     );
   }

@@ -5,15 +5,22 @@ import { pagesFile } from './file-names.js';
 import type { ImageDirectory } from './image-directory.js';
 import { runPageJob, type PageJob } from './page-job.js';
 import { PAGE_SIZE } from './page.js';
-import type { PageMap } from './page-map.js';
+import type { ContentPiece } from './image-chain.js';
 import { roundError } from './round-error.js';
 import type { RoundMeta } from './round-meta.js';
+import { type StoredExtent, StoredExtents } from './stored-extents.js';
+
+/** Pages of a pages file. */
+export interface FileRange {
+  filePage: number;
+  nrPages: number;
+}
 
 /** The pages files of an images directory: opened when needed, checked before use. */
 export class PagesFiles implements AsyncDisposable {
   readonly #directory: ImageDirectory;
   readonly #files = new Map<number, FileHandle>();
-  /** per round, one byte per extent: 1 once its checksum was found right */
+  /** per round, one byte per stored extent: 1 once its checksum was found right */
   readonly #verified = new Map<number, Uint8Array>();
 
   constructor(directory: ImageDirectory) {
@@ -31,37 +38,45 @@ export class PagesFiles implements AsyncDisposable {
   }
 
   /**
-   * Checks the extents of a round that were not checked before.
+   * Checks the extents that store `ranges` (pairs filePage, nrPages) of a round's pages file, unless
+   * they were checked before.
    * @throws ImageError `IMAGES_DAMAGED` with round, file and offset
    */
-  async verify(round: number, extents: Iterable<number>, job: PageJob = {}): Promise<void> {
+  async verify(round: number, ranges: Iterable<FileRange>, job: PageJob = {}): Promise<void> {
     const meta = this.#metaOf(round);
-    const verified = this.#verified.get(round) ?? new Uint8Array(meta.extents.length);
+    const stored = StoredExtents.of(meta);
+    const verified = this.#verified.get(round) ?? new Uint8Array(stored.length);
     this.#verified.set(round, verified);
-    const indexes = [...new Set(extents)].filter((i) => !verified[i] && !meta.extents.isZero(i));
-    if (indexes.length === 0) return;
+    const wanted = new Set<number>();
+    for (const { filePage, nrPages } of ranges) {
+      const [first, end] = stored.indexesOf(filePage, nrPages);
+      for (let i = first; i < end; i++) if (!verified[i]) wanted.add(i);
+    }
+    if (wanted.size === 0) return;
+    const indexes = [...wanted];
     const fd = await this.fd(round);
     const mismatch = await runPageJob(job, (nativeJob) =>
       native.checkExtents({
         ...nativeJob,
         fd,
         name: this.#directory.pagesPath(round),
-        extents: meta.extents.subset(indexes).bytes,
+        extents: stored.subset(indexes),
       }),
     );
-    if (mismatch >= 0) throw this.#damaged(meta, indexes[mismatch] ?? 0);
+    if (mismatch >= 0) throw this.#damaged(meta, stored.at(indexes[mismatch] ?? 0));
     for (const index of indexes) verified[index] = 1;
   }
 
-  /** Checks what a page map takes its content of [startPage, endPage) from. */
-  async verifyRange(map: PageMap, startPage: number, endPage: number): Promise<void> {
-    const extents = new Map<number, number[]>();
-    for (const entry of map.entries(startPage, endPage)) {
-      const indexes = extents.get(entry.round);
-      if (indexes) indexes.push(entry.extent);
-      else extents.set(entry.round, [entry.extent]);
+  /** Checks what some pieces of a member's memory are taken from. */
+  async verifyPieces(pieces: Iterable<ContentPiece>): Promise<void> {
+    const ranges = new Map<number, FileRange[]>();
+    for (const piece of pieces) {
+      if (piece.source !== 'round') continue;
+      const list = ranges.get(piece.round);
+      if (list) list.push(piece);
+      else ranges.set(piece.round, [piece]);
     }
-    for (const [round, indexes] of extents) await this.verify(round, indexes);
+    for (const [round, list] of ranges) await this.verify(round, list);
   }
 
   async close(): Promise<void> {
@@ -92,13 +107,13 @@ export class PagesFiles implements AsyncDisposable {
     return meta;
   }
 
-  #damaged(meta: RoundMeta, index: number): ImageError {
-    const { page, nrPages, filePage } = meta.extents.at(index);
+  #damaged(meta: RoundMeta, extent: StoredExtent): ImageError {
+    const { owner, page, nrPages, filePage } = extent;
     const start = filePage * PAGE_SIZE;
     const address = (page * PAGE_SIZE).toString(16);
     const what =
       `${pagesFile(meta.number)}: bytes ${start} to ${start + nrPages * PAGE_SIZE} do not match ` +
-      `their checksum (${nrPages} pages from address 0x${address})`;
+      `their checksum (${owner}, ${nrPages} pages from address 0x${address})`;
     const place = { directory: this.#directory.path, number: meta.number };
     return roundError('IMAGES_DAMAGED', place, what);
   }

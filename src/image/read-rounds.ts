@@ -4,14 +4,15 @@ import { ImageError, isSystemError } from '../errors.js';
 import { metaFile, pagesFile, parseRoundFile } from './file-names.js';
 import type { Manifest } from './manifest.js';
 import { roundError } from './round-error.js';
+import { findRoundFault } from './round-fault.js';
 import { decodeRoundMeta, type RoundMeta } from './round-meta.js';
 
 /**
  * Reads and checks the metadata of the rounds, oldest first. `names` are the
  * directory's entries; rounds after `upTo` are not looked at. Page data is not
  * read, only the length of its files is checked.
- * @throws ImageError `IMAGES_DAMAGED`, `IMAGES_NEWER`, `IMAGES_ROUND_MISSING`,
- *   `IMAGES_MIXED` or `IMAGES_TRUNCATED`
+ * @throws ImageError `IMAGES_DAMAGED`, `IMAGES_NEWER`, `IMAGES_OLDER`,
+ *   `IMAGES_ROUND_MISSING`, `IMAGES_MIXED` or `IMAGES_TRUNCATED`
  */
 export async function readRounds(
   directory: string,
@@ -23,6 +24,7 @@ export async function readRounds(
   for (const number of listRounds(directory, names, upTo)) {
     const meta = await readMeta(directory, number);
     checkChain(directory, number, meta, rounds.at(-1), manifest);
+    checkContent(directory, meta, rounds);
     await checkPagesLength(directory, meta);
     rounds.push(meta);
   }
@@ -72,9 +74,11 @@ function checkChain(
   if (meta.parent !== (before?.id ?? null)) {
     throw mixed(before ? `does not continue round ${before.number}` : 'continues another round');
   }
-  if (!before && meta.kind !== 'full') {
-    throw roundError('IMAGES_DAMAGED', place, `${name} is the first round, but not a full one`);
-  }
+}
+
+function checkContent(directory: string, meta: RoundMeta, before: readonly RoundMeta[]): void {
+  const fault = findRoundFault(meta, before);
+  if (fault) throw roundError('IMAGES_DAMAGED', { directory, number: meta.number }, fault);
 }
 
 async function checkPagesLength(directory: string, meta: RoundMeta): Promise<void> {

@@ -1,33 +1,38 @@
-import { ExtentTable } from './extent-table.js';
 import { FieldReader } from './field-reader.js';
 import { decodeFrame, encodeFrame, type Fields } from './frame.js';
-import { readTarget } from './manifest.js';
-import { PAGE_SIZE } from './page.js';
-import type { TargetIdentity } from './target-identity.js';
-import type { VmaRecord } from './vma-record.js';
+import {
+  encodeMember,
+  type MemberDetails,
+  type MemberRecord,
+  readMember,
+} from './member-record.js';
+import {
+  encodeSegment,
+  readSegment,
+  type SegmentDetails,
+  type SegmentRecord,
+} from './segment-record.js';
 
 /** What the one who takes a round knows about it. */
 export interface RoundDetails {
-  /** `full`: nothing of older rounds is valid; needs `vmas` */
-  kind: 'full' | 'delta';
-  /** hex; null for a round that no session stands behind */
-  sessionId: string | null;
-  /** of the session, after this round */
-  epoch: number;
-  target: TargetIdentity;
-  /** the final round, taken while the target stood still */
+  /** the final round, taken while the targets stood still */
   isFrozen: boolean;
-  /** sorted by address; null: as in the round before */
-  vmas: VmaRecord[] | null;
-  /** numbers for people: durationMs, freezeMs, ... `pages`, `zeroPages` and `bytes` are set for you */
+  /** every member that lives; one that is missing has ended */
+  members: MemberDetails[];
+  /** every segment that a member maps; none if absent */
+  segments?: SegmentDetails[];
+  /** numbers for people: durationMs, freezeMs, ...; those of what is stored are set for you */
   stats: Record<string, number>;
   /** ISO 8601; now if absent */
   time?: string;
+  /** numbers below are taken although no round says so, see {@link RoundMeta}; 0 if absent */
+  nextMember?: number;
+  nextSegment?: number;
   unknownFields?: Fields;
 }
 
 /** The metadata of one round. */
-export interface RoundMeta extends RoundDetails {
+export interface RoundMeta {
   number: number;
   /** random hex */
   id: string;
@@ -35,10 +40,17 @@ export interface RoundMeta extends RoundDetails {
   parent: string | null;
   /** id of the manifest */
   imagesId: string;
+  /** ISO 8601 */
   time: string;
-  /** pairs startPage, endPage: what older rounds have stored there is void */
-  cleared: Float64Array;
-  extents: ExtentTable;
+  isFrozen: boolean;
+  stats: Record<string, number>;
+  /** by number */
+  members: MemberRecord[];
+  /** by number */
+  segments: SegmentRecord[];
+  /** the next new member's number: those below have been used */
+  nextMember: number;
+  nextSegment: number;
   /** length of the pages file */
   pagesBytes: number;
   /** fields of a later minor revision, kept as they are */
@@ -46,85 +58,58 @@ export interface RoundMeta extends RoundDetails {
 }
 
 export function encodeRoundMeta(meta: RoundMeta): Buffer {
-  const { unknownFields, cleared, extents, ...fields } = meta;
+  const { unknownFields, members, segments, ...fields } = meta;
   return encodeFrame('TRKROUND', {
     ...unknownFields,
     ...fields,
-    cleared: new Uint8Array(cleared.buffer, cleared.byteOffset, cleared.byteLength),
-    extents: extents.bytes,
+    members: members.map(encodeMember),
+    segments: segments.map(encodeSegment),
   });
 }
 
-/** @throws ImageError `IMAGES_DAMAGED` or `IMAGES_NEWER` */
+/**
+ * Unpacks a round and checks the types of its fields; `findRoundFault` checks what they say.
+ * @throws ImageError `IMAGES_DAMAGED`, `IMAGES_NEWER` or `IMAGES_OLDER`
+ */
 export function decodeRoundMeta(bytes: Buffer, name: string): RoundMeta {
   const reader = new FieldReader(decodeFrame('TRKROUND', bytes, name), name);
-  const meta: RoundMeta = {
+  const meta = {
     number: reader.count('number'),
     id: reader.string('id'),
     parent: reader.stringOrNull('parent'),
     imagesId: reader.string('imagesId'),
-    kind: readKind(reader),
-    sessionId: reader.stringOrNull('sessionId'),
-    epoch: reader.count('epoch'),
     time: reader.string('time'),
-    target: readTarget(reader),
     isFrozen: reader.boolean('isFrozen'),
-    vmas: reader.mapsOrNull('vmas')?.map((vma) => readVma(vma, name)) ?? null,
     stats: reader.map('stats') as Record<string, number>,
-    cleared: readCleared(reader),
-    extents: new ExtentTable(reader.bytes('extents')),
+    members: reader.maps('members').map((fields, i) => readMember(fields, reader, i)),
+    segments: reader.maps('segments').map((fields, i) => readSegment(fields, reader, i)),
+    nextMember: reader.count('nextMember'),
+    nextSegment: reader.count('nextSegment'),
     pagesBytes: reader.count('pagesBytes'),
-    unknownFields: {},
   };
-  meta.unknownFields = reader.rest();
-  const fault = findMetaFault(meta);
-  if (fault) reader.fail(fault);
-  return meta;
+  return { ...meta, unknownFields: reader.rest() };
 }
 
-/** What contradicts itself in a round's metadata, or nothing. */
-export function findMetaFault(meta: RoundMeta): string | undefined {
-  if (meta.pagesBytes % PAGE_SIZE !== 0) return `pagesBytes is ${meta.pagesBytes}, no whole pages`;
-  if (meta.kind === 'full' && !meta.vmas) return 'a full round has no list of VMAs';
-  return findLayoutFault(meta.vmas ?? []) ?? meta.extents.findFault(meta.pagesBytes / PAGE_SIZE);
+/** A member of a round, or nothing if it does not live then. */
+export function memberOf({ members }: RoundMeta, member: number): MemberRecord | undefined {
+  return find(members, member, (record) => record.member);
 }
 
-function findLayoutFault(vmas: readonly VmaRecord[]): string | undefined {
-  let end = 0;
-  for (const { startPage, endPage } of vmas) {
-    if (startPage < end || endPage <= startPage) {
-      return `the VMA of pages ${startPage} to ${endPage} is empty or not sorted`;
-    }
-    end = endPage;
+/** A segment of a round, or nothing. */
+export function segmentOf({ segments }: RoundMeta, segment: number): SegmentRecord | undefined {
+  return find(segments, segment, (record) => record.segment);
+}
+
+/** Records are sorted by their numbers. */
+function find<T>(records: readonly T[], number: number, numberOf: (record: T) => number) {
+  let low = 0;
+  let high = records.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    const record = records[middle];
+    if (record !== undefined && numberOf(record) < number) low = middle + 1;
+    else high = middle;
   }
-  return undefined;
-}
-
-function readKind(reader: FieldReader): 'full' | 'delta' {
-  const kind = reader.string('kind');
-  if (kind !== 'full' && kind !== 'delta') reader.fail(`kind ${kind} is unknown`);
-  return kind;
-}
-
-function readVma(vma: Fields, name: string): VmaRecord {
-  const reader = new FieldReader(vma, name);
-  for (const field of ['startPage', 'endPage', 'prot', 'offset', 'inode']) reader.count(field);
-  for (const field of ['kind', 'state', 'path', 'dev']) reader.string(field);
-  reader.boolean('shared');
-  return vma as unknown as VmaRecord;
-}
-
-function readCleared(reader: FieldReader): Float64Array {
-  const bytes = reader.bytes('cleared');
-  if (bytes.byteLength % 16 !== 0) reader.fail('field cleared is not a list of pairs');
-  // The payload is at no 8-byte boundary; a copy is.
-  const cleared = new Float64Array(new Uint8Array(bytes).buffer);
-  for (let i = 0; i < cleared.length; i += 2) {
-    const start = cleared[i] ?? NaN;
-    const end = cleared[i + 1] ?? NaN;
-    if (!(Number.isSafeInteger(start) && Number.isSafeInteger(end) && 0 <= start && start < end)) {
-      reader.fail(`cleared range ${i / 2} is not a range of pages`);
-    }
-  }
-  return cleared;
+  const record = records[low];
+  return record !== undefined && numberOf(record) === number ? record : undefined;
 }

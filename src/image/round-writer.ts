@@ -4,41 +4,29 @@ import { join } from 'node:path';
 import { isSystemError } from '../errors.js';
 import { native } from '../native.js';
 import { syncDirectory, writeFileSynced } from './durable-file.js';
-import { ExtentTable } from './extent-table.js';
 import { metaFile, pagesFile, TEMPORARY_SUFFIX } from './file-names.js';
-import { runPageJob, type PageJob } from './page-job.js';
-import { encodeRoundMeta, findMetaFault, type RoundDetails, type RoundMeta } from './round-meta.js';
+import {
+  type AppendOptions,
+  type LayerRound,
+  LayerWriter,
+  MemberWriter,
+  type StoredCounts,
+} from './layer-writer.js';
+import type { CopyPagesResult } from './native-page-copy.js';
+import { runPageJob } from './page-job.js';
+import { buildRoundMeta } from './build-round-meta.js';
+import { findRoundFault } from './round-fault.js';
+import { encodeRoundMeta, type RoundDetails, type RoundMeta } from './round-meta.js';
 import { toWriteError } from './write-error.js';
 
 /** Where a new round goes. */
 export interface RoundPosition {
   directory: string;
   imagesId: string;
-  number: number;
-  parent: string | null;
+  /** the rounds before; their number is the new one's */
+  rounds: readonly RoundMeta[];
   /** called once, with the committed round or with nothing when it was dropped */
   onEnd: (meta: RoundMeta | undefined) => void;
-}
-
-/** Pages to append to a round. */
-export interface AppendOptions extends PageJob {
-  /** page n of the source is read at byte n * 4096: a region, `/proc/PID/mem`, a file */
-  sourceFd: number;
-  /** for error messages, e.g. `memory of pid 7` */
-  sourceName?: string;
-  /** triples sourcePage, page, nrPages; read fastest where sourcePage is contiguous */
-  runs: Float64Array;
-  /** report pages that cannot be read instead of failing with EIO */
-  allowUnreadable?: boolean;
-}
-
-/** What one append has stored. */
-export interface AppendResult {
-  nrPages: number;
-  nrZeroPages: number;
-  bytesWritten: number;
-  /** pairs page, nrPages: not stored, for they could not be read */
-  unreadable: Float64Array;
 }
 
 /**
@@ -53,38 +41,48 @@ export class RoundWriter implements AsyncDisposable {
   readonly #position: RoundPosition;
   readonly #file: FileHandle;
   readonly #abort = new AbortController();
-  readonly #tables: Uint8Array[] = [];
-  readonly #cleared: number[] = [];
+  readonly #members = new Map<number, MemberWriter>();
+  readonly #segments = new Map<number, LayerWriter>();
   #running: Promise<unknown> | undefined;
   #isEnded = false;
   #bytes = 0;
-  #nrPages = 0;
-  #nrZeroPages = 0;
 
   private constructor(position: RoundPosition, file: FileHandle) {
     this.#position = position;
     this.#file = file;
-    this.number = position.number;
+    this.number = position.rounds.length;
   }
 
   /** For `ImageDirectory.beginRound`. */
   static async create(position: RoundPosition): Promise<RoundWriter> {
-    const path = toTemporary(join(position.directory, pagesFile(position.number)));
+    const number = position.rounds.length;
+    const path = toTemporary(join(position.directory, pagesFile(number)));
     try {
       return new RoundWriter(position, await open(path, 'w', 0o600));
     } catch (error) {
-      throw toWriteError(error, `beginning round ${position.number}`, path);
+      throw toWriteError(error, `beginning round ${number}`, path);
     }
   }
 
-  /** Pages stored so far, zero pages included. */
-  get nrPages(): number {
-    return this.#nrPages;
+  /** Writes a member's pages. `commit` names the member. */
+  member(member: number): MemberWriter {
+    return getOrMake(this.#members, member, () => new MemberWriter(this.#layerRound()));
   }
 
-  /** Pages of zeros so far, which take no bytes. */
-  get nrZeroPages(): number {
-    return this.#nrZeroPages;
+  /** Writes a segment's pages, by the page inside it. `commit` names the segment. */
+  segment(segment: number): LayerWriter {
+    return getOrMake(this.#segments, segment, () => new LayerWriter(this.#layerRound()));
+  }
+
+  /** What all members and segments have stored so far. */
+  get counts(): StoredCounts {
+    const total = { nrPages: 0, nrZeroPages: 0, nrRefPages: 0 };
+    for (const { counts } of [...this.#members.values(), ...this.#segments.values()]) {
+      total.nrPages += counts.nrPages;
+      total.nrZeroPages += counts.nrZeroPages;
+      total.nrRefPages += counts.nrRefPages;
+    }
+    return total;
   }
 
   /** Bytes of page data so far. */
@@ -93,50 +91,14 @@ export class RoundWriter implements AsyncDisposable {
   }
 
   /**
-   * Copies pages into the round. Where it stores a page twice, the later one counts.
-   * One call at a time.
-   * @throws ImageError when the images cannot be written: the round is dropped
-   * @throws SystemError with syscall `pread` when the source cannot be read, an
-   *   error with code `ABORT_ERR` when `signal` stops it: the round is as before
-   */
-  async append(options: AppendOptions): Promise<AppendResult> {
-    this.#assertIdle();
-    const copy = this.#copy(options);
-    this.#running = copy;
-    try {
-      const { extents, ...result } = await copy;
-      this.#add(extents, result.nrPages, result.nrZeroPages);
-      this.#bytes += result.bytesWritten;
-      return result;
-    } catch (error) {
-      if (!isSystemError(error) || error.syscall !== 'pwrite') throw error;
-      throw await this.#fail(error, toTemporary(this.#pagesPath));
-    } finally {
-      this.#running = undefined;
-    }
-  }
-
-  /** Stores pages of zeros; nothing is read. */
-  appendZeros(page: number, nrPages: number): void {
-    this.#assertIdle();
-    this.#add(ExtentTable.zeros(page, nrPages).bytes, nrPages, nrPages);
-  }
-
-  /** Makes void what older rounds have stored for these pages. This round's own pages stay. */
-  clear(startPage: number, endPage: number): void {
-    this.#assertIdle();
-    if (startPage < endPage) this.#cleared.push(startPage, endPage);
-  }
-
-  /**
    * Makes the round part of the chain; it is on disk when this returns.
    * @throws ImageError when the images cannot be written: the round is dropped
+   * @throws TypeError where the round contradicts itself or the rounds before: nothing is written
    */
   async commit(details: RoundDetails): Promise<RoundMeta> {
     this.#assertIdle();
     const meta = this.#describe(details);
-    const isOrphan = meta.parent === null && meta.kind !== 'full';
-    const fault = isOrphan ? 'the first round must be full' : findMetaFault(meta);
+    const fault = findRoundFault(meta, this.#position.rounds);
     if (fault) throw new TypeError(`round ${this.number} cannot be committed: ${fault}`);
     this.#running = this.#publish(meta);
     try {
@@ -168,6 +130,15 @@ export class RoundWriter implements AsyncDisposable {
     return join(this.#position.directory, metaFile(this.number));
   }
 
+  #layerRound(): LayerRound {
+    return {
+      copy: (options, store) => this.#append(options, store),
+      assertIdle: () => {
+        this.#assertIdle();
+      },
+    };
+  }
+
   /** A commit or a failed append may have ended the round while `discard` waited. */
   async #drop(): Promise<void> {
     if (this.#isEnded) return;
@@ -181,7 +152,27 @@ export class RoundWriter implements AsyncDisposable {
     }
   }
 
-  #copy({ progress, signal, ...options }: AppendOptions) {
+  async #append(
+    options: AppendOptions,
+    store: (result: CopyPagesResult) => void,
+  ): Promise<CopyPagesResult> {
+    this.#assertIdle();
+    const copy = this.#copy(options);
+    this.#running = copy;
+    try {
+      const result = await copy;
+      this.#bytes += result.bytesWritten;
+      store(result);
+      return result;
+    } catch (error) {
+      if (!isSystemError(error) || error.syscall !== 'pwrite') throw error;
+      throw await this.#fail(error, toTemporary(this.#pagesPath));
+    } finally {
+      this.#running = undefined;
+    }
+  }
+
+  #copy({ progress, signal, ...options }: AppendOptions): Promise<CopyPagesResult> {
     const signals = [this.#abort.signal, ...(signal ? [signal] : [])];
     return runPageJob({ progress, signal: AbortSignal.any(signals) }, (job) =>
       native.copyPages({
@@ -189,37 +180,18 @@ export class RoundWriter implements AsyncDisposable {
         ...options,
         outFd: this.#file.fd,
         outOffset: this.#bytes,
+        round: this.number,
         outName: this.#pagesPath,
       }),
     );
   }
 
-  #add(extents: Uint8Array, nrPages: number, nrZeroPages: number): void {
-    this.#tables.push(extents);
-    this.#nrPages += nrPages;
-    this.#nrZeroPages += nrZeroPages;
-  }
-
-  #describe({ unknownFields = {}, time, stats, ...details }: RoundDetails): RoundMeta {
-    const { imagesId, number, parent } = this.#position;
-    return {
-      ...details,
-      number,
-      id: this.id,
-      parent,
-      imagesId,
-      time: time ?? new Date().toISOString(),
-      stats: {
-        ...stats,
-        pages: this.#nrPages,
-        zeroPages: this.#nrZeroPages,
-        bytes: this.#bytes,
-      },
-      cleared: Float64Array.from(this.#cleared),
-      extents: new ExtentTable(Buffer.concat(this.#tables)),
-      pagesBytes: this.#bytes,
-      unknownFields,
-    };
+  #describe(details: RoundDetails): RoundMeta {
+    const { imagesId, rounds } = this.#position;
+    const layers = { members: this.#members, segments: this.#segments };
+    const last = rounds.at(-1);
+    const head = { number: this.number, id: this.id, parent: last?.id ?? null, imagesId };
+    return buildRoundMeta(head, details, layers, { ...this.counts, bytes: this.#bytes }, last);
   }
 
   /** Pages before metadata, each step on disk before the next: the metadata makes the round. */
@@ -259,6 +231,15 @@ export class RoundWriter implements AsyncDisposable {
     if (this.#isEnded) throw new Error(`round ${this.number} has ended`);
     if (this.#running) throw new Error(`round ${this.number} is still busy with another call`);
   }
+}
+
+function getOrMake<T>(map: Map<number, T>, number: number, make: () => T): T {
+  let value = map.get(number);
+  if (value === undefined) {
+    value = make();
+    map.set(number, value);
+  }
+  return value;
 }
 
 function toTemporary(path: string): string {

@@ -2,15 +2,15 @@ import { readdir, rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ImageError, isSystemError } from '../errors.js';
 import { LOCK_FILE, MANIFEST_FILE } from './file-names.js';
-import type { Fields } from './frame.js';
-import { ImageChain } from './image-chain.js';
 import { ImageDirectory } from './image-directory.js';
+import type { AppendResult } from './layer-writer.js';
 import type { PageJob } from './page-job.js';
-import type { StoredPiece } from './page-map.js';
 import { PagesFiles } from './pages-files.js';
-import { baseIndexOf } from './resolve-chain.js';
-import type { RoundDetails, RoundMeta } from './round-meta.js';
+import { PlacedPagesMap } from './placed-pages.js';
+import type { RoundMeta } from './round-meta.js';
 import type { RoundWriter } from './round-writer.js';
+import { type CopiedPages, type Owner, planSquash, type Use, writerOf } from './squash-plan.js';
+import { describeSquashed } from './squashed-details.js';
 
 /** Pages that are checked and then copied, while the page cache still has them: 64 MiB. */
 const BATCH_PAGES = 16_384;
@@ -23,7 +23,8 @@ export interface SquashOptions extends PageJob {
 
 /**
  * Writes one full round to the new directory `out` that says what the chain in
- * `path` says at round `upTo`. Checksums are verified, unknown fields kept. When
+ * `path` says at round `upTo` of all members that live then. What they share is
+ * stored once. Checksums are verified, unknown fields kept. When
  * it fails or is stopped, nothing of `out` is left.
  * @throws ImageError what `ImageDirectory.open` and `create` throw, `IMAGES_EMPTY`
  */
@@ -59,77 +60,79 @@ async function squashInto(
   result: ImageDirectory,
   job: PageJob,
 ): Promise<RoundMeta> {
-  const chain = new ImageChain(source.rounds);
+  const plan = planSquash(source.rounds);
   await using pagesFiles = new PagesFiles(source);
   await using writer = await result.beginRound();
-  let batch: StoredPiece[] = [];
-  let nrBatchPages = 0;
-  for (const entry of chain.pageMap.entries()) {
-    if (entry.isZero) {
-      writer.appendZeros(entry.page, entry.nrPages);
-      continue;
-    }
-    batch.push(entry);
-    nrBatchPages += entry.nrPages;
-    if (nrBatchPages < BATCH_PAGES) continue;
-    await copyBatch(batch, pagesFiles, writer, job);
-    batch = [];
-    nrBatchPages = 0;
+  const placed = new PlacedPagesMap();
+  for (const batch of batches(plan.copies)) {
+    placed.add(batch.copies, await copyBatch(batch, pagesFiles, writer, job));
   }
-  await copyBatch(batch, pagesFiles, writer, job);
-  return await writer.commit(describe(source, chain));
+  placed.sort();
+  for (const use of plan.uses) addRefs(use, placed, writer);
+  for (const { owner, page, nrPages } of plan.zeros) {
+    writerOf(writer, owner).appendZeros(page, nrPages);
+  }
+  return await writer.commit(describeSquashed(source));
+}
+
+/** Pages of one owner and one round. */
+interface Batch {
+  owner: Owner;
+  round: number;
+  copies: CopiedPages[];
+}
+
+/** Cuts what is to be copied, so that each batch is checked and then copied from the page cache. */
+function* batches(copies: readonly CopiedPages[]): Generator<Batch> {
+  let byRound = new Map<number, Batch>();
+  let owner: Owner | undefined;
+  let nrPages = 0;
+  for (const copy of copies) {
+    if (copy.owner !== owner || nrPages >= BATCH_PAGES) {
+      yield* byRound.values();
+      byRound = new Map();
+      nrPages = 0;
+    }
+    owner = copy.owner;
+    const batch = byRound.get(copy.round);
+    if (batch) batch.copies.push(copy);
+    else byRound.set(copy.round, { owner, round: copy.round, copies: [copy] });
+    nrPages += copy.nrPages;
+  }
+  yield* byRound.values();
 }
 
 async function copyBatch(
-  batch: readonly StoredPiece[],
+  { owner, round, copies }: Batch,
   pagesFiles: PagesFiles,
   writer: RoundWriter,
   { progress, signal }: PageJob,
-): Promise<void> {
-  const byRound = new Map<number, StoredPiece[]>();
-  for (const piece of batch) {
-    const pieces = byRound.get(piece.round);
-    if (pieces) pieces.push(piece);
-    else byRound.set(piece.round, [piece]);
-  }
-  for (const [round, pieces] of byRound) {
-    await pagesFiles.verify(
-      round,
-      pieces.map((piece) => piece.extent),
-      { signal },
-    );
-    await writer.append({
-      sourceFd: await pagesFiles.fd(round),
-      sourceName: `round ${round}`,
-      runs: Float64Array.from(
-        pieces.flatMap((piece) => [piece.filePage, piece.page, piece.nrPages]),
-      ),
-      progress,
-      signal,
-    });
-  }
+): Promise<AppendResult> {
+  await pagesFiles.verify(round, copies, { signal });
+  return await writerOf(writer, owner).append({
+    sourceFd: await pagesFiles.fd(round),
+    sourceName: `round ${round}`,
+    runs: Float64Array.from(
+      copies.flatMap(({ filePage, page, nrPages }) => [filePage, page, nrPages]),
+    ),
+    progress,
+    signal,
+  });
 }
 
-/** The newest round's details; of unknown fields the newest value of each. */
-function describe(source: ImageDirectory, chain: ImageChain): RoundDetails {
-  const { rounds } = source;
-  const { sessionId, epoch, target, isFrozen, time, stats, number } = chain.meta;
-  const unknownFields: Fields = {};
-  for (const meta of rounds.slice(Math.max(0, baseIndexOf(rounds, number)))) {
-    Object.assign(unknownFields, meta.unknownFields);
+/** Says where the pages of a use are that were copied for another one. */
+function addRefs(
+  { owner, page, nrPages, round, filePage }: Use,
+  placed: PlacedPagesMap,
+  writer: RoundWriter,
+) {
+  const shift = page - filePage;
+  const layer = writerOf(writer, owner);
+  for (const { copy, newFilePage, ...part } of placed.find(round, filePage, nrPages)) {
+    if (copy.owner === owner && copy.page - copy.filePage === shift) continue;
+    if (newFilePage < 0) layer.appendZeros(part.filePage + shift, part.nrPages);
+    else layer.addRefs(part.filePage + shift, part.nrPages, writer.number, newFilePage);
   }
-  const squashed = { imagesId: source.manifest.id, round: number, id: chain.meta.id };
-  return {
-    kind: 'full',
-    sessionId,
-    epoch,
-    target,
-    isFrozen,
-    time,
-    stats,
-    vmas: [...chain.vmas],
-    unknownFields: { ...unknownFields, squashed },
-  };
 }
 
 async function isDirectory(path: string): Promise<boolean> {

@@ -1,3 +1,6 @@
+import type { FieldReader } from './field-reader.js';
+import type { Fields } from './frame.js';
+
 /** What a mapping is, or was before the swap. */
 export type VmaKind = 'anon-private' | 'file-private' | 'anon-shared' | 'file-shared' | 'special';
 
@@ -27,9 +30,21 @@ export interface VmaRecord {
   /** tracked: the session's region behind it and the region's page at `startPage` */
   region?: number;
   regionPage?: number;
+  /** shared memory: the segment that has the content, from `offset` on */
+  segment?: number;
   /** of the mapped file when it was dumped, where known */
   fileSize?: number;
   fileMtimeNs?: bigint;
+}
+
+/** Checks the types of a record's fields, and keeps those that are not known. */
+export function readVma(vma: Fields, reader: FieldReader): VmaRecord {
+  const fields = reader.inner(vma);
+  for (const field of ['startPage', 'endPage', 'prot', 'offset', 'inode']) fields.count(field);
+  for (const field of ['kind', 'state', 'path', 'dev']) fields.string(field);
+  fields.boolean('shared');
+  if (vma['segment'] !== undefined) fields.count('segment');
+  return vma as unknown as VmaRecord;
 }
 
 /** True if pages that no round has stored are those of the file at `path`. */

@@ -1,4 +1,5 @@
 import type { RoundMeta } from '../image/round-meta.js';
+import { kindOf, nrExtentsOf, nrVmasOf } from './round-summary.js';
 import { PROT_EXEC, PROT_READ, PROT_WRITE, type VmaRecord } from '../image/vma-record.js';
 import type { PageRange } from './page-ranges.js';
 import { printable } from './printable.js';
@@ -10,13 +11,13 @@ export const imageRoundColumns: readonly Column<RoundMeta>[] = [
   { title: 'round', value: ({ number }) => `${number}` },
   {
     title: 'kind',
-    value: ({ kind, isFrozen }) => (isFrozen && kind === 'delta' ? 'final' : kind),
+    value: nameKind,
     width: 5,
     isLeft: true,
   },
-  { title: 'epoch', value: ({ epoch }) => `${epoch}` },
-  { title: 'mappings', value: ({ vmas }) => `${vmas?.length ?? 'same'}` },
-  { title: 'extents', value: ({ extents }) => `${extents.length}` },
+  { title: 'epoch', value: ({ members }) => `${members[0]?.epoch ?? '-'}` },
+  { title: 'mappings', value: (meta) => `${nrVmasOf(meta) ?? 'same'}` },
+  { title: 'extents', value: (meta) => `${nrExtentsOf(meta)}` },
   { title: 'pages', value: statistic('pages', String), width: 8 },
   { title: 'zero', value: statistic('zeroPages', String), width: 7 },
   { title: 'size', value: ({ pagesBytes }) => formatBytes(pagesBytes), width: 10 },
@@ -46,6 +47,11 @@ export const pageColumns: readonly Column<PageRange & { round: number }>[] = [
   { title: 'size', value: ({ startPage, endPage }) => formatPages(endPage - startPage) },
   { title: 'content', value: ({ content }) => content, isLeft: true },
 ];
+
+function nameKind(meta: RoundMeta): string {
+  const kind = kindOf(meta);
+  return meta.isFrozen && kind === 'delta' ? 'final' : kind;
+}
 
 function statistic(name: string, format: (value: number) => string) {
   return ({ stats }: RoundMeta): string => {

@@ -1,16 +1,20 @@
-import type { RoundMeta } from '../image/round-meta.js';
+import type { Layer } from '../image/layer.js';
+import { INHERITED_STRIDE } from '../image/member-record.js';
 
 /** Consecutive pages of which a round says the same. */
 export interface PageRange {
   startPage: number;
   /** page after the last one */
   endPage: number;
-  /** `cleared`: what older rounds have stored there is void */
-  content: 'data' | 'zero' | 'cleared';
+  /**
+   * `cleared`: what older rounds have stored there is void; `ref`: stored for another one, or by an
+   * older round; `inherited`: another member's
+   */
+  content: 'data' | 'zero' | 'cleared' | 'ref' | 'inherited';
 }
 
-/** What a round says of which pages, by address; extents that touch are one range. */
-export function pageRanges({ extents, cleared }: RoundMeta): PageRange[] {
+/** What a round says of which pages of a member, by address; extents that touch are one range. */
+export function pageRanges({ extents, cleared, inherited }: Layer): PageRange[] {
   const ranges: PageRange[] = [];
   for (let i = 0; i < cleared.length; i += 2) {
     ranges.push({
@@ -19,10 +23,16 @@ export function pageRanges({ extents, cleared }: RoundMeta): PageRange[] {
       content: 'cleared',
     });
   }
+  for (let i = 0; i < (inherited?.length ?? 0); i += INHERITED_STRIDE) {
+    const startPage = inherited?.[i] ?? 0;
+    const endPage = startPage + (inherited?.[i + 1] ?? 0);
+    ranges.push({ startPage, endPage, content: 'inherited' });
+  }
   for (let i = 0; i < extents.length; i++) {
     const startPage = extents.page(i);
     const endPage = startPage + extents.nrPages(i);
-    ranges.push({ startPage, endPage, content: extents.isZero(i) ? 'zero' : 'data' });
+    const content = extents.isZero(i) ? 'zero' : extents.isRef(i) ? 'ref' : 'data';
+    ranges.push({ startPage, endPage, content });
   }
   return joinTouching(ranges.sort((a, b) => a.startPage - b.startPage));
 }

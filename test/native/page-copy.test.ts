@@ -56,11 +56,13 @@ describe('native page copy', () => {
         runs: Float64Array.of(0, 5, 20),
         outFd: await scratch.openFd(scratch.file('out'), 'w+'),
         outOffset: 3 * PAGE_SIZE,
+        round: 6,
       });
       expect(result).to.include({ nrPages: 20, nrZeroPages: 0, bytesWritten: bytes.length });
       const table = new ExtentTable(extents);
       expect(table.length).to.equal(1);
       expect(table.at(0)).to.include({ page: 5, nrPages: 20, filePage: 3, crc32c: crc32c(bytes) });
+      expect(table.round(0)).to.equal(6);
     });
 
     it('refuses run tables that make no sense', () => {
@@ -301,7 +303,7 @@ describe('native page copy', () => {
 
       await using writer = await directory.beginRound();
       const error = await imageErrorOf(() =>
-        writer.append({ sourceFd, runs: Float64Array.of(0, 0, 100) }),
+        writer.member(0).append({ sourceFd, runs: Float64Array.of(0, 0, 100) }),
       );
       expect(error.code).to.equal('IMAGES_NO_SPACE');
       expect(error.message).to.include('round 1').and.include('make room');

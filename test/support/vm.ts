@@ -38,6 +38,8 @@ export async function swapAll(session: Session): Promise<void> {
     session,
     images,
     target,
+    parentPid: 1,
+    member: 0,
     pinned: new PinnedRanges(),
     unwritten: new MostlyUnwritten(),
     sharedMappings: new SharedMappings(),

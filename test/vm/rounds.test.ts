@@ -145,7 +145,9 @@ describe('rounds', () => {
     const { tracker } = await Tracker.start({ pid: target.pid, images });
     await target.mapFile(second, 8 * 4096, area);
     await tracker.round();
-    const recorded = tracker.images.last?.vmas?.find((vma) => vma.startPage === area.page);
+    const recorded = tracker.images.last?.members[0]?.vmas?.find(
+      (vma) => vma.startPage === area.page,
+    );
     expect(recorded?.path).to.equal(second);
     expect((await tracker.stop({ verify: true })).verify?.lostWrites).to.equal(0);
   });

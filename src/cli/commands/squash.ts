@@ -1,3 +1,4 @@
+import { nrExtentsOf } from '../../report/round-summary.js';
 import { formatBytes, formatCount } from '../../report/units.js';
 import { type Context, defineCommand } from '../command.js';
 import { parseCount, parsePath } from '../option-values.js';
@@ -33,11 +34,12 @@ export const squash = defineCommand({
     await using job = await watchJob(dir, upTo, output);
     const meta = await images.squash(dir, out, { ...limit, signal, progress: job.progress });
     const pages = meta.stats['pages'] ?? 0;
-    const result = { directory: out, pages, bytes: meta.pagesBytes, extents: meta.extents.length };
+    const result = { directory: out, pages, bytes: meta.pagesBytes, extents: nrExtentsOf(meta) };
     output.print(
       `${out}: one full round, ${formatCount(pages, 'page')}, ${formatBytes(meta.pagesBytes)}`,
     );
-    return { document: { ...result, epoch: meta.epoch, time: meta.time, stats: meta.stats } };
+    const epoch = meta.members[0]?.epoch ?? 0;
+    return { document: { ...result, epoch, time: meta.time, stats: meta.stats } };
   },
 
   interrupted: ({ out }) => `nothing is left in ${out}`,
@@ -46,7 +48,7 @@ export const squash = defineCommand({
 /** Draws how far the copying is, until it is disposed. */
 async function watchJob(dir: string, upTo: number | undefined, { progress }: Context['output']) {
   const cell = new Float64Array(1);
-  const totalPages = progress.isOn ? await countStoredPages(dir, upTo) : 0;
+  const totalPages = progress.isOn ? await countCopiedPages(dir, upTo) : 0;
   const timer = setInterval(() => {
     progress.update({ phase: 'copy', donePages: cell[0] ?? 0, totalPages });
   }, progressMs);
@@ -59,13 +61,8 @@ async function watchJob(dir: string, upTo: number | undefined, { progress }: Con
   };
 }
 
-async function countStoredPages(dir: string, upTo: number | undefined): Promise<number> {
-  const { ImageChain, ImageDirectory } = await import('../../image/index.js');
+async function countCopiedPages(dir: string, upTo: number | undefined): Promise<number> {
+  const { ImageDirectory, planSquash } = await import('../../image/index.js');
   await using directory = await ImageDirectory.open(dir, { upTo });
-  if (!directory.last) return 0;
-  let nrPages = 0;
-  for (const { isZero, nrPages: n } of new ImageChain(directory.rounds).pageMap.entries()) {
-    if (!isZero) nrPages += n;
-  }
-  return nrPages;
+  return planSquash(directory.rounds).nrPages;
 }

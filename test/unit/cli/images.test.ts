@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { ImageDirectory } from '../../../src/image/index.js';
-import { addRound, makeChain, Scratch } from '../image/fixtures.js';
+import { addRound, anonVma, makeChain, memberDetails, Scratch, TARGET } from '../image/fixtures.js';
 import { runCli } from './run-cli.js';
 
 describe('images', () => {
@@ -51,6 +51,69 @@ describe('images', () => {
         round: 2,
         ranges: [{ startPage: 18, endPage: 19, content: 'data' }],
       });
+    });
+
+    /** A child with its parent's pages, but for one. */
+    async function addChild(): Promise<void> {
+      const sourceFd = await scratch.source([7, 8], 'child');
+      await using directory = await ImageDirectory.open(images, { write: true });
+      await using writer = await directory.beginRound();
+      writer.member(1).inherit(16, 16, 0, 16);
+      await writer.member(1).append({ sourceFd, runs: Float64Array.of(0, 16, 1) });
+      const target = { ...TARGET, pid: 4243, comm: 'child' };
+      const vmas = [anonVma(16, 48)];
+      const more = { parent: 0, parentPid: TARGET.pid, kind: 'full', vmas } as const;
+      const members = [memberDetails(), memberDetails({ member: 1, target, ...more })];
+      await writer.commit({ isFrozen: false, members, stats: {} });
+    }
+
+    it('tells who shares how many pages', async () => {
+      await addChild();
+      const { stdout, code } = await runCli(['show', images, '--sharing']);
+      expect(stdout.trim().split('\n')).to.deep.equal([
+        `${images}: writer, pid 4242, tree of 2 processes; 4 rounds, 28.0 KiB`,
+        ' pid  name    pages  shared  own',
+        '4242  writer      4       3    1',
+        '4243  child       4       3    1',
+        '',
+        'pages      size  shared by pid',
+        '    3  12.0 KiB  4242, 4243',
+      ]);
+      expect(code).to.equal(0);
+      const earlier = await runCli(['show', images, '--sharing', '--round', '2', '--json']);
+      expect(JSON.parse(earlier.stdout)).to.have.deep.property('sharing', {
+        round: 2,
+        members: [{ member: 0, pid: 4242, comm: 'writer', pages: 4, sharedPages: 0, ownPages: 4 }],
+        groups: [],
+        segments: [],
+      });
+    });
+
+    it('shows the mappings and pages of one process of several', async () => {
+      await addChild();
+      const { stdout } = await runCli([
+        'show',
+        images,
+        '--member',
+        '1',
+        '--vma',
+        '--pages',
+        '--json',
+      ]);
+      const document = JSON.parse(stdout) as Record<string, object[]>;
+      expect(document['vmas']?.[0]).to.include({ startPage: 16, endPage: 48 });
+      expect(document['pages']).to.deep.equal([
+        {
+          round: 3,
+          ranges: [
+            { startPage: 16, endPage: 32, content: 'inherited' },
+            { startPage: 16, endPage: 17, content: 'data' },
+          ],
+        },
+      ]);
+      expect(document['rounds']?.[3]).to.have.nested.property('members[1].parentPid', 4242);
+      const missing = await runCli(['show', images, '--member', '2', '--vma']);
+      expect(missing.stderr).to.contain('has no member 2');
     });
 
     it('refuses a round that is not there, and what is no images directory', async () => {

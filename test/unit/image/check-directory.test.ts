@@ -9,7 +9,14 @@ describe('checkDirectory', () => {
     await using scratch = await Scratch.create();
     const progress = new Float64Array(1);
     const report = await checkDirectory(await makeChain(scratch), { progress });
-    expect(report).to.deep.equal({ nrRounds: 3, nrExtents: 3, nrPages: 6, bytes: 6 * 4096 });
+    expect(report).to.deep.equal({
+      nrRounds: 3,
+      nrMembers: 1,
+      nrExtents: 3,
+      nrPages: 6,
+      nrRefPages: 0,
+      bytes: 6 * 4096,
+    });
     expect(progress[0]).to.equal(6);
   });
 

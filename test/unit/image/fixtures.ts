@@ -1,15 +1,20 @@
-import { mkdtemp, open, rm, writeFile, type FileHandle } from 'node:fs/promises';
+import { mkdtemp, open, readFile, rm, writeFile, type FileHandle } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { ImageError } from '../../../src/errors.js';
+import { metaFile } from '../../../src/image/file-names.js';
 import {
+  ExtentTable,
   ImageDirectory,
+  type MemberDetails,
+  type MemberRecord,
   PAGE_SIZE,
   type RoundDetails,
   type RoundMeta,
   type VmaRecord,
 } from '../../../src/image/index.js';
+import { decodeRoundMeta, encodeRoundMeta } from '../../../src/image/round-meta.js';
 
 export const TARGET = { pid: 4242, comm: 'writer', exe: '/usr/bin/writer', startTime: 1234567 };
 
@@ -73,21 +78,49 @@ export function anonVma(
   };
 }
 
-export function details(more: Partial<RoundDetails> = {}): RoundDetails {
+export function memberDetails(more: Partial<MemberDetails> = {}): MemberDetails {
   return {
+    member: 0,
+    target: TARGET,
+    parent: null,
+    parentPid: 1,
     kind: 'delta',
     sessionId: '00112233445566778899aabbccddeeff',
     epoch: 1,
-    target: TARGET,
-    isFrozen: false,
     vmas: null,
-    stats: {},
     ...more,
   };
 }
 
+/** A round's details, and those of its only member. */
+export type OneMember = Partial<RoundDetails & Omit<MemberDetails, 'unknownFields'>>;
+
+export function details({
+  isFrozen = false,
+  members,
+  segments = [],
+  stats = {},
+  unknownFields = {},
+  ...member
+}: OneMember = {}): RoundDetails {
+  return {
+    isFrozen,
+    members: members ?? [memberDetails(member)],
+    segments,
+    stats,
+    unknownFields,
+  };
+}
+
+/** The first member of a round. */
+export function firstOf(meta: RoundMeta | undefined): MemberRecord {
+  const [record] = meta?.members ?? [];
+  if (!record) throw new Error('the round has no member');
+  return record;
+}
+
 /** What one round of a test stores. */
-export interface TestRound extends Partial<RoundDetails> {
+export interface TestRound extends OneMember {
   sourceFd?: number;
   /** triples sourcePage, page, nrPages */
   runs?: number[];
@@ -98,7 +131,7 @@ export async function addRound(
   { sourceFd = -1, runs = [], ...more }: TestRound,
 ): Promise<RoundMeta> {
   await using writer = await directory.beginRound();
-  await writer.append({ sourceFd, runs: Float64Array.from(runs) });
+  await writer.member(0).append({ sourceFd, runs: Float64Array.from(runs) });
   return await writer.commit(details(more));
 }
 
@@ -124,4 +157,28 @@ export async function imageErrorOf(run: () => Promise<unknown>): Promise<ImageEr
   }
   expect(caught).to.be.instanceOf(ImageError);
   return caught as ImageError;
+}
+
+/** Changes a round's metadata on disk, with a right checksum, as nobody who means well would. */
+export async function spoilRound(
+  images: string,
+  number: number,
+  change: (meta: RoundMeta) => void,
+): Promise<void> {
+  const path = join(images, metaFile(number));
+  const meta = decodeRoundMeta(await readFile(path), metaFile(number));
+  change(meta);
+  await writeFile(path, encodeRoundMeta(meta));
+}
+
+/** Records of `table` of which one number is changed: `offset` as in docs/image-format.md. */
+export function withNumber(
+  { bytes }: ExtentTable,
+  index: number,
+  offset: number,
+  value: number,
+): ExtentTable {
+  const changed = Buffer.from(bytes);
+  changed.writeUInt32LE(value, index * 32 + offset);
+  return new ExtentTable(changed);
 }

@@ -10,16 +10,17 @@ import {
   addRound,
   anonVma,
   details,
+  firstOf,
   imageErrorOf,
   makeChain,
   Scratch,
   TARGET,
 } from './fixtures.js';
 
-/** Raises the version of a frame and makes its checksum right again. */
-async function makeNewer(path: string): Promise<void> {
+/** Changes the version of a frame and makes its checksum right again. */
+async function setVersion(path: string, version: number): Promise<void> {
   const frame = await readFile(path);
-  frame.writeUInt32LE(2, 8);
+  frame.writeUInt32LE(version, 8);
   frame.writeUInt32LE(crc32c(frame.subarray(0, -4)), frame.length - 4);
   await writeFile(path, frame);
 }
@@ -92,24 +93,26 @@ describe('ImageDirectory', () => {
       const written = await (async () => {
         await using directory = await ImageDirectory.create(path, { target: TARGET });
         await using writer = await directory.beginRound();
-        await writer.append({ sourceFd, runs: Float64Array.of(0, 2 ** 35, 3) });
-        writer.clear(1, 5);
+        await writer.member(0).append({ sourceFd, runs: Float64Array.of(0, 2 ** 35, 3) });
+        writer.member(0).clear(1, 5);
         const vmas = [anonVma(1, 9), fileVma];
         return await writer.commit(details({ kind: 'full', vmas, stats: { freezeMs: 1.5 } }));
       })();
 
       await using directory = await ImageDirectory.open(path);
-      const read = directory.last;
-      expect(read).to.deep.include({
+      expect(directory.last).to.deep.include({
         number: 0,
         id: written.id,
         parent: null,
+        stats: { freezeMs: 1.5, pages: 3, zeroPages: 1, refPages: 0, bytes: 8192 },
+      });
+      const read = firstOf(directory.last);
+      expect(read).to.deep.include({
         epoch: 1,
         vmas: [anonVma(1, 9), fileVma],
         cleared: Float64Array.of(1, 5),
-        stats: { freezeMs: 1.5, pages: 3, zeroPages: 1, bytes: 8192 },
       });
-      expect(read?.extents.at(2)).to.include({ page: 2 ** 35 + 2, nrPages: 1, filePage: 1 });
+      expect(read.extents.at(2)).to.include({ page: 2 ** 35 + 2, nrPages: 1, filePage: 1 });
     });
 
     it('keeps fields that this version does not know', async () => {
@@ -126,7 +129,7 @@ describe('ImageDirectory', () => {
       await using directory = await ImageDirectory.open(path);
       expect(directory.manifest.unknownFields).to.deep.equal(unknownFields);
       expect(directory.last?.unknownFields).to.deep.equal(unknownFields);
-      expect(directory.last?.vmas).to.deep.equal([vma]);
+      expect(firstOf(directory.last).vmas).to.deep.equal([vma]);
     });
 
     it('chains each round to the one before', async () => {
@@ -169,10 +172,18 @@ describe('ImageDirectory', () => {
     for (const name of ['manifest.trk', 'round-0001.meta']) {
       it(`refuses a newer ${name} and says which version it has`, async () => {
         const path = await makeChain(scratch);
-        await makeNewer(join(path, name));
+        await setVersion(join(path, name), 3);
         const error = await imageErrorOf(() => ImageDirectory.open(path));
         expect(error.code).to.equal('IMAGES_NEWER');
-        expect(error.message).to.include('version 2').and.include(name);
+        expect(error.message).to.include('version 3').and.include(name);
+      });
+
+      it(`refuses an older ${name}`, async () => {
+        const path = await makeChain(scratch);
+        await setVersion(join(path, name), 1);
+        const error = await imageErrorOf(() => ImageDirectory.open(path));
+        expect(error.code).to.equal('IMAGES_OLDER');
+        expect(error.message).to.include('version 1, this tracker reads version 2');
       });
 
       it(`notices every flipped byte of ${name}`, async () => {
@@ -318,7 +329,7 @@ describe('ImageDirectory', () => {
       const path = await makeChain(scratch);
       await using directory = await ImageDirectory.open(path, { write: true });
       await using writer = await directory.beginRound();
-      writer.appendZeros(16, 1);
+      writer.member(0).appendZeros(16, 1);
       await using before = await ImageDirectory.open(path);
       await writer.commit(details());
       await using after = await ImageDirectory.open(path);

@@ -78,16 +78,16 @@ async function writeRandomRound(
         stores.push([start + i, source.contents[sourcePage + i] ?? 0]);
       }
     }
-    await writer.append({ sourceFd: source.fd, runs: Float64Array.from(runs) });
+    await writer.member(0).append({ sourceFd: source.fd, runs: Float64Array.from(runs) });
     if (random.chance(0.3)) {
       const [start, end] = randomRange(random, 20);
-      writer.appendZeros(start, end - start);
+      writer.member(0).appendZeros(start, end - start);
       for (let page = start; page < end; page++) stores.push([page, 0]);
     }
   }
   for (let nr = random.below(3); nr > 0; nr--) {
     const [start, end] = randomRange(random, 100);
-    writer.clear(start, end);
+    writer.member(0).clear(start, end);
     model.clear(start, end);
   }
   for (const [page, content] of stores) model.store(page, content);

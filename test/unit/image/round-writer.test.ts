@@ -4,7 +4,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { expect } from 'chai';
 import { crc32c } from '../../../src/image/crc32c.js';
 import { ImageDirectory } from '../../../src/image/index.js';
-import { addRound, anonVma, details, pageOf, Scratch, TARGET } from './fixtures.js';
+import { addRound, anonVma, details, firstOf, pageOf, Scratch, TARGET } from './fixtures.js';
 
 const ALL = [anonVma(0, 2 ** 36)];
 
@@ -36,7 +36,7 @@ describe('RoundWriter', () => {
     });
     expect((await stat(directory.pagesPath(0))).size).to.equal(4096);
     expect(meta.stats).to.include({ pages: 4, zeroPages: 3, bytes: 4096 });
-    const extents = [0, 1, 2].map((i) => meta.extents.at(i));
+    const extents = [0, 1, 2].map((i) => firstOf(meta).extents.at(i));
     expect(extents.map(({ page, nrPages, isZero }) => [page, nrPages, isZero])).to.deep.equal([
       [100, 2, true],
       [102, 1, false],
@@ -66,8 +66,8 @@ describe('RoundWriter', () => {
     });
     const bytes = await readFile(directory.pagesPath(0));
     expect(bytes.equals(Buffer.concat(contents.map(pageOf)))).to.equal(true);
-    expect(meta.extents.length).to.equal(3);
-    for (const extent of [0, 1, 2].map((i) => meta.extents.at(i))) {
+    expect(firstOf(meta).extents.length).to.equal(3);
+    for (const extent of [0, 1, 2].map((i) => firstOf(meta).extents.at(i))) {
       const start = extent.filePage * 4096;
       const checksum = crc32c(bytes.subarray(start, start + extent.nrPages * 4096));
       expect(extent.crc32c).to.equal(checksum);
@@ -78,8 +78,8 @@ describe('RoundWriter', () => {
     const sourceFd = await scratch.source([1, 2, 3, 4]);
     const runs = [3, 50, 1, 0, 51, 2, 2, 60, 1];
     const meta = await addRound(directory, { kind: 'full', vmas: ALL, sourceFd, runs });
-    const extents = [0, 1].map((i) => meta.extents.at(i));
-    expect(meta.extents.length).to.equal(2);
+    const extents = [0, 1].map((i) => firstOf(meta).extents.at(i));
+    expect(firstOf(meta).extents.length).to.equal(2);
     expect(extents.map(({ page, nrPages, filePage }) => [page, nrPages, filePage])).to.deep.equal([
       [50, 3, 0],
       [60, 1, 3],
@@ -90,9 +90,9 @@ describe('RoundWriter', () => {
 
   it('stores a terabyte of zeros in one record, and more in two', async () => {
     await using writer = await directory.beginRound();
-    writer.appendZeros(0, 2 ** 32 + 5);
+    writer.member(0).appendZeros(0, 2 ** 32 + 5);
     const meta = await writer.commit(details({ kind: 'full', vmas: ALL }));
-    const extents = [0, 1].map((i) => meta.extents.at(i));
+    const extents = [0, 1].map((i) => firstOf(meta).extents.at(i));
     expect(extents.map(({ page, nrPages }) => [page, nrPages])).to.deep.equal([
       [0, 2 ** 32 - 1],
       [2 ** 32 - 1, 6],
@@ -103,8 +103,8 @@ describe('RoundWriter', () => {
     const sourceFd = await scratch.source([1, 2, 0]);
     const progress = new Float64Array(1);
     await using writer = await directory.beginRound();
-    await writer.append({ sourceFd, runs: Float64Array.of(0, 0, 3), progress });
-    await writer.append({ sourceFd, runs: Float64Array.of(0, 9, 1), progress });
+    await writer.member(0).append({ sourceFd, runs: Float64Array.of(0, 0, 3), progress });
+    await writer.member(0).append({ sourceFd, runs: Float64Array.of(0, 9, 1), progress });
     expect(progress[0]).to.equal(4);
   });
 
@@ -117,7 +117,7 @@ describe('RoundWriter', () => {
     const run = async () => {
       await using writer = await directory.beginRound();
       const runs = Float64Array.of(0, 0, 2 ** 30);
-      await writer.append({ sourceFd, runs, progress, signal: controller.signal });
+      await writer.member(0).append({ sourceFd, runs, progress, signal: controller.signal });
     };
     const outcome = run().catch((error: unknown) => error);
     while ((progress[0] ?? 0) < 1000) await nextTurn();
@@ -133,6 +133,7 @@ describe('RoundWriter', () => {
     const sourceFd = await scratch.openFd(scratch.file('huge'));
     const writer = await directory.beginRound();
     const outcome = writer
+      .member(0)
       .append({ sourceFd, runs: Float64Array.of(0, 0, 2 ** 30) })
       .catch((error: unknown) => error);
     await directory.close();
@@ -144,11 +145,12 @@ describe('RoundWriter', () => {
     const sourceFd = await scratch.source([1, 2]);
     await using writer = await directory.beginRound();
     const failed = await writer
+      .member(0)
       .append({ sourceFd, sourceName: 'the old region', runs: Float64Array.of(0, 10, 5) })
       .catch((error: unknown) => error);
     expect(failed).to.include({ code: 'EIO', syscall: 'pread' });
     expect(String(failed)).to.include('page 2 of the old region');
-    await writer.append({ sourceFd, runs: Float64Array.of(0, 10, 2) });
+    await writer.member(0).append({ sourceFd, runs: Float64Array.of(0, 10, 2) });
     const meta = await writer.commit(details({ kind: 'full', vmas: ALL }));
     expect(meta.stats).to.include({ pages: 2, bytes: 8192 });
     expect((await stat(directory.pagesPath(0))).size).to.equal(8192);
@@ -157,7 +159,7 @@ describe('RoundWriter', () => {
   it('reports pages that cannot be read where that is allowed', async () => {
     const sourceFd = await scratch.source([1, 2]);
     await using writer = await directory.beginRound();
-    const result = await writer.append({
+    const result = await writer.member(0).append({
       sourceFd,
       runs: Float64Array.of(1, 10, 4, 0, 20, 1),
       allowUnreadable: true,
@@ -169,7 +171,7 @@ describe('RoundWriter', () => {
   it('leaves nothing when it is discarded, and lets the next round begin', async () => {
     const sourceFd = await scratch.source([1]);
     const dropped = await directory.beginRound();
-    await dropped.append({ sourceFd, runs: Float64Array.of(0, 0, 1) });
+    await dropped.member(0).append({ sourceFd, runs: Float64Array.of(0, 0, 1) });
     await dropped.discard();
     await dropped.discard();
     expect(await files()).to.deep.equal([]);
@@ -192,11 +194,11 @@ describe('RoundWriter', () => {
     const messageOf = (promise: Promise<unknown>) =>
       promise.catch((error: unknown) => String(error));
     expect(await messageOf(directory.beginRound())).to.include('not finished');
-    const first = writer.append(options);
-    expect(await messageOf(writer.append(options))).to.include('busy');
+    const first = writer.member(0).append(options);
+    expect(await messageOf(writer.member(0).append(options))).to.include('busy');
     await first;
     await writer.discard();
-    expect(await messageOf(writer.append(options))).to.include('has ended');
+    expect(await messageOf(writer.member(0).append(options))).to.include('has ended');
     expect(await messageOf(writer.commit(details()))).to.include('has ended');
   });
 
@@ -204,7 +206,7 @@ describe('RoundWriter', () => {
     await using writer = await directory.beginRound();
     const messageOf = (promise: Promise<unknown>) =>
       promise.catch((error: unknown) => String(error));
-    expect(await messageOf(writer.commit(details()))).to.include('first round');
+    expect(await messageOf(writer.commit(details()))).to.include('member 0: begins with a delta');
     const vmas = [anonVma(5, 9), anonVma(8, 10)];
     const message = await messageOf(writer.commit(details({ kind: 'full', vmas })));
     expect(message).to.include('not sorted');
@@ -214,7 +216,7 @@ describe('RoundWriter', () => {
   it('keeps the chain whole when a file cannot be written', async () => {
     await addRound(directory, { kind: 'full', vmas: ALL });
     await using writer = await directory.beginRound();
-    writer.appendZeros(1, 1);
+    writer.member(0).appendZeros(1, 1);
     // A directory in the way of the metadata's temporary name.
     await mkdir(join(directory.path, 'round-0001.meta.tmp'));
     const error = await writer.commit(details()).catch((reason: unknown) => reason);

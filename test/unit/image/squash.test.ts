@@ -2,7 +2,16 @@ import { mkdir, readdir, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { ImageDirectory, PageReader, squash } from '../../../src/image/index.js';
-import { addRound, anonVma, imageErrorOf, makeChain, pageOf, Scratch, TARGET } from './fixtures.js';
+import {
+  addRound,
+  anonVma,
+  firstOf,
+  imageErrorOf,
+  makeChain,
+  pageOf,
+  Scratch,
+  TARGET,
+} from './fixtures.js';
 
 describe('squash', () => {
   let scratch: Scratch;
@@ -20,7 +29,8 @@ describe('squash', () => {
     const out = scratch.file('out');
     await squash(path, out);
     await using directory = await ImageDirectory.open(out);
-    expect(directory.last).to.include({ number: 0, kind: 'full', parent: null, epoch: 3 });
+    expect(directory.last).to.include({ number: 0, parent: null });
+    expect(firstOf(directory.last)).to.include({ kind: 'full', epoch: 3 });
     expect((await stat(directory.pagesPath(0))).size).to.equal(4 * 4096);
     await using reader = new PageReader(directory);
     const expected = Buffer.concat([1, 5, 6, 4].map(pageOf));
@@ -61,7 +71,7 @@ describe('squash', () => {
     const out = scratch.file('out');
     expect((await imageErrorOf(() => squash(path, out))).code).to.equal('IMAGES_TRUNCATED');
     const meta = await squash(path, out, { upTo: 1 });
-    expect(meta.epoch).to.equal(2);
+    expect(firstOf(meta).epoch).to.equal(2);
   });
 
   it('leaves nothing behind when a checksum is wrong', async () => {

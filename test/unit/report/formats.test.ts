@@ -1,6 +1,5 @@
 import { expect } from 'chai';
-import { ExtentTable } from '../../../src/image/index.js';
-import type { RoundMeta } from '../../../src/image/round-meta.js';
+import { ExtentTableBuilder } from '../../../src/image/extent-table-builder.js';
 import { formatJson } from '../../../src/report/json.js';
 import { pageRanges } from '../../../src/report/page-ranges.js';
 import { printable } from '../../../src/report/printable.js';
@@ -21,13 +20,20 @@ describe('printable', () => {
 
 describe('pageRanges', () => {
   it('joins extents that touch and sorts by page', () => {
-    const tables = [ExtentTable.zeros(8, 2), ExtentTable.zeros(4, 4), ExtentTable.zeros(20, 1)];
-    const extents = new ExtentTable(Buffer.concat(tables.map(({ bytes }) => bytes)));
+    const builder = new ExtentTableBuilder();
+    builder.addZeros(8, 2);
+    builder.addZeros(4, 4);
+    builder.addZeros(20, 1);
+    builder.addRefs(30, 2, 0, 7);
     const cleared = Float64Array.of(10, 20);
-    expect(pageRanges({ extents, cleared } as RoundMeta)).to.deep.equal([
+    const inherited = Float64Array.of(32, 8, 1, 32);
+    const layer = { kind: 'full', extents: builder.build(), cleared, inherited } as const;
+    expect(pageRanges(layer)).to.deep.equal([
       { startPage: 4, endPage: 10, content: 'zero' },
       { startPage: 10, endPage: 20, content: 'cleared' },
       { startPage: 20, endPage: 21, content: 'zero' },
+      { startPage: 30, endPage: 32, content: 'ref' },
+      { startPage: 32, endPage: 40, content: 'inherited' },
     ]);
   });
 });

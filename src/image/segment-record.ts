@@ -1,0 +1,44 @@
+import type { FieldReader } from './field-reader.js';
+import type { Fields } from './frame.js';
+import { encodeLayer, type Layer, readLayer } from './layer.js';
+
+/** What the one who takes a round knows about a segment. */
+export interface SegmentDetails {
+  /** small number, of this segment alone as long as the images directory exists */
+  segment: number;
+  /** `00:01` */
+  dev: string;
+  inode: number;
+  /** '' if it has no name */
+  path: string;
+  /** its size */
+  nrPages: number;
+  /** `full`: nothing of older rounds is valid for it */
+  kind: 'full' | 'delta';
+  unknownFields?: Fields;
+}
+
+/** Memory that members share, whoever maps which part of it, in one round. */
+export interface SegmentRecord extends SegmentDetails, Layer {
+  /** fields of a later minor revision, kept as they are */
+  unknownFields: Fields;
+}
+
+export function encodeSegment(record: SegmentRecord): Fields {
+  const { unknownFields, ...fields } = record;
+  return { ...unknownFields, ...fields, ...encodeLayer(record) };
+}
+
+/** @throws ImageError `IMAGES_DAMAGED` */
+export function readSegment(fields: Fields, round: FieldReader, index: number): SegmentRecord {
+  const reader = round.inner(fields, `entry ${index} of segments`);
+  const record = {
+    segment: reader.count('segment'),
+    dev: reader.string('dev'),
+    inode: reader.count('inode'),
+    path: reader.string('path'),
+    nrPages: reader.count('nrPages'),
+    ...readLayer(reader),
+  };
+  return { ...record, unknownFields: reader.rest() };
+}
