@@ -125,6 +125,21 @@ static void tracker_fork_protect_vma(struct tracker_session *session,
 		tracker_fork_protect_chunk(session, chunk, vma->vm_pgoff, end);
 }
 
+/*
+ * The child is to have its parent's memory of one moment. On 6.12 faults need no
+ * mmap_lock: where dup_mmap() has not come to a mapping yet, a write to one page
+ * would be saved for the child, and a later one to another page be the child's.
+ */
+static void tracker_fork_hold_vmas(struct tracker_session *session)
+{
+	struct vm_area_struct *vma;
+	VMA_ITERATOR(vmi, session->mm, 0);
+
+	for_each_vma(vmi, vma)
+		if (tracker_vma_is_target(vma))
+			vma_start_write(vma);
+}
+
 /* Return: the child's file, borrowed, or NULL: the parent has been killed. */
 static struct file *tracker_fork_file(struct tracker_session *session,
 				      struct mm_struct *child_mm)
@@ -134,6 +149,7 @@ static struct file *tracker_fork_file(struct tracker_session *session,
 
 	if (file)
 		return file;
+	tracker_fork_hold_vmas(session);
 	/* There is no way to make the fork fail, so this must not. */
 	end = kmalloc(sizeof(*end), GFP_KERNEL | __GFP_NOFAIL);
 	file = tracker_pseudo_create_child(session, child_mm);

@@ -14,6 +14,7 @@
 #include "tracker.h"
 
 struct tracker_scan {
+	struct mm_struct *mm;
 	struct tracker_resident_run *runs;
 	u32 max_runs;
 	u32 nr_runs;
@@ -46,7 +47,6 @@ static u32 tracker_pfn_flags(unsigned long pfn)
 	if (!pfn_valid(pfn))
 		return 0;
 	page = pfn_to_page(pfn);
-	/* No reference is held: a page that goes away now is only a hint lost. */
 	return PageAnon(compound_head(page)) ? TRACKER_RESIDENT_ANON : 0;
 }
 
@@ -65,42 +65,73 @@ static bool tracker_pte_flags(pte_t pte, u32 *flags)
 	return true;
 }
 
-/* Return: first address not scanned; less than @end if the runs are full. */
-static unsigned long tracker_scan_table(struct tracker_scan *scan, pmd_t pmd,
-					unsigned long addr, unsigned long end)
+/*
+ * Reclaim, migration and KSM empty an entry before they write another, which the
+ * table's lock hides. With it, a page that is mapped stays what it is.
+ *
+ * Return: first address not scanned; less than @end if the runs are full. *is_same
+ * is whether the table was still in its place.
+ */
+static unsigned long tracker_scan_table(struct tracker_scan *scan, pmd_t *pmdp,
+					pmd_t pmd, unsigned long addr,
+					unsigned long end, bool *is_same)
 {
+	spinlock_t *ptl = pte_lockptr(scan->mm, &pmd);
 	pte_t *pte = pte_offset_kernel(&pmd, addr);
 	u32 flags;
 
-	for (; addr < end; addr += PAGE_SIZE, pte++) {
+	spin_lock(ptl);
+	*is_same = pmd_same(pmd, READ_ONCE(*pmdp));
+	for (; *is_same && addr < end; addr += PAGE_SIZE, pte++) {
 		if (!tracker_pte_flags(READ_ONCE(*pte), &flags))
 			continue;
 		if (!tracker_scan_add(scan, addr, 1, flags))
 			break;
 	}
+	spin_unlock(ptl);
 	return addr;
+}
+
+/* As tracker_scan_table(), of what is no table; *pmd is a table where it is one. */
+static unsigned long tracker_scan_leaf(struct tracker_scan *scan, pmd_t *pmdp,
+				       unsigned long addr, unsigned long end,
+				       pmd_t *pmd)
+{
+	spinlock_t *ptl = pmd_lock(scan->mm, pmdp);
+	u32 flags = TRACKER_RESIDENT_ANON;
+
+	*pmd = READ_ONCE(*pmdp);
+	if (!pmd_none(*pmd) &&
+	    (!pmd_present(*pmd) || tracker_pmd_is_leaf(*pmd))) {
+		if (pmd_present(*pmd))
+			flags = tracker_pfn_flags(pmd_pfn(*pmd));
+		/* The huge zero page is neither anonymous nor a file's. */
+		if ((!scan->is_anon || flags) &&
+		    !tracker_scan_add(scan, addr, (end - addr) >> PAGE_SHIFT,
+				      flags))
+			end = addr;
+		*pmd = __pmd(0);
+	} else if (!pmd_none(*pmd) && pmd_bad(*pmd)) {
+		*pmd = __pmd(0);
+	}
+	spin_unlock(ptl);
+	return end;
 }
 
 static unsigned long tracker_scan_pmd(struct tracker_scan *scan, pmd_t *pmdp,
 				      unsigned long addr, unsigned long end)
 {
-	pmd_t pmd = READ_ONCE(*pmdp);
-	u32 flags = TRACKER_RESIDENT_ANON;
+	unsigned long done;
+	bool is_same;
+	pmd_t pmd;
 
-	if (pmd_none(pmd))
-		return end;
-	if (!pmd_present(pmd) || tracker_pmd_is_leaf(pmd)) {
-		if (pmd_present(pmd))
-			flags = tracker_pfn_flags(pmd_pfn(pmd));
-		/* The huge zero page is neither anonymous nor a file's. */
-		if (scan->is_anon && !flags)
-			return end;
-		return tracker_scan_add(scan, addr, (end - addr) >> PAGE_SHIFT,
-					flags) ? end : addr;
-	}
-	if (pmd_bad(pmd))
-		return end;
-	return tracker_scan_table(scan, pmd, addr, end);
+	do {
+		done = tracker_scan_leaf(scan, pmdp, addr, end, &pmd);
+		if (pmd_none(pmd))
+			return done;
+		done = tracker_scan_table(scan, pmdp, pmd, addr, end, &is_same);
+	} while (!is_same);
+	return done;
 }
 
 /* A page of 1 GiB, of hugetlb. Return: false if there is no room for it. */
@@ -148,8 +179,8 @@ static pmd_t *tracker_pmd(struct mm_struct *mm, unsigned long addr,
  * @next: out: @end, or where to go on when @runs is full
  *
  * Page tables below a VMA stay while mmap_lock is held, except for those that
- * khugepaged takes from file mappings, which RCU keeps. What reclaim does
- * meanwhile turns entries into swap entries, which count as well.
+ * khugepaged takes from file mappings, which RCU keeps. Swap entries and those of
+ * a migration count as well.
  *
  * Return: runs written.
  */
@@ -158,7 +189,10 @@ int tracker_resident_scan(struct vm_area_struct *vma, unsigned long start,
 			  u32 max_runs, unsigned long *next)
 {
 	struct tracker_scan scan = {
-		.runs = runs, .max_runs = max_runs, .is_anon = !vma->vm_file,
+		.mm = vma->vm_mm,
+		.runs = runs,
+		.max_runs = max_runs,
+		.is_anon = !vma->vm_file,
 	};
 	unsigned long addr = start;
 	unsigned long size, stop, done;

@@ -204,14 +204,29 @@ static vm_fault_t tracker_copy_fault(struct tracker_source *source,
 
 /* ---- pages of the target's own ------------------------------------------ */
 
+/* What is behind the end of the file goes. Caller holds tracker_watch_lock. */
+static void tracker_source_cut(struct tracker_source *source, pgoff_t start,
+			       pgoff_t end)
+{
+	if (source->session)
+		tracker_drop(source->session, start, end);
+	else
+		shmem_truncate_range(source->pseudo->host,
+				     (loff_t)start << PAGE_SHIFT,
+				     ((loff_t)end << PAGE_SHIFT) - 1);
+}
+
 /*
  * Gives the pseudo-file a page, with the file's content. It is logged although
  * the write is yet to come: a reader may see the page before its content is in.
  * Caller holds fill_lock.
+ *
+ * Return: 0, -EAGAIN if the file has changed meanwhile, or another -errno.
  */
 static int __tracker_source_fill(struct tracker_source *source,
 				 struct tracker_session *session, pgoff_t pgoff)
 {
+	int generation = atomic_read(&source->generation);
 	struct page *from, *to;
 
 	if (xa_load(&source->pseudo->i_pages, pgoff))
@@ -233,7 +248,14 @@ static int __tracker_source_fill(struct tracker_source *source,
 		tracker_copy_drop(source, pgoff);
 	}
 	put_page(from);
-	return PTR_ERR_OR_ZERO(to);
+	if (IS_ERR(to))
+		return PTR_ERR(to);
+	smp_mb(); /* the page is there before the number is looked at again */
+	if (atomic_read(&source->generation) == generation)
+		return 0;
+	/* It may have been cut off here, and have grown again since. */
+	tracker_drop(session, pgoff, pgoff + 1);
+	return -EAGAIN;
 }
 
 /**
@@ -242,7 +264,8 @@ static int __tracker_source_fill(struct tracker_source *source,
  * @session: the target's session
  * @pgoff: page of the pseudo-file
  *
- * Return: 0 or -errno. If the target has been killed, nothing is done.
+ * Return: 0 or -errno. If the target has been killed or the file has changed
+ * meanwhile, nothing is done: the write is to start again.
  */
 int tracker_source_fill(struct tracker_source *source,
 			struct tracker_session *session, pgoff_t pgoff)
@@ -253,7 +276,7 @@ int tracker_source_fill(struct tracker_source *source,
 		return 0;
 	err = __tracker_source_fill(source, session, pgoff);
 	mutex_unlock(&source->fill_lock);
-	return err;
+	return err == -EAGAIN ? 0 : err;
 }
 
 /**
@@ -284,7 +307,7 @@ vm_fault_t tracker_source_fault(struct tracker_source *source,
 		exists = !err;
 	}
 	if (err)
-		ret = vmf_error(err);
+		ret = err == -EAGAIN ? VM_FAULT_NOPAGE : vmf_error(err);
 	else if (exists)
 		ret = tracker_shmem_fault(vmf);
 	else
@@ -295,8 +318,9 @@ vm_fault_t tracker_source_fault(struct tracker_source *source,
 	    tracker_source_is_past_end(source, vmf->pgoff)) {
 		unlock_page(vmf->page);
 		put_page(vmf->page);
-		if (session)
-			tracker_drop(session, vmf->pgoff, vmf->pgoff + 1);
+		tracker_watch_block();
+		tracker_source_cut(source, vmf->pgoff, vmf->pgoff + 1);
+		tracker_watch_unblock();
 		return VM_FAULT_SIGBUS;
 	}
 	return ret;
@@ -331,16 +355,13 @@ static void tracker_source_changed(void *owner)
 		       (end > source->index ? end - source->index : 0);
 	pgoff_t to = source->base + source->nr_pages;
 
+	/* A copy is either stored by now, or its maker sees the new number. */
+	xa_lock(&source->copies);
 	atomic_inc(&source->generation);
+	xa_unlock(&source->copies);
 	tracker_copies_drop(source);
-	if (from >= to)
-		return;
-	if (source->session)
-		tracker_drop(source->session, from, to);
-	else
-		shmem_truncate_range(source->pseudo->host,
-				     (loff_t)from << PAGE_SHIFT,
-				     ((loff_t)to << PAGE_SHIFT) - 1);
+	if (from < to)
+		tracker_source_cut(source, from, to);
 }
 
 static void tracker_source_free(struct tracker_source *source)
@@ -465,7 +486,8 @@ void tracker_sources_destroy(struct tracker_family *family)
 	unsigned long block;
 
 	xa_for_each(&family->sources, block, source)
-		if (block == tracker_source_block(source->base))
+		if (block == tracker_source_block(source->base +
+						  source->nr_pages - 1))
 			tracker_source_free(source);
 	xa_destroy(&family->sources);
 }

@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process';
 import { mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { waitFor } from './wait-for.js';
@@ -29,6 +30,14 @@ export class Cgroup implements AsyncDisposable {
     const value = new RegExp(`^${name} (\\d+)$`, 'm').exec(text)?.[1];
     if (value === undefined) throw new Error(`${this.#path}/${file} does not say ${name}`);
     return Number(value);
+  }
+
+  /** Asks the kernel for so much of the group's memory, again and again, from another CPU. */
+  reclaimAllTheTime(bytes: number): Disposable {
+    const file = path.join(this.#path, 'memory.reclaim');
+    const loop = `while :; do echo ${bytes} >${file}; done 2>/dev/null`;
+    const child = spawn('sh', ['-c', loop], { stdio: 'ignore' });
+    return { [Symbol.dispose]: () => void child.kill('SIGKILL') };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

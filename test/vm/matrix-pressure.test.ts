@@ -48,6 +48,19 @@ describe('memory under pressure', () => {
     });
   }
 
+  it('is swapped and put back whole while its pages are on their way out', async () => {
+    await using cgroup = new Cgroup('reclaim');
+    using program = await PromiseProgram.start('load', 'private', '16');
+    cgroup.add(program.pid);
+    await program.iterations(32);
+    using _reclaim = cgroup.reclaimAllTheTime(4 * mib);
+    for (let flip = 0; flip < 4; flip++) {
+      await stopVerified(await startTracking(program.pid));
+      await program.iterations(4);
+    }
+    await program.end();
+  });
+
   it('is charged to the cgroup of the target', async () => {
     await using cgroup = new Cgroup('charge');
     using program = await PromiseProgram.start('load', 'asked', '64');
