@@ -356,109 +356,6 @@ vm_fault_t tracker_donor_fault(struct tracker_session *session,
 	return ret;
 }
 
-/* ---- forgetting --------------------------------------------------------- */
-
-static void tracker_donor_log(struct tracker_session *session, pgoff_t start,
-			      pgoff_t end)
-{
-	for (; start < end; start++)
-		if (tracker_log_add(&session->log, start))
-			tracker_log_overflow(&session->log);
-}
-
-/* What is inherited no more. Return: 0 or -ENOMEM. */
-static int tracker_donor_disinherit(struct tracker_session *session,
-				    pgoff_t start, pgoff_t end)
-{
-	unsigned long first = start, last;
-	MA_STATE(mas, &session->inherited, start, start);
-	void *entry;
-
-	if (!session->origin)
-		return 0;
-	mtree_lock(&session->inherited);
-	mas_for_each(&mas, entry, end - 1) {
-		first = max(mas.index, start);
-		last = min(mas.last, end - 1);
-		mas_pause(&mas);
-		mtree_unlock(&session->inherited);
-		if (mtree_store_range(&session->inherited, first, last, NULL,
-				      GFP_KERNEL))
-			return -ENOMEM;
-		tracker_donor_log(session, first, last + 1);
-		mtree_lock(&session->inherited);
-	}
-	mtree_unlock(&session->inherited);
-	return 0;
-}
-
-/* Children who have not written a page must find it when this session has not. */
-static int tracker_donor_keep_range(struct tracker_session *session,
-				    pgoff_t start, pgoff_t end)
-{
-	struct page *page;
-	int err = 0;
-
-	if (!tracker_family_has_snapshots(session->family))
-		return 0;
-	while (!err && (start = tracker_donor_next(session, start, end)) < end) {
-		page = __tracker_donor_find(session, start);
-		if (IS_ERR(page))
-			return PTR_ERR(page);
-		if (page) {
-			err = tracker_family_keep(session->family, page, start);
-			put_page(page);
-		}
-		start++;
-		cond_resched();
-	}
-	return err;
-}
-
-/**
- * __tracker_donors_drop - a range of a related session is to have nothing
- * @session: the session; the caller holds tree->lock
- * @start: first page
- * @end: page after the last one
- * @keep: forked children may ask for the pages
- *
- * Only what is not in the pseudo-file. What is dropped is logged afterwards.
- *
- * Return: 0 or -ENOMEM.
- */
-int __tracker_donors_drop(struct tracker_session *session, pgoff_t start,
-			  pgoff_t end, bool keep)
-{
-	unsigned long index;
-	struct page *page;
-	int err = 0;
-
-	lockdep_assert_held(&session->tree->lock);
-	if (keep)
-		err = tracker_donor_keep_range(session, start, end);
-	if (!err)
-		err = tracker_donor_disinherit(session, start, end);
-	if (err)
-		return err;
-	xa_for_each_range(&session->donors, index, page, start, end - 1) {
-		__tracker_donor_drop(session, index);
-		tracker_donor_log(session, index, index + 1);
-		cond_resched();
-	}
-	return 0;
-}
-
-void tracker_donors_destroy(struct tracker_session *session)
-{
-	struct page *page;
-	unsigned long index;
-
-	xa_for_each(&session->donors, index, page)
-		put_page(page);
-	xa_destroy(&session->donors);
-	mtree_destroy(&session->inherited);
-}
-
 /* ---- what there is ------------------------------------------------------ */
 
 static pgoff_t tracker_first_of(struct xarray *pages, pgoff_t start, pgoff_t end)
@@ -491,15 +388,28 @@ static bool tracker_inherits_up_to(struct tracker_session *session,
 	}
 }
 
-/**
- * tracker_donor_next - the first page of a range that has content
- * @session: a session; the caller holds tree->lock
- * @start: first page
- * @end: page after the last one
- *
- * Return: the page, or @end. What is behind the mapping does not count.
- */
-pgoff_t tracker_donor_next(struct tracker_session *session, pgoff_t start,
+/* What in [*first, *last] is inherited: a part of it. Return: false if nothing. */
+static bool tracker_donor_next_inherited(struct tracker_session *session,
+					 unsigned long *first,
+					 unsigned long *last)
+{
+	MA_STATE(mas, &session->inherited, *first, *first);
+	bool found;
+
+	if (!session->origin)
+		return false;
+	mtree_lock(&session->inherited);
+	found = mas_find(&mas, *last);
+	if (found) {
+		*first = max(mas.index, *first);
+		*last = min(mas.last, *last);
+	}
+	mtree_unlock(&session->inherited);
+	return found;
+}
+
+/* As tracker_page_next(). Caller holds tree->lock. */
+static pgoff_t tracker_donor_next(struct tracker_session *session, pgoff_t start,
 			   pgoff_t end)
 {
 	pgoff_t best = tracker_donor_next_own(session, start, end);
@@ -519,4 +429,141 @@ pgoff_t tracker_donor_next(struct tracker_session *session, pgoff_t start,
 		}
 	}
 	return best;
+}
+
+/**
+ * tracker_page_next - the first page of a range that has content
+ * @session: a session
+ * @start: first page
+ * @end: page after the last one
+ *
+ * Return: the page, or @end. What is behind the mapping does not count.
+ */
+pgoff_t tracker_page_next(struct tracker_session *session, pgoff_t start,
+			  pgoff_t end)
+{
+	pgoff_t next;
+
+	if (!READ_ONCE(session->is_related))
+		return tracker_first_of(&session->inode->i_mapping->i_pages,
+					start, end);
+	mutex_lock(&session->tree->lock);
+	next = tracker_donor_next(session, start, end);
+	mutex_unlock(&session->tree->lock);
+	return next;
+}
+
+/**
+ * tracker_page_get - the page with the content of a page
+ * @session: a session
+ * @pgoff: page of the pseudo-file, for which tracker_page_next() has been asked
+ *
+ * Return: a page with a reference, or an ERR_PTR.
+ */
+struct page *tracker_page_get(struct tracker_session *session, pgoff_t pgoff)
+{
+	struct page *page = NULL;
+
+	if (tracker_donor_is_due(session, pgoff))
+		page = tracker_donor_find(session, pgoff);
+	if (page)
+		return page;
+	return shmem_read_mapping_page_gfp(session->inode->i_mapping, pgoff,
+					   TRACKER_GFP);
+}
+
+/* ---- forgetting --------------------------------------------------------- */
+
+static void tracker_donor_log(struct tracker_session *session, pgoff_t start,
+			      pgoff_t end)
+{
+	for (; start < end; start++)
+		if (tracker_log_add(&session->log, start))
+			tracker_log_overflow(&session->log);
+}
+
+/*
+ * What is inherited no more. __GFP_NOFAIL: one tree node, and there is no way
+ * back: what the target has dropped would come back.
+ */
+static void tracker_donor_disinherit(struct tracker_session *session,
+				     pgoff_t start, pgoff_t end)
+{
+	unsigned long first = start, last = end - 1;
+
+	while (tracker_donor_next_inherited(session, &first, &last)) {
+		mtree_store_range(&session->inherited, first, last, NULL,
+				  GFP_KERNEL | __GFP_NOFAIL);
+		tracker_donor_log(session, first, last + 1);
+		first = last + 1;
+		last = end - 1;
+		if (first > last)
+			break;
+	}
+}
+
+/**
+ * __tracker_donors_keep - keep what forked children may ask for
+ * @session: a related session; the caller holds tree->lock
+ * @start: first page that the session is about to give up
+ * @end: page after the last one
+ *
+ * Only what is not in the pseudo-file.
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int __tracker_donors_keep(struct tracker_session *session, pgoff_t start,
+			  pgoff_t end)
+{
+	struct page *page;
+	int err = 0;
+
+	if (!tracker_family_has_snapshots(session->family))
+		return 0;
+	while (!err && (start = tracker_donor_next(session, start, end)) < end) {
+		page = __tracker_donor_find(session, start);
+		if (IS_ERR(page))
+			return PTR_ERR(page);
+		if (page) {
+			err = tracker_family_keep(session->family, page, start);
+			put_page(page);
+		}
+		start++;
+		cond_resched();
+	}
+	return err;
+}
+
+/**
+ * __tracker_donors_drop - a range of a related session is to have nothing
+ * @session: the session; the caller holds tree->lock
+ * @start: first page
+ * @end: page after the last one
+ *
+ * Only what is not in the pseudo-file. What is dropped is logged afterwards.
+ */
+void __tracker_donors_drop(struct tracker_session *session, pgoff_t start,
+			   pgoff_t end)
+{
+	unsigned long index;
+	struct page *page;
+
+	lockdep_assert_held(&session->tree->lock);
+	tracker_donor_disinherit(session, start, end);
+	xa_for_each_range(&session->donors, index, page, start, end - 1) {
+		__tracker_donor_drop(session, index);
+		tracker_donor_log(session, index, index + 1);
+		cond_resched();
+	}
+}
+
+void tracker_donors_destroy(struct tracker_session *session)
+{
+	struct page *page;
+	unsigned long index;
+
+	xa_for_each(&session->donors, index, page)
+		put_page(page);
+	xa_destroy(&session->donors);
+	mtree_destroy(&session->inherited);
 }

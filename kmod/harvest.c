@@ -329,6 +329,7 @@ long tracker_ioctl_commit(struct tracker_session *session,
 		return err;
 	tracker_log_commit(&session->log);
 	session->committed = session->epoch;
+	WRITE_ONCE(session->is_new, false);
 	session->harvest_open = false;
 	return 0;
 }

@@ -42,11 +42,10 @@ struct tracker_revert_vma {
 static int tracker_revert_page(struct tracker_reverter *reverter,
 			       unsigned long addr, pgoff_t pgoff)
 {
-	struct address_space *mapping = reverter->session->inode->i_mapping;
 	struct page *from, *to;
 	long got;
 
-	from = shmem_read_mapping_page_gfp(mapping, pgoff, TRACKER_GFP);
+	from = tracker_page_get(reverter->session, pgoff);
 	if (IS_ERR(from))
 		return PTR_ERR(from);
 	mmap_read_lock(reverter->mm);
@@ -79,14 +78,16 @@ static int tracker_revert_copy(struct tracker_reverter *reverter,
 			       const struct tracker_revert_vma *old,
 			       unsigned long start, unsigned long *end)
 {
-	struct address_space *mapping = reverter->session->inode->i_mapping;
-	pgoff_t last = tracker_revert_pgoff(old, old->end) - 1;
-	unsigned long index = tracker_revert_pgoff(old, start);
+	pgoff_t stop = tracker_revert_pgoff(old, old->end);
+	pgoff_t index = tracker_revert_pgoff(old, start);
 	unsigned long room = TRACKER_PIECE_PAGES;
 	int err;
 
 	*end = old->end;
-	for (; xa_find(&mapping->i_pages, &index, last, XA_PRESENT); index++) {
+	for (;; index++) {
+		index = tracker_page_next(reverter->session, index, stop);
+		if (index == stop)
+			break;
 		if (!room--) {
 			*end = old->start + ((index - old->pgoff) << PAGE_SHIFT);
 			break;
@@ -102,8 +103,6 @@ static int tracker_revert_copy(struct tracker_reverter *reverter,
 		if (err)
 			return err;
 		cond_resched();
-		if (index == last)
-			break;
 	}
 	return 0;
 }

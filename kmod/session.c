@@ -38,6 +38,8 @@ static void tracker_session_release(struct kref *kref)
 	struct tracker_session *session =
 		container_of(kref, struct tracker_session, kref);
 
+	tracker_donors_destroy(session);
+	tracker_origin_release(session);
 	tracker_regions_destroy(session);
 	tracker_log_destroy(&session->log);
 	if (session->family)
@@ -95,15 +97,23 @@ unsigned int tracker_session_count(void)
 	return count;
 }
 
+/* Gives the reference on @origin up, also where it fails. */
 static struct tracker_session *tracker_session_create(struct mm_struct *mm,
-						      struct pid *pid)
+						      struct pid *pid,
+						      struct file *origin)
 {
 	struct tracker_session *session = kzalloc(sizeof(*session), GFP_KERNEL);
 
-	if (!session)
+	if (!session) {
+		if (origin)
+			fput(origin);
 		return NULL;
+	}
 	kref_init(&session->kref);
 	INIT_LIST_HEAD(&session->node);
+	INIT_LIST_HEAD(&session->origin_node);
+	mt_init(&session->inherited);
+	xa_init(&session->donors);
 	mutex_init(&session->lock);
 	spin_lock_init(&session->fork_lock);
 	INIT_WORK(&session->trim_work, tracker_trim_work);
@@ -117,7 +127,7 @@ static struct tracker_session *tracker_session_create(struct mm_struct *mm,
 	session->next_base = TRACKER_REGION_PAGES;
 	get_random_bytes(session->id, sizeof(session->id));
 	session->family = tracker_family_create();
-	if (!session->family) {
+	if (tracker_origin_adopt(session, origin) || !session->family) {
 		tracker_session_put(session);
 		return NULL;
 	}
@@ -141,8 +151,10 @@ static struct tracker_session *__tracker_session_find(struct mm_struct *mm)
 	return NULL;
 }
 
+/* *origin is taken where it is needed. */
 static struct tracker_session *
 __tracker_session_find_or_create(struct mm_struct *mm, struct pid *pid,
+				 struct file **origin,
 				 struct tracker_session_open *args)
 {
 	struct tracker_session *session = __tracker_session_find(mm);
@@ -157,7 +169,8 @@ __tracker_session_find_or_create(struct mm_struct *mm, struct pid *pid,
 	}
 	if (!(args->flags & TRACKER_SESSION_CREATE))
 		return ERR_PTR(-ENOENT);
-	session = tracker_session_create(mm, pid);
+	session = tracker_session_create(mm, pid, *origin);
+	*origin = NULL;
 	if (!session)
 		return ERR_PTR(-ENOMEM);
 	file = tracker_pseudo_create(session);
@@ -259,13 +272,20 @@ err_put_pid:
 static int tracker_session_open_mm(struct mm_struct *mm, struct pid *pid,
 				   struct tracker_session_open *args)
 {
+	struct file *origin = NULL;
 	struct tracker_session *session;
 	struct file *file;
 	int err;
 
+	if (args->flags & TRACKER_SESSION_CREATE)
+		origin = tracker_origin_find(mm);
+	if (IS_ERR(origin))
+		return PTR_ERR(origin);
 	mutex_lock(&tracker_sessions_lock);
-	session = __tracker_session_find_or_create(mm, pid, args);
+	session = __tracker_session_find_or_create(mm, pid, &origin, args);
 	mutex_unlock(&tracker_sessions_lock);
+	if (origin)
+		fput(origin);
 	if (IS_ERR(session))
 		return PTR_ERR(session);
 	file = session->file;

@@ -25,6 +25,7 @@
  *   tracker_shares_lock	which files are shared, wrapping and unwrapping
  *   mmap_lock			(a target's, or another mapper's)
  *   tracker_watch_lock		that what a file's watch belongs to still exists
+ *   tree->lock			pages that the targets of a tree have in common
  *   source->fill_lock		coming into being of pages of a private file mapping
  *   folio lock			a page of a pseudo-file, or of a shared file
  *   share->lock		the regions of a shared file
@@ -91,6 +92,8 @@ struct tracker_family {
 struct tracker_snapshot {
 	struct list_head node;
 	struct tracker_family *family;
+	struct tracker_session *session; /* counted: the parent's */
+	struct list_head heirs;		/* family->lock: sessions of the children */
 	struct mm_struct *mm;		/* mmgrab(): the child, for identity only */
 	pgoff_t end;			/* the child maps nothing from here on */
 	struct xarray pages;		/* pgoff -> page saved before a write */
@@ -100,6 +103,8 @@ struct tracker_family *tracker_family_create(void);
 void tracker_family_put(struct tracker_family *family);
 int tracker_family_save(struct tracker_family *family, struct folio *folio,
 			pgoff_t pgoff, gfp_t gfp);
+int tracker_family_keep(struct tracker_family *family, struct page *page,
+			pgoff_t pgoff);
 pgoff_t tracker_family_end(struct tracker_family *family);
 bool tracker_family_has_snapshots(struct tracker_family *family);
 
@@ -187,6 +192,15 @@ struct tracker_session {
 	struct tracker_family *family;
 	struct tracker_log log;
 
+	/* See donor.c. */
+	struct tracker_tree *tree;	/* counted */
+	struct file *origin;		/* counted: the fork of the target, or NULL */
+	struct list_head origin_node;	/* snapshot->heirs */
+	struct maple_tree inherited;	/* tree->lock: pages that are the parent's */
+	struct xarray donors;		/* tree->lock: pgoff -> page */
+	bool is_related;		/* never unset: donors and inherited count */
+	bool is_new;			/* nothing has been committed yet */
+
 	spinlock_t fork_lock;		/* protects fork_file */
 	struct file *fork_file;		/* of the fork that is under way */
 
@@ -232,6 +246,8 @@ long tracker_session_call(struct tracker_controller *controller,
 
 struct tracker_region *tracker_region_create(struct tracker_session *session,
 					     unsigned long nr_pages, u16 kind);
+int tracker_region_inherit(struct tracker_session *session,
+			   struct tracker_region *parent);
 void tracker_region_destroy(struct tracker_session *session,
 			    struct tracker_region *region);
 void tracker_regions_destroy(struct tracker_session *session);
@@ -241,6 +257,42 @@ int tracker_ioctl_region_open(struct tracker_controller *controller,
 			      struct tracker_region_open __user *argp);
 struct address_space *tracker_region_mapping(struct tracker_region *region,
 					     pgoff_t pgoff, pgoff_t *index);
+
+/* ---- pages that several targets have ------------------------------------ */
+
+/* Sessions whose targets are forked from one another. */
+struct tracker_tree {
+	struct kref kref;
+	struct mutex lock;		/* what they have in common */
+};
+
+struct tracker_tree *tracker_tree_create(void);
+struct tracker_tree *tracker_tree_get(struct tracker_tree *tree);
+void tracker_tree_put(struct tracker_tree *tree);
+struct page *tracker_donor_create(struct page *from, gfp_t gfp);
+bool tracker_donor_is_due(struct tracker_session *session, pgoff_t pgoff);
+bool tracker_donor_is_set(struct tracker_session *session, pgoff_t pgoff);
+struct page *tracker_donor_find(struct tracker_session *session, pgoff_t pgoff);
+int tracker_donor_fill(struct tracker_session *session, pgoff_t pgoff);
+vm_fault_t tracker_donor_fault(struct tracker_session *session,
+			       struct vm_fault *vmf);
+pgoff_t tracker_page_next(struct tracker_session *session, pgoff_t start,
+			  pgoff_t end);
+struct page *tracker_page_get(struct tracker_session *session, pgoff_t pgoff);
+void __tracker_donors_drop(struct tracker_session *session, pgoff_t start,
+			   pgoff_t end);
+int __tracker_donors_keep(struct tracker_session *session, pgoff_t start,
+			  pgoff_t end);
+void tracker_donors_destroy(struct tracker_session *session);
+struct file *tracker_origin_find(struct mm_struct *mm);
+int tracker_origin_adopt(struct tracker_session *session, struct file *origin);
+void tracker_origin_release(struct tracker_session *session);
+int tracker_origin_inherit(struct tracker_session *session, pgoff_t start,
+			   pgoff_t end);
+u16 tracker_origin_kind(struct tracker_session *session,
+			const struct vm_area_struct *vma);
+bool tracker_vma_is_heir(struct tracker_session *session,
+			 const struct vm_area_struct *vma);
 
 /* ---- shared files ------------------------------------------------------- */
 
@@ -311,12 +363,20 @@ void tracker_vma_make_child(struct vm_area_struct *vma, struct file *file);
 bool tracker_vma_is_target(const struct vm_area_struct *vma);
 bool tracker_vma_is_child(const struct vm_area_struct *vma);
 struct tracker_session *tracker_vma_session(const struct vm_area_struct *vma);
-struct tracker_snapshot *tracker_snapshot_create(struct tracker_family *family,
-						 struct mm_struct *mm,
-						 pgoff_t end);
+struct tracker_snapshot *tracker_snapshot_create(struct tracker_session *session,
+						 struct mm_struct *mm);
 void tracker_snapshot_destroy(struct tracker_snapshot *snapshot);
 struct page *tracker_snapshot_lookup(struct tracker_snapshot *snapshot,
 				     pgoff_t pgoff);
+pgoff_t tracker_snapshot_next(struct tracker_snapshot *snapshot, pgoff_t start,
+			      pgoff_t end);
+void tracker_snapshot_log(struct tracker_snapshot *snapshot,
+			  struct tracker_session *session, pgoff_t start,
+			  pgoff_t end);
+void tracker_snapshot_add_heir(struct tracker_snapshot *snapshot,
+			       struct tracker_session *session);
+void tracker_snapshot_remove_heir(struct tracker_snapshot *snapshot,
+				  struct tracker_session *session);
 bool tracker_folio_may_be_pinned(struct folio *folio, int own_refs);
 bool tracker_folio_rearm(struct folio *folio);
 
@@ -371,7 +431,8 @@ void tracker_label_set(struct tracker_label *label, struct mm_struct *mm,
 		       unsigned long start, unsigned long end);
 
 int tracker_check_stopped(struct mm_struct *mm, s32 *busy_tid);
-u16 tracker_vma_kind(struct vm_area_struct *vma);
+u16 tracker_vma_kind(struct tracker_session *session,
+		     struct vm_area_struct *vma);
 unsigned long tracker_vma_prot(const struct vm_area_struct *vma);
 vm_flags_t tracker_vma_extra(const struct vm_area_struct *vma);
 u16 tracker_vma_state(struct tracker_session *session,

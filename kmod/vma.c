@@ -55,14 +55,18 @@ static bool tracker_vma_is_special(struct vm_area_struct *vma)
 
 /**
  * tracker_vma_kind - what a mapping is
+ * @session: the target's session
  * @vma: an untracked mapping; the caller holds mmap_lock
  *
  * Return: enum tracker_kind.
  */
-u16 tracker_vma_kind(struct vm_area_struct *vma)
+u16 tracker_vma_kind(struct tracker_session *session,
+		     struct vm_area_struct *vma)
 {
 	struct inode *inode;
 
+	if (tracker_vma_is_heir(session, vma))
+		return tracker_origin_kind(session, vma);
 	if (tracker_vma_is_special(vma))
 		return TRACKER_KIND_SPECIAL;
 	if (!vma->vm_file)
@@ -123,6 +127,18 @@ static u16 tracker_vma_shared_state(struct vm_area_struct *vma)
 	return TRACKER_VMA_SWAPPABLE;
 }
 
+static u16 tracker_vma_heir_state(struct tracker_session *session,
+				  struct vm_area_struct *vma)
+{
+	if (tracker_origin_kind(session, vma) == TRACKER_KIND_SPECIAL)
+		return TRACKER_VMA_KIND;
+	if (vma->vm_flags & VM_SEALED)
+		return TRACKER_VMA_SEALED;
+	if (vma->vm_flags & ~(TRACKER_PLAIN_FLAGS | TRACKER_EXTRA_FLAGS))
+		return TRACKER_VMA_SPECIAL_FLAGS;
+	return TRACKER_VMA_SWAPPABLE;
+}
+
 /**
  * tracker_vma_state - what can be done with a mapping
  * @session: the target's session
@@ -140,7 +156,10 @@ u16 tracker_vma_state(struct tracker_session *session,
 	if (vma->vm_flags & VM_MAYSHARE && vma->vm_file &&
 	    tracker_share_region(session, vma->vm_file->f_mapping))
 		return TRACKER_VMA_TRACKED;
-	kind = tracker_vma_kind(vma);
+	/* Also where it is read-only: its page table does not show what it has. */
+	if (tracker_vma_is_heir(session, vma))
+		return tracker_vma_heir_state(session, vma);
+	kind = tracker_vma_kind(session, vma);
 	if (!(vma->vm_flags & VM_WRITE) &&
 	    (kind != TRACKER_KIND_ANON_SHARED || is_vm_hugetlb_page(vma)))
 		return TRACKER_VMA_READONLY;
