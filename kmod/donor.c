@@ -28,6 +28,7 @@ struct tracker_tree *tracker_tree_create(void)
 		return NULL;
 	kref_init(&tree->kref);
 	mutex_init(&tree->lock);
+	xa_init(&tree->frames);
 	return tree;
 }
 
@@ -39,7 +40,11 @@ struct tracker_tree *tracker_tree_get(struct tracker_tree *tree)
 
 static void tracker_tree_release(struct kref *kref)
 {
-	kfree(container_of(kref, struct tracker_tree, kref));
+	struct tracker_tree *tree = container_of(kref, struct tracker_tree, kref);
+
+	tracker_frames_forget(tree);
+	xa_destroy(&tree->frames);
+	kfree(tree);
 }
 
 void tracker_tree_put(struct tracker_tree *tree)
@@ -50,10 +55,14 @@ void tracker_tree_put(struct tracker_tree *tree)
 
 /* ---- pages -------------------------------------------------------------- */
 
+static atomic64_t tracker_last_donor = ATOMIC64_INIT(0);
+
 /**
  * tracker_donor_create - a page of its own with another one's content
  * @from: the page
  * @gfp: for the allocation
+ *
+ * Its number, in page_private(), is never another one's.
  *
  * Return: the page, or NULL.
  */
@@ -65,6 +74,7 @@ struct page *tracker_donor_create(struct page *from, gfp_t gfp)
 		return NULL;
 	copy_highpage(donor, from);
 	__SetPageUptodate(donor);
+	set_page_private(donor, atomic64_inc_return(&tracker_last_donor));
 	return donor;
 }
 
@@ -555,6 +565,19 @@ void __tracker_donors_drop(struct tracker_session *session, pgoff_t start,
 		tracker_donor_log(session, index, index + 1);
 		cond_resched();
 	}
+}
+
+/* Undoes a swap: pages that were donors, and mapped nowhere yet, are not. */
+void tracker_donors_forget(struct tracker_session *session, pgoff_t start,
+			   pgoff_t end)
+{
+	unsigned long index;
+	struct page *page;
+
+	mutex_lock(&session->tree->lock);
+	xa_for_each_range(&session->donors, index, page, start, end - 1)
+		__tracker_donor_drop(session, index);
+	mutex_unlock(&session->tree->lock);
 }
 
 void tracker_donors_destroy(struct tracker_session *session)

@@ -250,6 +250,7 @@ static void tracker_harvest_begin(struct tracker_session *session)
 	struct tracker_log *log = &session->log;
 
 	tracker_harvest_abort(session);
+	tracker_frames_forget(session->tree);
 	session->epoch++;
 	session->harvest_open = true;
 	tracker_harvest_rescan(session);

@@ -43,21 +43,27 @@ struct file *tracker_origin_find(struct mm_struct *mm)
  * tracker_origin_adopt - a new session is a forked child's
  * @session: the session, which nobody else knows yet
  * @origin: of tracker_origin_find(), or NULL; the reference is given up
+ * @tree: the tree that it is to be in, or NULL. A child is in its parent's.
  *
  * Return: 0 or -ENOMEM.
  */
-int tracker_origin_adopt(struct tracker_session *session, struct file *origin)
+int tracker_origin_adopt(struct tracker_session *session, struct file *origin,
+			 struct tracker_tree *tree)
 {
 	struct tracker_snapshot *snapshot;
 
 	if (!origin) {
-		session->tree = tracker_tree_create();
+		session->tree = tree ? tracker_tree_get(tree) :
+				       tracker_tree_create();
 		return session->tree ? 0 : -ENOMEM;
 	}
 	session->origin = origin;
 	snapshot = tracker_origin(session);
 	session->tree = tracker_tree_get(snapshot->session->tree);
 	session->next_base = snapshot->end;
+	/* Regions have the parent's numbers; it may have more by now. */
+	session->last_region = READ_ONCE(snapshot->session->last_region);
+	WRITE_ONCE(session->tree->is_shared, true);
 	session->is_related = true;
 	session->is_new = true;
 	tracker_snapshot_add_heir(snapshot, session);
@@ -71,6 +77,12 @@ void tracker_origin_release(struct tracker_session *session)
 		fput(session->origin);
 	}
 	tracker_tree_put(session->tree);
+}
+
+/* The parent's session. */
+void tracker_origin_id(struct tracker_session *session, u8 *id)
+{
+	memcpy(id, tracker_origin(session)->session->id, sizeof(session->id));
 }
 
 /* Part of its parent's memory, as it was at the fork. Caller holds mmap_lock. */

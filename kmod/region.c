@@ -21,18 +21,15 @@ static pgoff_t tracker_region_block(unsigned long nr_pages)
 
 /* Reserves the given block. */
 static struct tracker_region *
-tracker_region_create_at(struct tracker_session *session, pgoff_t base,
+tracker_region_create_at(struct tracker_session *session, u32 id, pgoff_t base,
 			 pgoff_t nr_pages, u16 kind)
 {
-	struct tracker_region *region;
+	struct tracker_region *region = kzalloc(sizeof(*region), GFP_KERNEL);
 	int err;
 
-	if (session->last_region == U32_MAX)
-		return ERR_PTR(-ENOSPC);
-	region = kzalloc(sizeof(*region), GFP_KERNEL);
 	if (!region)
 		return ERR_PTR(-ENOMEM);
-	region->id = session->last_region + 1;
+	region->id = id;
 	region->kind = kind;
 	region->session = session;
 	INIT_LIST_HEAD(&region->share_node);
@@ -46,7 +43,6 @@ tracker_region_create_at(struct tracker_session *session, pgoff_t base,
 				 region, GFP_KERNEL);
 	if (err)
 		goto err_erase;
-	session->last_region = region->id;
 	session->nr_regions++;
 	return region;
 
@@ -72,17 +68,20 @@ struct tracker_region *tracker_region_create(struct tracker_session *session,
 	pgoff_t block = tracker_region_block(nr_pages);
 	struct tracker_region *region;
 
-	if (block > TRACKER_MAX_PGOFF - session->next_base)
+	if (block > TRACKER_MAX_PGOFF - session->next_base ||
+	    session->last_region == U32_MAX)
 		return ERR_PTR(-ENOSPC);
-	region = tracker_region_create_at(session, session->next_base, block,
-					  kind);
-	if (!IS_ERR(region))
-		session->next_base += block;
+	region = tracker_region_create_at(session, session->last_region + 1,
+					  session->next_base, block, kind);
+	if (IS_ERR(region))
+		return region;
+	WRITE_ONCE(session->last_region, region->id);
+	session->next_base += block;
 	return region;
 }
 
 /**
- * tracker_region_inherit - a region as the parent's, at the same place
+ * tracker_region_inherit - a region as the parent's, with its number and place
  * @session: the child's session, locked
  * @parent: the region
  *
@@ -95,7 +94,7 @@ int tracker_region_inherit(struct tracker_session *session,
 
 	if (tracker_region_lookup(session, parent->base))
 		return 0;
-	region = tracker_region_create_at(session, parent->base,
+	region = tracker_region_create_at(session, parent->id, parent->base,
 					  parent->nr_pages, parent->kind);
 	if (IS_ERR(region))
 		return PTR_ERR(region);

@@ -75,11 +75,17 @@ static int tracker_swap_page(struct tracker_swapper *swapper,
 	pgoff_t pgoff = tracker_swapper_pgoff(swapper, addr);
 	struct tracker_session *session = swapper->session;
 	struct page *to;
+	int ret;
 
 	if (folio_maybe_dma_pinned(page_folio(from)))
 		return -EAGAIN;
 	if (!tracker_swap_needs(swapper, from))
 		return 0;
+	ret = tracker_frame_share(session, from, pgoff);
+	if (ret) {
+		swapper->nr_pages++;
+		return ret < 0 ? ret : tracker_log_add(&session->log, pgoff);
+	}
 	to = shmem_read_mapping_page_gfp(session->inode->i_mapping, pgoff,
 					 TRACKER_GFP);
 	if (IS_ERR(to))
@@ -212,6 +218,9 @@ static void tracker_swap_undo_copy(struct tracker_swapper *swapper,
 
 	shmem_truncate_range(swapper->session->inode, from,
 			     from + (end - start) - 1);
+	tracker_donors_forget(swapper->session,
+			      tracker_swapper_pgoff(swapper, start),
+			      tracker_swapper_pgoff(swapper, end));
 }
 
 static int tracker_swap_piece(struct tracker_swapper *swapper,

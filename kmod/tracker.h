@@ -223,6 +223,7 @@ struct tracker_session {
 extern struct mutex tracker_sessions_lock;
 
 struct tracker_session *tracker_session_get(struct tracker_session *session);
+struct tracker_tree *tracker_session_tree(int fd);
 void tracker_session_put(struct tracker_session *session);
 void tracker_session_end(struct tracker_session *session);
 void tracker_session_detach(struct tracker_session *session);
@@ -264,6 +265,8 @@ struct address_space *tracker_region_mapping(struct tracker_region *region,
 struct tracker_tree {
 	struct kref kref;
 	struct mutex lock;		/* what they have in common */
+	bool is_shared;			/* several sessions have been opened for it */
+	struct xarray frames;		/* lock: pfn -> what stands for it, see frames.c */
 };
 
 struct tracker_tree *tracker_tree_create(void);
@@ -283,9 +286,18 @@ void __tracker_donors_drop(struct tracker_session *session, pgoff_t start,
 			   pgoff_t end);
 int __tracker_donors_keep(struct tracker_session *session, pgoff_t start,
 			  pgoff_t end);
+void tracker_donors_forget(struct tracker_session *session, pgoff_t start,
+			   pgoff_t end);
 void tracker_donors_destroy(struct tracker_session *session);
+int tracker_frame_share(struct tracker_session *session, struct page *page,
+			pgoff_t pgoff);
+void tracker_frames_forget(struct tracker_tree *tree);
+long tracker_ioctl_donors(struct tracker_session *session,
+			  struct tracker_donors __user *argp);
 struct file *tracker_origin_find(struct mm_struct *mm);
-int tracker_origin_adopt(struct tracker_session *session, struct file *origin);
+int tracker_origin_adopt(struct tracker_session *session, struct file *origin,
+			 struct tracker_tree *tree);
+void tracker_origin_id(struct tracker_session *session, u8 *id);
 void tracker_origin_release(struct tracker_session *session);
 int tracker_origin_inherit(struct tracker_session *session, pgoff_t start,
 			   pgoff_t end);
