@@ -29,6 +29,9 @@ struct tracker_tree *tracker_tree_create(void)
 	kref_init(&tree->kref);
 	mutex_init(&tree->lock);
 	xa_init(&tree->frames);
+	mutex_init(&tree->revert_lock);
+	xa_init(&tree->backs);
+	INIT_LIST_HEAD(&tree->lineages);
 	return tree;
 }
 
@@ -43,7 +46,9 @@ static void tracker_tree_release(struct kref *kref)
 	struct tracker_tree *tree = container_of(kref, struct tracker_tree, kref);
 
 	tracker_frames_forget(tree);
+	tracker_reshare_end(tree);
 	xa_destroy(&tree->frames);
+	xa_destroy(&tree->backs);
 	kfree(tree);
 }
 

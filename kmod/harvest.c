@@ -251,6 +251,7 @@ static void tracker_harvest_begin(struct tracker_session *session)
 
 	tracker_harvest_abort(session);
 	tracker_frames_forget(session->tree);
+	tracker_reshare_end(session->tree);
 	session->epoch++;
 	session->harvest_open = true;
 	tracker_harvest_rescan(session);

@@ -23,7 +23,8 @@
  *   session->lock		everything a controller does with a session
  *   tracker_sessions_lock	the list of sessions
  *   tracker_shares_lock	which files are shared, wrapping and unwrapping
- *   mmap_lock			(a target's, or another mapper's)
+ *   tree->revert_lock		what donors become when targets are put back
+ *   mmap_lock			(a target's, or another mapper's; two: reshare.c)
  *   tracker_watch_lock		that what a file's watch belongs to still exists
  *   tree->lock			pages that the targets of a tree have in common
  *   source->fill_lock		coming into being of pages of a private file mapping
@@ -267,6 +268,10 @@ struct tracker_tree {
 	struct mutex lock;		/* what they have in common */
 	bool is_shared;			/* several sessions have been opened for it */
 	struct xarray frames;		/* lock: pfn -> what stands for it, see frames.c */
+
+	struct mutex revert_lock;	/* protects what follows, see reshare.c */
+	struct xarray backs;		/* pfn of a donor -> what it has become */
+	struct list_head lineages;
 };
 
 struct tracker_tree *tracker_tree_create(void);
@@ -292,6 +297,26 @@ void tracker_donors_destroy(struct tracker_session *session);
 int tracker_frame_share(struct tracker_session *session, struct page *page,
 			pgoff_t pgoff);
 void tracker_frames_forget(struct tracker_tree *tree);
+
+struct tracker_lineage;
+
+/* A mapping that is being put back. Caller holds tree->revert_lock. */
+struct tracker_reshare {
+	struct tracker_session *session;
+	struct mm_struct *mm;
+	unsigned long start;
+	unsigned long end;
+	pgoff_t pgoff;			/* of the pseudo-file, at @start */
+	struct tracker_lineage *lineage;
+};
+
+int tracker_reshare_init(void);
+void tracker_reshare_begin(struct tracker_reshare *reshare);
+bool tracker_reshare_page(struct tracker_reshare *reshare, struct page *donor,
+			  unsigned long addr);
+void tracker_reshare_add(struct tracker_reshare *reshare, struct page *donor,
+			 struct page *page, unsigned long addr);
+void tracker_reshare_end(struct tracker_tree *tree);
 long tracker_ioctl_donors(struct tracker_session *session,
 			  struct tracker_donors __user *argp);
 struct file *tracker_origin_find(struct mm_struct *mm);
@@ -500,6 +525,7 @@ int tracker_run_in_mm(struct mm_struct *mm, int (*work)(void *), void *data);
 
 int tracker_madvise(struct mm_struct *mm, unsigned long start, size_t len,
 		    int behavior);
+void *tracker_symbol_find(const char *name);
 int tracker_hooks_register(void);
 void tracker_hooks_unregister(void);
 

@@ -6,6 +6,7 @@
  *   WHO fork NEW             WHO forks a child that is called NEW; answers its pid
  *   WHO write FIRST NR       writes pages, each with a content of its own
  *   WHO forget FIRST NR      MADV_DONTNEED
+ *   WHO where                answers the number of the memory's first page
  *   WHO check                answers `ok`, or what is wrong
  *   WHO exit                 answers `bye`
  *
@@ -83,6 +84,14 @@ static void check(int who)
 	answer(who, "ok");
 }
 
+static void say_where(int who)
+{
+	char text[20];
+
+	snprintf(text, sizeof(text), "%lu", (unsigned long)area / PAGE);
+	answer(who, text);
+}
+
 static void write_pages(int who, size_t first, size_t nr)
 {
 	for (size_t page = first; page < first + nr; page++) {
@@ -142,6 +151,8 @@ static void live(int who)
 			write_pages(who, first, nr);
 		else if (sscanf(line, "forget %lu %lu", &first, &nr) == 2)
 			forget_pages(who, first, nr);
+		else if (!strcmp(line, "where"))
+			say_where(who);
 		else if (!strcmp(line, "check"))
 			check(who);
 		else

@@ -1,3 +1,4 @@
+import { closeSync, openSync, readSync } from 'node:fs';
 import { expect } from 'chai';
 import { Program } from './programs.js';
 
@@ -43,6 +44,19 @@ export class Heirs implements Disposable {
 
   async checkAll(): Promise<void> {
     for (const who of this.pids.keys()) await this.check(who);
+  }
+
+  /** The page frame of each page, 0n for those that are not in memory. */
+  async frames(who: number): Promise<bigint[]> {
+    const first = Number(await this.#program.ask(`${who} where`));
+    const entries = Buffer.alloc(Heirs.nrPages * 8);
+    const fd = openSync(`/proc/${this.pid(who)}/pagemap`, 'r');
+    readSync(fd, entries, 0, entries.length, first * 8);
+    closeSync(fd);
+    return Array.from({ length: Heirs.nrPages }, (_, i) => {
+      const entry = entries.readBigUInt64LE(i * 8);
+      return entry >> 63n ? entry & ((1n << 55n) - 1n) : 0n;
+    });
   }
 
   async exit(who: number): Promise<void> {

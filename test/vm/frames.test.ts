@@ -25,6 +25,16 @@ async function donorsOf(session: Session): Promise<Map<number, Buffer>> {
   return donors;
 }
 
+/** For each page, how many processes have a frame of it that process 0 has too. */
+async function sharedBy(heirs: Heirs): Promise<number[]> {
+  const frames = [];
+  for (const name of heirs.pids.keys()) frames.push(await heirs.frames(name));
+  const [first = [], ...rest] = frames;
+  return first.map((frame, page) =>
+    frame === 0n ? 0 : rest.filter((other) => other[page] === frame).length,
+  );
+}
+
 describe('targets that have page frames in common', () => {
   it('have them in common when they are tracked, and their own when they write', async () => {
     using heirs = await Heirs.start();
@@ -33,6 +43,7 @@ describe('targets that have page frames in common', () => {
     for (const name of [1, 2, 3]) await heirs.fork(0, name);
     await heirs.write(0, 0, 20);
     await heirs.write(1, 0, 10);
+    const before = await sharedBy(heirs);
 
     const sessions: Session[] = [];
     for (const pid of heirs.pids.values()) {
@@ -62,6 +73,16 @@ describe('targets that have page frames in common', () => {
       await withFrozen(session.pid, (frozen) => session.revert(frozen));
       session.close();
     }
+    await heirs.checkAll();
+    // Each has written 30 pages since. Who has not written a page has it in common again.
+    const after = await sharedBy(heirs);
+    const hasWritten = (name: number, page: number) => page >= name * 2 && page < name * 2 + 30;
+    for (let page = 0; page < 60; page++) {
+      const others = [1, 2, 3].filter((name) => !hasWritten(name, page)).length;
+      const nrShared = hasWritten(0, page) ? 0 : Math.min(others, before[page] ?? 0);
+      expect(after[page], `page ${page}`).to.equal(nrShared);
+    }
+    for (const name of heirs.pids.keys()) await heirs.write(name, 30, 20);
     await heirs.checkAll();
   });
 
