@@ -78,13 +78,51 @@ static void tracker_drop_run(struct tracker_session *session, pgoff_t start,
  */
 void tracker_drop(struct tracker_session *session, pgoff_t start, pgoff_t end)
 {
+	bool is_related = READ_ONCE(session->is_related);
 	pgoff_t run_end;
 
+	if (is_related) {
+		mutex_lock(&session->tree->lock);
+		__tracker_donors_drop(session, start, end);
+	}
 	while (tracker_discard_find(session, &start, end, &run_end)) {
 		tracker_drop_run(session, start, run_end);
 		start = run_end;
 		cond_resched();
 	}
+	if (is_related)
+		mutex_unlock(&session->tree->lock);
+}
+
+static int tracker_discard_own(struct tracker_session *session, pgoff_t start,
+			       pgoff_t end)
+{
+	pgoff_t run_end;
+	int err = 0;
+
+	while (!err && tracker_discard_find(session, &start, end, &run_end)) {
+		err = tracker_discard_save_run(session, start, run_end);
+		if (!err)
+			tracker_drop_run(session, start, run_end);
+		start = run_end;
+		cond_resched();
+	}
+	return err;
+}
+
+static int tracker_discard_related(struct tracker_session *session,
+				   pgoff_t start, pgoff_t end)
+{
+	int err;
+
+	mutex_lock(&session->tree->lock);
+	err = __tracker_donors_keep(session, start, end);
+	if (!err) {
+		__tracker_donors_drop(session, start, end);
+		err = tracker_discard_own(session, start, end);
+	}
+	mutex_unlock(&session->tree->lock);
+	return err;
 }
 
 /**
@@ -102,18 +140,14 @@ int tracker_discard(struct tracker_session *session, pgoff_t start, pgoff_t end)
 {
 	struct tracker_source *source =
 		tracker_source_lookup(session->family, start);
-	pgoff_t run_end;
-	int err = 0;
+	int err;
 
 	if (source)
 		tracker_source_lock(source);
-	while (!err && tracker_discard_find(session, &start, end, &run_end)) {
-		err = tracker_discard_save_run(session, start, run_end);
-		if (!err)
-			tracker_drop_run(session, start, run_end);
-		start = run_end;
-		cond_resched();
-	}
+	if (READ_ONCE(session->is_related))
+		err = tracker_discard_related(session, start, end);
+	else
+		err = tracker_discard_own(session, start, end);
 	if (source)
 		tracker_source_unlock(source);
 	return err;

@@ -61,7 +61,8 @@ static int tracker_zero_pte(pte_t *pte, unsigned long addr, void *data)
 	struct vm_area_struct *vma = vmf->vma;
 
 	if (pte_none(*pte) &&
-	    tracker_is_hole(vma->vm_file->f_mapping, vmf->pgoff))
+	    tracker_is_hole(vma->vm_file->f_mapping, vmf->pgoff) &&
+	    !tracker_donor_is_set(tracker_vma_session(vma), vmf->pgoff))
 		set_pte_at(vma->vm_mm, addr, pte,
 			   pte_mkspecial(pfn_pte(my_zero_pfn(addr),
 						 vma->vm_page_prot)));
@@ -85,9 +86,9 @@ static vm_fault_t tracker_map_zero(struct vm_fault *vmf)
 
 /* ---- the target --------------------------------------------------------- */
 
-static vm_fault_t tracker_target_fault(struct vm_fault *vmf)
+static vm_fault_t tracker_own_fault(struct tracker_session *session,
+				    struct vm_fault *vmf)
 {
-	struct tracker_session *session = vmf->vma->vm_file->private_data;
 	struct tracker_source *source =
 		tracker_source_lookup(session->family, vmf->pgoff);
 
@@ -97,6 +98,27 @@ static vm_fault_t tracker_target_fault(struct vm_fault *vmf)
 	    tracker_is_hole(session->inode->i_mapping, vmf->pgoff))
 		return tracker_map_zero(vmf);
 	return tracker_shmem_fault(vmf);
+}
+
+static vm_fault_t tracker_target_fault(struct vm_fault *vmf)
+{
+	struct tracker_session *session = vmf->vma->vm_file->private_data;
+	vm_fault_t ret;
+
+	if (tracker_donor_is_due(session, vmf->pgoff)) {
+		ret = tracker_donor_fault(session, vmf);
+		if (ret)
+			return ret;
+	}
+	ret = tracker_own_fault(session, vmf);
+	/* It has become a donor since we looked: start again. */
+	if (ret & VM_FAULT_LOCKED &&
+	    tracker_donor_is_set(session, vmf->pgoff)) {
+		unlock_page(vmf->page);
+		put_page(vmf->page);
+		return VM_FAULT_NOPAGE;
+	}
+	return ret;
 }
 
 /*
@@ -119,8 +141,8 @@ static vm_fault_t tracker_target_pfn_mkwrite(struct vm_fault *vmf)
 }
 
 /*
- * A write to a page that is not in the pseudo-file: the copy of a file's page,
- * or one that was dropped just now. The next fault finds what is right.
+ * A write to a page that is not in the pseudo-file: the copy of a file's page, a
+ * donor, or one that was dropped just now. The next fault finds what is right.
  */
 static vm_fault_t tracker_target_replace(struct tracker_session *session,
 					 pgoff_t pgoff)
@@ -129,9 +151,11 @@ static vm_fault_t tracker_target_replace(struct tracker_session *session,
 		tracker_source_lookup(session->family, pgoff);
 	int err = 0;
 
-	if (source)
+	if (tracker_donor_is_due(session, pgoff))
+		err = tracker_donor_fill(session, pgoff);
+	if (!err && source)
 		err = tracker_source_fill(source, session, pgoff);
-	return err ? vmf_error(err) : VM_FAULT_NOPAGE;
+	return err < 0 ? vmf_error(err) : VM_FAULT_NOPAGE;
 }
 
 /*
@@ -166,7 +190,8 @@ static vm_fault_t tracker_target_page_mkwrite(struct vm_fault *vmf)
 
 	chunk = tracker_log_chunk(&session->log, vmf->pgoff);
 	folio_lock(folio);
-	if (folio->mapping != session->inode->i_mapping) {
+	if (folio->mapping != session->inode->i_mapping ||
+	    tracker_donor_is_set(session, vmf->pgoff)) {
 		folio_unlock(folio);
 		return tracker_target_replace(session, vmf->pgoff);
 	}
@@ -240,12 +265,27 @@ static vm_fault_t tracker_child_live_fault(struct tracker_snapshot *snapshot,
 	return tracker_child_zero(vmf);
 }
 
+/* Return: a page that does not change, NULL: the live one, or an ERR_PTR. */
+static struct page *tracker_child_lookup(struct tracker_snapshot *snapshot,
+					 pgoff_t pgoff)
+{
+	struct page *page = tracker_snapshot_lookup(snapshot, pgoff);
+
+	if (!page && tracker_donor_is_due(snapshot->session, pgoff))
+		page = tracker_donor_find(snapshot->session, pgoff);
+	return page;
+}
+
 static vm_fault_t tracker_child_fault(struct vm_fault *vmf)
 {
 	struct tracker_snapshot *snapshot = vmf->vma->vm_file->private_data;
-	struct page *page = tracker_snapshot_lookup(snapshot, vmf->pgoff);
+	struct page *page = tracker_child_lookup(snapshot, vmf->pgoff);
 	vm_fault_t ret;
 
+	if (page == ERR_PTR(-EINTR))
+		return VM_FAULT_NOPAGE;
+	if (IS_ERR(page))
+		return vmf_error(PTR_ERR(page));
 	if (page) {
 		vmf->page = page;
 		return 0;
@@ -255,14 +295,17 @@ static vm_fault_t tracker_child_fault(struct vm_fault *vmf)
 		return ret;
 	/*
 	 * The parent saves a page before it writes or drops it, and writes it
-	 * under its lock, which we hold now: look again.
+	 * under its lock, which we hold now: look again. The same goes for a page
+	 * that has become a donor: start again.
 	 */
 	page = tracker_snapshot_lookup(snapshot, vmf->pgoff);
-	if (!page)
+	if (!page && !tracker_donor_is_set(snapshot->session, vmf->pgoff))
 		return ret;
 	if (ret & VM_FAULT_LOCKED)
 		unlock_page(vmf->page);
 	put_page(vmf->page);
+	if (!page)
+		return VM_FAULT_NOPAGE;
 	vmf->page = page;
 	return ret & ~VM_FAULT_LOCKED;
 }

@@ -150,6 +150,8 @@ static struct file *tracker_fork_file(struct tracker_session *session,
 	if (file)
 		return file;
 	tracker_fork_hold_vmas(session);
+	/* No fault is under way now that has looked at this before. */
+	WRITE_ONCE(session->is_related, true);
 	/* There is no way to make the fork fail, so this must not. */
 	end = kmalloc(sizeof(*end), GFP_KERNEL | __GFP_NOFAIL);
 	file = tracker_pseudo_create_child(session, child_mm);

@@ -250,6 +250,8 @@ static void tracker_harvest_begin(struct tracker_session *session)
 	struct tracker_log *log = &session->log;
 
 	tracker_harvest_abort(session);
+	tracker_frames_forget(session->tree);
+	tracker_reshare_end(session->tree);
 	session->epoch++;
 	session->harvest_open = true;
 	tracker_harvest_rescan(session);
@@ -329,6 +331,7 @@ long tracker_ioctl_commit(struct tracker_session *session,
 		return err;
 	tracker_log_commit(&session->log);
 	session->committed = session->epoch;
+	WRITE_ONCE(session->is_new, false);
 	session->harvest_open = false;
 	return 0;
 }

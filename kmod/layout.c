@@ -45,7 +45,7 @@ static void tracker_walk_add(struct tracker_walk *walk,
 	entry->prot = (vma->vm_flags & VM_READ ? TRACKER_PROT_READ : 0) |
 		      (vma->vm_flags & VM_WRITE ? TRACKER_PROT_WRITE : 0) |
 		      (vma->vm_flags & VM_EXEC ? TRACKER_PROT_EXEC : 0);
-	entry->kind = tracker_vma_kind(vma);
+	entry->kind = tracker_vma_kind(session, vma);
 	entry->state = state;
 	if (state != TRACKER_VMA_TRACKED) {
 		entry->file = tracker_vma_file(vma);

@@ -56,8 +56,11 @@ static struct miscdevice tracker_device = {
 
 static int __init tracker_init(void)
 {
-	int err = tracker_watches_init();
+	int err = tracker_reshare_init();
 
+	if (err)
+		return err;
+	err = tracker_watches_init();
 	if (err)
 		return err;
 	err = -ENOMEM;

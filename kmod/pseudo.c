@@ -186,8 +186,7 @@ struct file *tracker_pseudo_create_child(struct tracker_session *session,
 	const struct cred *creds;
 	struct file *file;
 
-	snapshot = tracker_snapshot_create(session->family, child_mm,
-					   READ_ONCE(session->next_base));
+	snapshot = tracker_snapshot_create(session, child_mm);
 	if (!snapshot)
 		return ERR_PTR(-ENOMEM);
 	/* The limit on open files is not for those that nobody has opened. */

@@ -19,6 +19,40 @@ static pgoff_t tracker_region_block(unsigned long nr_pages)
 	return max(TRACKER_REGION_PAGES, roundup_pow_of_two(max(nr_pages, 1UL) * 4));
 }
 
+/* Reserves the given block. */
+static struct tracker_region *
+tracker_region_create_at(struct tracker_session *session, u32 id, pgoff_t base,
+			 pgoff_t nr_pages, u16 kind)
+{
+	struct tracker_region *region = kzalloc(sizeof(*region), GFP_KERNEL);
+	int err;
+
+	if (!region)
+		return ERR_PTR(-ENOMEM);
+	region->id = id;
+	region->kind = kind;
+	region->session = session;
+	INIT_LIST_HEAD(&region->share_node);
+	region->base = base;
+	region->nr_pages = nr_pages;
+	err = xa_err(xa_store(&session->region_ids, region->id, region,
+			      GFP_KERNEL));
+	if (err)
+		goto err_free;
+	err = mtree_insert_range(&session->regions, base, base + nr_pages - 1,
+				 region, GFP_KERNEL);
+	if (err)
+		goto err_erase;
+	session->nr_regions++;
+	return region;
+
+err_erase:
+	xa_erase(&session->region_ids, region->id);
+err_free:
+	kfree(region);
+	return ERR_PTR(err);
+}
+
 /**
  * tracker_region_create - reserve a block of the pseudo-file
  * @session: the session, locked
@@ -33,38 +67,41 @@ struct tracker_region *tracker_region_create(struct tracker_session *session,
 {
 	pgoff_t block = tracker_region_block(nr_pages);
 	struct tracker_region *region;
-	int err = -ENOSPC;
 
 	if (block > TRACKER_MAX_PGOFF - session->next_base ||
 	    session->last_region == U32_MAX)
 		return ERR_PTR(-ENOSPC);
-	region = kzalloc(sizeof(*region), GFP_KERNEL);
-	if (!region)
-		return ERR_PTR(-ENOMEM);
-	region->id = session->last_region + 1;
-	region->kind = kind;
-	region->session = session;
-	INIT_LIST_HEAD(&region->share_node);
-	region->base = session->next_base;
-	region->nr_pages = block;
-	err = xa_err(xa_store(&session->region_ids, region->id, region,
-			      GFP_KERNEL));
-	if (err)
-		goto err_free;
-	err = mtree_insert_range(&session->regions, region->base,
-				 region->base + block - 1, region, GFP_KERNEL);
-	if (err)
-		goto err_erase;
-	session->last_region = region->id;
+	region = tracker_region_create_at(session, session->last_region + 1,
+					  session->next_base, block, kind);
+	if (IS_ERR(region))
+		return region;
+	WRITE_ONCE(session->last_region, region->id);
 	session->next_base += block;
-	session->nr_regions++;
 	return region;
+}
 
-err_erase:
-	xa_erase(&session->region_ids, region->id);
-err_free:
-	kfree(region);
-	return ERR_PTR(err);
+/**
+ * tracker_region_inherit - a region as the parent's, with its number and place
+ * @session: the child's session, locked
+ * @parent: the region
+ *
+ * Return: 0 or -errno.
+ */
+int tracker_region_inherit(struct tracker_session *session,
+			   struct tracker_region *parent)
+{
+	struct tracker_region *region;
+
+	if (tracker_region_lookup(session, parent->base))
+		return 0;
+	region = tracker_region_create_at(session, parent->id, parent->base,
+					  parent->nr_pages, parent->kind);
+	if (IS_ERR(region))
+		return PTR_ERR(region);
+	region->noreserve = parent->noreserve;
+	region->grows_down = parent->grows_down;
+	region->name = tracker_name_get(parent->name);
+	return 0;
 }
 
 /* For a region that nothing maps and that no harvest has reported. */
@@ -124,6 +161,7 @@ struct tracker_region_file {
 	struct file *file;		/* counted: the pseudo-file or a shared one */
 	loff_t base;			/* bytes */
 	loff_t size;			/* bytes */
+	bool is_share;
 };
 
 static int tracker_region_release_fd(struct inode *inode, struct file *file)
@@ -160,14 +198,39 @@ static size_t tracker_region_read_cached(struct tracker_region_file *region_file
 	return copied;
 }
 
+/*
+ * What the session has in common with others. Return: bytes copied, 0 if the
+ * page is not such a one, or -errno.
+ */
+static ssize_t tracker_region_read_donor(struct tracker_region_file *region_file,
+					 loff_t pos, size_t len,
+					 struct iov_iter *to)
+{
+	struct tracker_session *session = region_file->session;
+	struct page *page;
+	size_t copied;
+
+	if (region_file->is_share ||
+	    !tracker_donor_is_due(session, pos >> PAGE_SHIFT))
+		return 0;
+	page = tracker_donor_find(session, pos >> PAGE_SHIFT);
+	if (IS_ERR_OR_NULL(page))
+		return PTR_ERR_OR_ZERO(page);
+	copied = copy_page_to_iter(page, offset_in_page(pos), len, to);
+	put_page(page);
+	return copied ? copied : -EFAULT;
+}
+
 static ssize_t tracker_region_read_page(struct tracker_region_file *region_file,
 					loff_t pos, struct iov_iter *to)
 {
 	size_t len = min_t(size_t, PAGE_SIZE - offset_in_page(pos),
 			   iov_iter_count(to));
 	size_t rest = iov_iter_count(to) - len;
-	ssize_t ret = tracker_region_read_cached(region_file, pos, len, to);
+	ssize_t ret = tracker_region_read_donor(region_file, pos, len, to);
 
+	if (!ret)
+		ret = tracker_region_read_cached(region_file, pos, len, to);
 	if (ret)
 		return ret;
 	iov_iter_truncate(to, len);
@@ -204,6 +267,26 @@ static ssize_t tracker_region_read_iter(struct kiocb *iocb, struct iov_iter *to)
 	return done;
 }
 
+/* What has become a donor, or is inherited, is no hole. */
+static loff_t tracker_region_seek_related(struct tracker_region_file *region_file,
+					  loff_t offset, int whence)
+{
+	struct tracker_session *session = region_file->session;
+	pgoff_t start = (region_file->base + offset) >> PAGE_SHIFT;
+	pgoff_t end = (region_file->base + region_file->size) >> PAGE_SHIFT;
+	pgoff_t pgoff = tracker_page_next(session, start, end);
+	loff_t found;
+
+	if (whence == SEEK_DATA && pgoff == end)
+		return -ENXIO;
+	while (whence == SEEK_HOLE && pgoff == start && start < end)
+		pgoff = tracker_page_next(session, ++start, end);
+	if (whence == SEEK_HOLE)
+		pgoff = start;
+	found = ((loff_t)pgoff << PAGE_SHIFT) - region_file->base;
+	return max(found, offset);
+}
+
 static loff_t tracker_region_llseek(struct file *file, loff_t offset, int whence)
 {
 	struct tracker_region_file *region_file = file->private_data;
@@ -214,6 +297,8 @@ static loff_t tracker_region_llseek(struct file *file, loff_t offset, int whence
 					 region_file->size);
 	if (offset < 0 || offset >= region_file->size)
 		return -ENXIO;
+	if (!region_file->is_share && READ_ONCE(region_file->session->is_related))
+		return tracker_region_seek_related(region_file, offset, whence);
 	pos = vfs_llseek(region_file->file, region_file->base + offset, whence);
 	if (pos < 0)
 		return pos;
@@ -267,6 +352,7 @@ int tracker_ioctl_region_open(struct tracker_controller *controller,
 	if (!region_file)
 		return -ENOMEM;
 	region_file->session = tracker_session_get(controller->session);
+	region_file->is_share = region->share;
 	if (region->share) {
 		region_file->file = get_file(region->share->file);
 		region_file->base = 0;

@@ -221,6 +221,16 @@ int tracker_resident_scan(struct vm_area_struct *vma, unsigned long start,
 	return scan.nr_runs;
 }
 
+static void tracker_resident_whole(struct tracker_resident_run *run,
+				   unsigned long start, unsigned long *end)
+{
+	u64 nr_pages = min_t(u64, (*end - start) >> PAGE_SHIFT, U32_MAX);
+
+	*end = start + (nr_pages << PAGE_SHIFT);
+	*run = (struct tracker_resident_run){ start, nr_pages,
+					      TRACKER_RESIDENT_ANON };
+}
+
 /* Scans from @args->start as far as the room goes. Caller holds mmap_lock. */
 static void tracker_resident_vmas(struct mm_struct *mm,
 				  struct tracker_resident *args,
@@ -239,6 +249,15 @@ static void tracker_resident_vmas(struct mm_struct *mm,
 			goto out;
 		if (vma->vm_flags & (VM_IO | VM_PFNMAP)) {
 			next = end;
+			continue;
+		}
+		/* What a forked child has of its parent is in no page table. */
+		if (tracker_vma_is_child(vma)) {
+			tracker_resident_whole(&runs[args->nr_runs++], start,
+					       &end);
+			next = end;
+			if (end < min_t(u64, vma->vm_end, args->end))
+				goto out;
 			continue;
 		}
 		args->nr_runs += tracker_resident_scan(vma, start, end,

@@ -8,6 +8,7 @@
 #include <linux/file.h>
 #include <linux/highmem.h>
 #include <linux/mman.h>
+#include <linux/sched/coredump.h>
 #include <linux/sched/mm.h>
 #include <linux/shmem_fs.h>
 #include <linux/uaccess.h>
@@ -19,6 +20,7 @@
 struct tracker_reverter {
 	struct tracker_session *session;
 	struct mm_struct *mm;
+	struct tracker_reshare reshare;	/* of the mapping in hand */
 	u64 nr_vmas;
 	u64 nr_pages;
 };
@@ -42,13 +44,17 @@ struct tracker_revert_vma {
 static int tracker_revert_page(struct tracker_reverter *reverter,
 			       unsigned long addr, pgoff_t pgoff)
 {
-	struct address_space *mapping = reverter->session->inode->i_mapping;
 	struct page *from, *to;
 	long got;
 
-	from = shmem_read_mapping_page_gfp(mapping, pgoff, TRACKER_GFP);
+	from = tracker_page_get(reverter->session, pgoff);
 	if (IS_ERR(from))
 		return PTR_ERR(from);
+	if (tracker_reshare_page(&reverter->reshare, from, addr)) {
+		put_page(from);
+		reverter->nr_pages++;
+		return 0;
+	}
 	mmap_read_lock(reverter->mm);
 	got = tracker_get_user_pages(reverter->mm, addr, 1,
 				     FOLL_GET | FOLL_WRITE | FOLL_FORCE, &to);
@@ -56,6 +62,7 @@ static int tracker_revert_page(struct tracker_reverter *reverter,
 	if (got == 1) {
 		copy_highpage(to, from);
 		set_page_dirty_lock(to);
+		tracker_reshare_add(&reverter->reshare, from, to, addr);
 		put_page(to);
 		reverter->nr_pages++;
 	}
@@ -79,14 +86,16 @@ static int tracker_revert_copy(struct tracker_reverter *reverter,
 			       const struct tracker_revert_vma *old,
 			       unsigned long start, unsigned long *end)
 {
-	struct address_space *mapping = reverter->session->inode->i_mapping;
-	pgoff_t last = tracker_revert_pgoff(old, old->end) - 1;
-	unsigned long index = tracker_revert_pgoff(old, start);
+	pgoff_t stop = tracker_revert_pgoff(old, old->end);
+	pgoff_t index = tracker_revert_pgoff(old, start);
 	unsigned long room = TRACKER_PIECE_PAGES;
 	int err;
 
 	*end = old->end;
-	for (; xa_find(&mapping->i_pages, &index, last, XA_PRESENT); index++) {
+	for (;; index++) {
+		index = tracker_page_next(reverter->session, index, stop);
+		if (index == stop)
+			break;
 		if (!room--) {
 			*end = old->start + ((index - old->pgoff) << PAGE_SHIFT);
 			break;
@@ -102,8 +111,6 @@ static int tracker_revert_copy(struct tracker_reverter *reverter,
 		if (err)
 			return err;
 		cond_resched();
-		if (index == last)
-			break;
 	}
 	return 0;
 }
@@ -196,6 +203,10 @@ static int tracker_revert_content(struct tracker_reverter *reverter,
 	unsigned long start, end;
 	int err;
 
+	reverter->reshare = (struct tracker_reshare){
+		session, reverter->mm, old->start, old->end, old->pgoff
+	};
+	tracker_reshare_begin(&reverter->reshare);
 	for (start = old->start; start < old->end; start = end) {
 		err = tracker_revert_copy(reverter, old, start, &end);
 		if (err) {
@@ -269,18 +280,24 @@ static bool tracker_revert_next(struct tracker_reverter *reverter,
 static int tracker_revert_all(void *data)
 {
 	struct tracker_reverter *reverter = data;
+	struct mm_struct *mm = reverter->mm;
+	bool had_huge_pages = !test_and_set_bit(MMF_DISABLE_THP, &mm->flags);
 	struct tracker_revert_vma old;
 	unsigned long addr = 0;
-	int err;
+	int err = 0;
 
-	while (tracker_revert_next(reverter, addr, &old)) {
+	/* Huge pages would fill holes, and could not be shared page by page. */
+	mutex_lock(&reverter->session->tree->revert_lock);
+	while (!err && tracker_revert_next(reverter, addr, &old)) {
 		err = tracker_revert_vma(reverter, &old);
-		if (err)
-			return err;
-		reverter->nr_vmas++;
+		if (!err)
+			reverter->nr_vmas++;
 		addr = old.end;
 	}
-	return 0;
+	mutex_unlock(&reverter->session->tree->revert_lock);
+	if (had_huge_pages)
+		clear_bit(MMF_DISABLE_THP, &mm->flags);
+	return err;
 }
 
 /* TRACKER_IOC_REVERT. Caller holds session->lock. */

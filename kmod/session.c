@@ -38,6 +38,8 @@ static void tracker_session_release(struct kref *kref)
 	struct tracker_session *session =
 		container_of(kref, struct tracker_session, kref);
 
+	tracker_donors_destroy(session);
+	tracker_origin_release(session);
 	tracker_regions_destroy(session);
 	tracker_log_destroy(&session->log);
 	if (session->family)
@@ -95,15 +97,26 @@ unsigned int tracker_session_count(void)
 	return count;
 }
 
-static struct tracker_session *tracker_session_create(struct mm_struct *mm,
-						      struct pid *pid)
+/* What a new session comes from. Both may be NULL. */
+struct tracker_descent {
+	struct file *origin;		/* counted, until it is taken */
+	struct tracker_tree *tree;	/* counted */
+};
+
+static struct tracker_session *
+tracker_session_create(struct mm_struct *mm, struct pid *pid,
+		       struct tracker_descent *descent)
 {
 	struct tracker_session *session = kzalloc(sizeof(*session), GFP_KERNEL);
+	struct file *origin;
 
 	if (!session)
 		return NULL;
 	kref_init(&session->kref);
 	INIT_LIST_HEAD(&session->node);
+	INIT_LIST_HEAD(&session->origin_node);
+	mt_init(&session->inherited);
+	xa_init(&session->donors);
 	mutex_init(&session->lock);
 	spin_lock_init(&session->fork_lock);
 	INIT_WORK(&session->trim_work, tracker_trim_work);
@@ -117,11 +130,17 @@ static struct tracker_session *tracker_session_create(struct mm_struct *mm,
 	session->next_base = TRACKER_REGION_PAGES;
 	get_random_bytes(session->id, sizeof(session->id));
 	session->family = tracker_family_create();
-	if (!session->family) {
-		tracker_session_put(session);
-		return NULL;
-	}
+	if (!session->family)
+		goto err_put;
+	origin = descent->origin;
+	descent->origin = NULL;
+	if (tracker_origin_adopt(session, origin, descent->tree))
+		goto err_put;
 	return session;
+
+err_put:
+	tracker_session_put(session);
+	return NULL;
 }
 
 /* Finds the session of @mm and takes its file and itself. */
@@ -143,6 +162,7 @@ static struct tracker_session *__tracker_session_find(struct mm_struct *mm)
 
 static struct tracker_session *
 __tracker_session_find_or_create(struct mm_struct *mm, struct pid *pid,
+				 struct tracker_descent *descent,
 				 struct tracker_session_open *args)
 {
 	struct tracker_session *session = __tracker_session_find(mm);
@@ -157,7 +177,7 @@ __tracker_session_find_or_create(struct mm_struct *mm, struct pid *pid,
 	}
 	if (!(args->flags & TRACKER_SESSION_CREATE))
 		return ERR_PTR(-ENOENT);
-	session = tracker_session_create(mm, pid);
+	session = tracker_session_create(mm, pid, descent);
 	if (!session)
 		return ERR_PTR(-ENOMEM);
 	file = tracker_pseudo_create(session);
@@ -256,16 +276,46 @@ err_put_pid:
 	return err;
 }
 
+static int tracker_descent_get(struct tracker_descent *descent,
+			       struct mm_struct *mm,
+			       struct tracker_session_open *args)
+{
+	*descent = (struct tracker_descent){};
+	if (args->flags & TRACKER_SESSION_TREE) {
+		descent->tree = tracker_session_tree(args->tree_fd);
+		if (IS_ERR(descent->tree))
+			return PTR_ERR(descent->tree);
+	}
+	if (args->flags & TRACKER_SESSION_CREATE)
+		descent->origin = tracker_origin_find(mm);
+	if (!IS_ERR(descent->origin))
+		return 0;
+	tracker_tree_put(descent->tree);
+	return PTR_ERR(descent->origin);
+}
+
+static void tracker_descent_put(struct tracker_descent *descent)
+{
+	if (descent->origin)
+		fput(descent->origin);
+	tracker_tree_put(descent->tree);
+}
+
 static int tracker_session_open_mm(struct mm_struct *mm, struct pid *pid,
 				   struct tracker_session_open *args)
 {
+	struct tracker_descent descent;
 	struct tracker_session *session;
 	struct file *file;
 	int err;
 
+	err = tracker_descent_get(&descent, mm, args);
+	if (err)
+		return err;
 	mutex_lock(&tracker_sessions_lock);
-	session = __tracker_session_find_or_create(mm, pid, args);
+	session = __tracker_session_find_or_create(mm, pid, &descent, args);
 	mutex_unlock(&tracker_sessions_lock);
+	tracker_descent_put(&descent);
 	if (IS_ERR(session))
 		return PTR_ERR(session);
 	file = session->file;
@@ -303,7 +353,8 @@ int tracker_session_open(struct tracker_session_open __user *argp)
 
 	if (copy_from_user(&args, argp, sizeof(args)))
 		return -EFAULT;
-	if (args.flags & ~(TRACKER_SESSION_CREATE | TRACKER_SESSION_EXCLUSIVE) ||
+	if (args.flags & ~(TRACKER_SESSION_CREATE | TRACKER_SESSION_EXCLUSIVE |
+			   TRACKER_SESSION_TREE) ||
 	    memchr_inv(args.__reserved, 0, sizeof(args.__reserved)))
 		return -EINVAL;
 	args.created = 0;
@@ -347,6 +398,8 @@ void tracker_session_fill_status(struct tracker_session *session,
 	status->log_bytes = status->nr_chunks * sizeof(struct tracker_chunk);
 	status->nr_snapshots = READ_ONCE(session->family->nr_snapshots);
 	status->overflow = log->overflow || log->overflow_pending;
+	if (session->origin)
+		tracker_origin_id(session, status->origin);
 }
 
 static struct tracker_session *
@@ -419,6 +472,29 @@ const struct file_operations tracker_session_fops = {
 	.compat_ioctl = compat_ptr_ioctl,
 	.llseek = noop_llseek,
 };
+
+/**
+ * tracker_session_tree - the tree of the session that an fd controls
+ * @fd: of the calling process
+ *
+ * Return: the tree with a reference, or an ERR_PTR.
+ */
+struct tracker_tree *tracker_session_tree(int fd)
+{
+	struct file *file = fget(fd);
+	struct tracker_controller *controller;
+	struct tracker_tree *tree = ERR_PTR(-EBADF);
+
+	if (!file)
+		return tree;
+	if (file->f_op == &tracker_session_fops) {
+		controller = file->private_data;
+		tree = tracker_tree_get(controller->session->tree);
+		WRITE_ONCE(tree->is_shared, true);
+	}
+	fput(file);
+	return tree;
+}
 
 static long tracker_session_ioctl(struct file *file, unsigned int cmd,
 				  unsigned long arg)

@@ -41,6 +41,8 @@ long tracker_session_call(struct tracker_controller *controller,
 		return tracker_ioctl_abort(session, argp);
 	case TRACKER_IOC_RESIDENT:
 		return tracker_ioctl_resident(session, argp);
+	case TRACKER_IOC_DONORS:
+		return tracker_ioctl_donors(session, argp);
 	case TRACKER_IOC_SHARERS:
 		return tracker_ioctl_sharers(session, argp);
 	default:

@@ -65,19 +65,28 @@ pgoff_t tracker_family_end(struct tracker_family *family)
 	return end;
 }
 
-struct tracker_snapshot *tracker_snapshot_create(struct tracker_family *family,
-						 struct mm_struct *mm,
-						 pgoff_t end)
+/**
+ * tracker_snapshot_create - what a child sees that is being forked
+ * @session: the parent's
+ * @mm: the child
+ *
+ * Return: the snapshot, or NULL.
+ */
+struct tracker_snapshot *tracker_snapshot_create(struct tracker_session *session,
+						 struct mm_struct *mm)
 {
+	struct tracker_family *family = session->family;
 	struct tracker_snapshot *snapshot;
 
 	snapshot = kzalloc(sizeof(*snapshot), GFP_KERNEL);
 	if (!snapshot)
 		return NULL;
 	xa_init(&snapshot->pages);
+	INIT_LIST_HEAD(&snapshot->heirs);
 	mmgrab(mm);
 	snapshot->mm = mm;
-	snapshot->end = end;
+	snapshot->end = READ_ONCE(session->next_base);
+	snapshot->session = tracker_session_get(session);
 	kref_get(&family->kref);
 	snapshot->family = family;
 	down_write(&family->lock);
@@ -125,6 +134,7 @@ void tracker_snapshot_destroy(struct tracker_snapshot *snapshot)
 	up_write(&family->lock);
 	xa_destroy(&snapshot->pages);
 	mmdrop(snapshot->mm);
+	tracker_session_put(snapshot->session);
 	kfree(snapshot);
 	tracker_family_put(family);
 }
@@ -155,16 +165,90 @@ struct page *tracker_snapshot_lookup(struct tracker_snapshot *snapshot,
 	return page;
 }
 
+/* The first page of a range that a child does not find in its live parent. */
+pgoff_t tracker_snapshot_next(struct tracker_snapshot *snapshot, pgoff_t start,
+			      pgoff_t end)
+{
+	struct tracker_family *family = snapshot->family;
+	unsigned long index;
+
+	down_read(&family->lock);
+	list_for_each_entry_from(snapshot, &family->snapshots, node) {
+		index = start;
+		if (start < end &&
+		    xa_find(&snapshot->pages, &index, end - 1, XA_PRESENT))
+			end = index;
+	}
+	up_read(&family->lock);
+	return end;
+}
+
+/* Logs, for a child that is tracked now, where its parent has written since. */
+void tracker_snapshot_log(struct tracker_snapshot *snapshot,
+			  struct tracker_session *session, pgoff_t start,
+			  pgoff_t end)
+{
+	while ((start = tracker_snapshot_next(snapshot, start, end)) < end) {
+		if (tracker_log_add(&session->log, start++))
+			tracker_log_overflow(&session->log);
+		cond_resched();
+	}
+}
+
+void tracker_snapshot_add_heir(struct tracker_snapshot *snapshot,
+			       struct tracker_session *session)
+{
+	down_write(&snapshot->family->lock);
+	list_add_tail(&session->origin_node, &snapshot->heirs);
+	up_write(&snapshot->family->lock);
+}
+
+void tracker_snapshot_remove_heir(struct tracker_snapshot *snapshot,
+				  struct tracker_session *session)
+{
+	down_write(&snapshot->family->lock);
+	list_del_init(&session->origin_node);
+	up_write(&snapshot->family->lock);
+}
+
+/*
+ * A child that is tracked has a page other than its parent from now on. Until
+ * its first round is stored, the images may have taken it for the parent's.
+ */
+static void __tracker_snapshot_tell(struct tracker_snapshot *snapshot,
+				    pgoff_t pgoff)
+{
+	struct tracker_session *heir;
+
+	list_for_each_entry(heir, &snapshot->heirs, origin_node)
+		if (READ_ONCE(heir->is_new) &&
+		    mtree_load(&heir->inherited, pgoff) &&
+		    tracker_log_add(&heir->log, pgoff))
+			tracker_log_overflow(&heir->log);
+}
+
+/* @newest has got a page; older snapshots find it there if they have none. */
+static void __tracker_family_tell(struct tracker_family *family,
+				  struct tracker_snapshot *newest, pgoff_t pgoff)
+{
+	struct tracker_snapshot *snapshot = newest;
+
+	__tracker_snapshot_tell(newest, pgoff);
+	list_for_each_entry_continue_reverse(snapshot, &family->snapshots, node) {
+		if (xa_load(&snapshot->pages, pgoff))
+			break;
+		__tracker_snapshot_tell(snapshot, pgoff);
+	}
+}
+
 static int tracker_family_save_copy(struct tracker_snapshot *newest,
 				    struct page *live, pgoff_t pgoff, gfp_t gfp)
 {
-	struct page *copy = alloc_page(gfp | __GFP_HIGHMEM | __GFP_ACCOUNT);
+	struct page *copy = tracker_donor_create(live, gfp);
 	int err;
 
 	if (!copy)
 		return -ENOMEM;
-	copy_highpage(copy, live);
-	__SetPageUptodate(copy);
 	err = xa_err(xa_store(&newest->pages, pgoff, copy, gfp));
 	if (err)
 		put_page(copy);
@@ -194,10 +278,43 @@ int tracker_family_save(struct tracker_family *family, struct folio *folio,
 			ret = tracker_family_save_copy(newest,
 						       folio_file_page(folio, pgoff),
 						       pgoff, gfp);
-			if (!ret)
+			if (!ret) {
+				__tracker_family_tell(family, newest, pgoff);
 				ret = 1;
+			}
 		}
 	}
 	up_read(&family->lock);
 	return ret;
+}
+
+/**
+ * tracker_family_keep - keep a page for the forked children
+ * @family: the fork family
+ * @page: a page that does not change, which the session is about to give up
+ * @pgoff: its place in the pseudo-file
+ *
+ * As tracker_family_save(), without a copy. Return: 0 or -ENOMEM.
+ */
+int tracker_family_keep(struct tracker_family *family, struct page *page,
+			pgoff_t pgoff)
+{
+	struct tracker_snapshot *newest;
+	int err = 0;
+
+	down_read(&family->lock);
+	if (!list_empty(&family->snapshots)) {
+		newest = list_last_entry(&family->snapshots,
+					 struct tracker_snapshot, node);
+		if (pgoff < newest->end && !xa_load(&newest->pages, pgoff)) {
+			err = xa_err(xa_store(&newest->pages, pgoff, page,
+					      GFP_KERNEL));
+			if (!err) {
+				get_page(page);
+				__tracker_family_tell(family, newest, pgoff);
+			}
+		}
+	}
+	up_read(&family->lock);
+	return err;
 }

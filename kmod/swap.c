@@ -28,6 +28,7 @@ struct tracker_swapper {
 	u16 kind;
 	bool noreserve;
 	bool grows_down;
+	bool is_heir;			/* a forked child's part of its parent's memory */
 	unsigned long start;		/* of the range */
 	unsigned long end;
 	unsigned long prot;		/* PROT_* */
@@ -47,6 +48,12 @@ static pgoff_t tracker_swapper_pgoff(struct tracker_swapper *swapper,
 	return swapper->pgoff + ((addr - swapper->start) >> PAGE_SHIFT);
 }
 
+/* What is not copied is a file's, or the parent's. */
+static bool tracker_swap_has_backing(struct tracker_swapper *swapper)
+{
+	return swapper->kind == TRACKER_KIND_FILE_PRIVATE || swapper->is_heir;
+}
+
 /* Of anonymous memory, pages of zeros stay holes. */
 static bool tracker_swap_needs(struct tracker_swapper *swapper,
 			       struct page *page)
@@ -54,7 +61,7 @@ static bool tracker_swap_needs(struct tracker_swapper *swapper,
 	void *content;
 	bool is_zero;
 
-	if (swapper->kind == TRACKER_KIND_FILE_PRIVATE)
+	if (tracker_swap_has_backing(swapper))
 		return PageAnon(compound_head(page));
 	content = kmap_local_page(page);
 	is_zero = !memchr_inv(content, 0, PAGE_SIZE);
@@ -68,11 +75,17 @@ static int tracker_swap_page(struct tracker_swapper *swapper,
 	pgoff_t pgoff = tracker_swapper_pgoff(swapper, addr);
 	struct tracker_session *session = swapper->session;
 	struct page *to;
+	int ret;
 
 	if (folio_maybe_dma_pinned(page_folio(from)))
 		return -EAGAIN;
 	if (!tracker_swap_needs(swapper, from))
 		return 0;
+	ret = tracker_frame_share(session, from, pgoff);
+	if (ret) {
+		swapper->nr_pages++;
+		return ret < 0 ? ret : tracker_log_add(&session->log, pgoff);
+	}
 	to = shmem_read_mapping_page_gfp(session->inode->i_mapping, pgoff,
 					 TRACKER_GFP);
 	if (IS_ERR(to))
@@ -162,8 +175,7 @@ static int tracker_swap_copy(struct tracker_swapper *swapper,
 		if (nr_runs < 0)
 			return nr_runs;
 		for (run = swapper->runs; run < swapper->runs + nr_runs; run++) {
-			/* The rest of a file's mapping is the file's. */
-			if (swapper->kind == TRACKER_KIND_FILE_PRIVATE &&
+			if (tracker_swap_has_backing(swapper) &&
 			    !(run->flags & TRACKER_RESIDENT_ANON))
 				continue;
 			done = tracker_swap_run(swapper, run, room);
@@ -206,6 +218,9 @@ static void tracker_swap_undo_copy(struct tracker_swapper *swapper,
 
 	shmem_truncate_range(swapper->session->inode, from,
 			     from + (end - start) - 1);
+	tracker_donors_forget(swapper->session,
+			      tracker_swapper_pgoff(swapper, start),
+			      tracker_swapper_pgoff(swapper, end));
 }
 
 static int tracker_swap_piece(struct tracker_swapper *swapper,
@@ -315,6 +330,16 @@ static bool tracker_swap_extend(struct tracker_swapper *swapper)
 	return true;
 }
 
+/* A forked child's goes on where it was. */
+static int tracker_swap_inherit(struct tracker_swapper *swapper)
+{
+	swapper->pgoff = swapper->index;
+	return tracker_origin_inherit(swapper->session, swapper->index,
+				      swapper->index +
+				      ((swapper->end - swapper->start) >>
+				       PAGE_SHIFT));
+}
+
 static int tracker_swap_new_region(struct tracker_swapper *swapper)
 {
 	struct tracker_region *region;
@@ -348,7 +373,8 @@ static int tracker_swap_look(struct tracker_swapper *swapper)
 	    vma->vm_end < swapper->end ||
 	    tracker_vma_state(swapper->session, vma) != TRACKER_VMA_SWAPPABLE)
 		return -EINVAL;
-	swapper->kind = tracker_vma_kind(vma);
+	swapper->is_heir = tracker_vma_is_heir(swapper->session, vma);
+	swapper->kind = tracker_vma_kind(swapper->session, vma);
 	swapper->prot = tracker_vma_prot(vma);
 	swapper->extra = tracker_vma_extra(vma);
 	swapper->noreserve = vma->vm_flags & VM_NORESERVE;
@@ -367,19 +393,26 @@ static int tracker_swap_look(struct tracker_swapper *swapper)
 	return 0;
 }
 
+/* Where in the pseudo-file. Return: 0 or -errno. */
+static int tracker_swap_place(struct tracker_swapper *swapper)
+{
+	bool is_extended;
+
+	if (swapper->is_heir)
+		return tracker_swap_inherit(swapper);
+	mmap_read_lock(swapper->mm);
+	is_extended = tracker_swap_extend(swapper);
+	mmap_read_unlock(swapper->mm);
+	return is_extended ? 0 : tracker_swap_new_region(swapper);
+}
+
 /* Runs in the target's mm. */
 static int tracker_swap_private(void *data)
 {
 	struct tracker_swapper *swapper = data;
 	unsigned long start, end;
-	bool is_extended;
-	int err = 0;
+	int err = tracker_swap_place(swapper);
 
-	mmap_read_lock(swapper->mm);
-	is_extended = tracker_swap_extend(swapper);
-	mmap_read_unlock(swapper->mm);
-	if (!is_extended)
-		err = tracker_swap_new_region(swapper);
 	if (err)
 		return err;
 	for (start = swapper->start; start < swapper->end; start = end) {

@@ -7,7 +7,6 @@
  * and it misses calls when its instances run out. FTRACE_OPS_FL_PERMANENT keeps
  * the sysctl kernel.ftrace_enabled from taking the hooks away.
  */
-#include <linux/kprobes.h>
 #include <linux/mempool.h>
 #include <linux/mman.h>
 #include <linux/module.h>
@@ -15,7 +14,6 @@
 #include <linux/sched/task_stack.h>
 #include <linux/slab.h>
 #include <linux/string.h>
-#include <asm/ibt.h>
 #include <asm/syscall.h>
 
 #include "hook.h"
@@ -139,24 +137,6 @@ int tracker_madvise(struct mm_struct *mm, unsigned long start, size_t len,
 		    int behavior)
 {
 	return tracker_do_madvise(mm, start, len, behavior);
-}
-
-/* It is not exported. Return: 0 or -errno. */
-static int tracker_find_madvise(void)
-{
-	struct kprobe probe = { .symbol_name = "do_madvise" };
-	unsigned long addr;
-	int err = register_kprobe(&probe);
-
-	if (err)
-		return err;
-	addr = (unsigned long)probe.addr;
-	unregister_kprobe(&probe);
-	/* Where the CPU checks the targets of calls, a probe is behind the mark. */
-	if (is_endbr(*(u32 *)(addr - ENDBR_INSN_SIZE)))
-		addr -= ENDBR_INSN_SIZE;
-	tracker_do_madvise = (void *)addr;
-	return 0;
 }
 
 /* ---- mremap ------------------------------------------------------------- */
@@ -318,9 +298,10 @@ static int tracker_hooks_add(struct tracker_hook *hooks)
 
 int tracker_hooks_register(void)
 {
-	int err = tracker_find_madvise();
+	int err = -ENOENT;
 
-	if (err)
+	tracker_do_madvise = tracker_symbol_find("do_madvise");
+	if (!tracker_do_madvise)
 		return err;
 	tracker_call_cache = KMEM_CACHE(tracker_call, 0);
 	if (!tracker_call_cache)

@@ -23,10 +23,12 @@
  *   session->lock		everything a controller does with a session
  *   tracker_sessions_lock	the list of sessions
  *   tracker_shares_lock	which files are shared, wrapping and unwrapping
+ *   tree->revert_lock		what donors become when targets are put back
  *   mmap_lock			(a target's, or the caller's own; another
- *				mapper's is only tried)
+ *				mapper's is only tried; two: reshare.c)
  *   tracker_watch_lock		that what a file's watch belongs to still exists
  *   source->fill_lock		coming into being of pages of a private file mapping
+ *   tree->lock			pages that the targets of a tree have in common
  *   folio lock			a page of a pseudo-file, or of a shared file
  *   share->lock		the regions of a shared file
  *   family->lock		snapshots of a fork family
@@ -92,6 +94,8 @@ struct tracker_family {
 struct tracker_snapshot {
 	struct list_head node;
 	struct tracker_family *family;
+	struct tracker_session *session; /* counted: the parent's */
+	struct list_head heirs;		/* family->lock: sessions of the children */
 	struct mm_struct *mm;		/* mmgrab(): the child, for identity only */
 	pgoff_t end;			/* the child maps nothing from here on */
 	struct xarray pages;		/* pgoff -> page saved before a write */
@@ -101,6 +105,8 @@ struct tracker_family *tracker_family_create(void);
 void tracker_family_put(struct tracker_family *family);
 int tracker_family_save(struct tracker_family *family, struct folio *folio,
 			pgoff_t pgoff, gfp_t gfp);
+int tracker_family_keep(struct tracker_family *family, struct page *page,
+			pgoff_t pgoff);
 pgoff_t tracker_family_end(struct tracker_family *family);
 bool tracker_family_has_snapshots(struct tracker_family *family);
 
@@ -188,6 +194,15 @@ struct tracker_session {
 	struct tracker_family *family;
 	struct tracker_log log;
 
+	/* See donor.c. */
+	struct tracker_tree *tree;	/* counted */
+	struct file *origin;		/* counted: the fork of the target, or NULL */
+	struct list_head origin_node;	/* snapshot->heirs */
+	struct maple_tree inherited;	/* tree->lock: pages that are the parent's */
+	struct xarray donors;		/* tree->lock: pgoff -> page */
+	bool is_related;		/* never unset: donors and inherited count */
+	bool is_new;			/* nothing has been committed yet */
+
 	spinlock_t fork_lock;		/* protects fork_file */
 	struct file *fork_file;		/* of the fork that is under way */
 
@@ -210,6 +225,7 @@ struct tracker_session {
 extern struct mutex tracker_sessions_lock;
 
 struct tracker_session *tracker_session_get(struct tracker_session *session);
+struct tracker_tree *tracker_session_tree(int fd);
 void tracker_session_put(struct tracker_session *session);
 void tracker_session_end(struct tracker_session *session);
 void tracker_session_detach(struct tracker_session *session);
@@ -233,6 +249,8 @@ long tracker_session_call(struct tracker_controller *controller,
 
 struct tracker_region *tracker_region_create(struct tracker_session *session,
 					     unsigned long nr_pages, u16 kind);
+int tracker_region_inherit(struct tracker_session *session,
+			   struct tracker_region *parent);
 void tracker_region_destroy(struct tracker_session *session,
 			    struct tracker_region *region);
 void tracker_regions_destroy(struct tracker_session *session);
@@ -242,6 +260,77 @@ int tracker_ioctl_region_open(struct tracker_controller *controller,
 			      struct tracker_region_open __user *argp);
 struct address_space *tracker_region_mapping(struct tracker_region *region,
 					     pgoff_t pgoff, pgoff_t *index);
+
+/* ---- pages that several targets have ------------------------------------ */
+
+/* Sessions whose targets are forked from one another. */
+struct tracker_tree {
+	struct kref kref;
+	struct mutex lock;		/* what they have in common */
+	bool is_shared;			/* several sessions have been opened for it */
+	struct xarray frames;		/* lock: pfn -> what stands for it, see frames.c */
+
+	struct mutex revert_lock;	/* protects what follows, see reshare.c */
+	struct xarray backs;		/* pfn of a donor -> what it has become */
+	struct list_head lineages;
+};
+
+struct tracker_tree *tracker_tree_create(void);
+struct tracker_tree *tracker_tree_get(struct tracker_tree *tree);
+void tracker_tree_put(struct tracker_tree *tree);
+struct page *tracker_donor_create(struct page *from, gfp_t gfp);
+bool tracker_donor_is_due(struct tracker_session *session, pgoff_t pgoff);
+bool tracker_donor_is_set(struct tracker_session *session, pgoff_t pgoff);
+struct page *tracker_donor_find(struct tracker_session *session, pgoff_t pgoff);
+int tracker_donor_fill(struct tracker_session *session, pgoff_t pgoff);
+vm_fault_t tracker_donor_fault(struct tracker_session *session,
+			       struct vm_fault *vmf);
+pgoff_t tracker_page_next(struct tracker_session *session, pgoff_t start,
+			  pgoff_t end);
+struct page *tracker_page_get(struct tracker_session *session, pgoff_t pgoff);
+void __tracker_donors_drop(struct tracker_session *session, pgoff_t start,
+			   pgoff_t end);
+int __tracker_donors_keep(struct tracker_session *session, pgoff_t start,
+			  pgoff_t end);
+void tracker_donors_forget(struct tracker_session *session, pgoff_t start,
+			   pgoff_t end);
+void tracker_donors_destroy(struct tracker_session *session);
+int tracker_frame_share(struct tracker_session *session, struct page *page,
+			pgoff_t pgoff);
+void tracker_frames_forget(struct tracker_tree *tree);
+
+struct tracker_lineage;
+
+/* A mapping that is being put back. Caller holds tree->revert_lock. */
+struct tracker_reshare {
+	struct tracker_session *session;
+	struct mm_struct *mm;
+	unsigned long start;
+	unsigned long end;
+	pgoff_t pgoff;			/* of the pseudo-file, at @start */
+	struct tracker_lineage *lineage;
+};
+
+int tracker_reshare_init(void);
+void tracker_reshare_begin(struct tracker_reshare *reshare);
+bool tracker_reshare_page(struct tracker_reshare *reshare, struct page *donor,
+			  unsigned long addr);
+void tracker_reshare_add(struct tracker_reshare *reshare, struct page *donor,
+			 struct page *page, unsigned long addr);
+void tracker_reshare_end(struct tracker_tree *tree);
+long tracker_ioctl_donors(struct tracker_session *session,
+			  struct tracker_donors __user *argp);
+struct file *tracker_origin_find(struct mm_struct *mm);
+int tracker_origin_adopt(struct tracker_session *session, struct file *origin,
+			 struct tracker_tree *tree);
+void tracker_origin_id(struct tracker_session *session, u8 *id);
+void tracker_origin_release(struct tracker_session *session);
+int tracker_origin_inherit(struct tracker_session *session, pgoff_t start,
+			   pgoff_t end);
+u16 tracker_origin_kind(struct tracker_session *session,
+			const struct vm_area_struct *vma);
+bool tracker_vma_is_heir(struct tracker_session *session,
+			 const struct vm_area_struct *vma);
 
 /* ---- shared files ------------------------------------------------------- */
 
@@ -299,12 +388,20 @@ void tracker_vma_make_child(struct vm_area_struct *vma, struct file *file);
 bool tracker_vma_is_target(const struct vm_area_struct *vma);
 bool tracker_vma_is_child(const struct vm_area_struct *vma);
 struct tracker_session *tracker_vma_session(const struct vm_area_struct *vma);
-struct tracker_snapshot *tracker_snapshot_create(struct tracker_family *family,
-						 struct mm_struct *mm,
-						 pgoff_t end);
+struct tracker_snapshot *tracker_snapshot_create(struct tracker_session *session,
+						 struct mm_struct *mm);
 void tracker_snapshot_destroy(struct tracker_snapshot *snapshot);
 struct page *tracker_snapshot_lookup(struct tracker_snapshot *snapshot,
 				     pgoff_t pgoff);
+pgoff_t tracker_snapshot_next(struct tracker_snapshot *snapshot, pgoff_t start,
+			      pgoff_t end);
+void tracker_snapshot_log(struct tracker_snapshot *snapshot,
+			  struct tracker_session *session, pgoff_t start,
+			  pgoff_t end);
+void tracker_snapshot_add_heir(struct tracker_snapshot *snapshot,
+			       struct tracker_session *session);
+void tracker_snapshot_remove_heir(struct tracker_snapshot *snapshot,
+				  struct tracker_session *session);
 bool tracker_folio_may_be_pinned(struct folio *folio, int own_refs);
 bool tracker_folio_rearm(struct folio *folio);
 
@@ -359,7 +456,8 @@ void tracker_label_set(struct tracker_label *label, struct mm_struct *mm,
 		       unsigned long start, unsigned long end);
 
 int tracker_check_stopped(struct mm_struct *mm, s32 *busy_tid);
-u16 tracker_vma_kind(struct vm_area_struct *vma);
+u16 tracker_vma_kind(struct tracker_session *session,
+		     struct vm_area_struct *vma);
 unsigned long tracker_vma_prot(const struct vm_area_struct *vma);
 vm_flags_t tracker_vma_extra(const struct vm_area_struct *vma);
 u16 tracker_vma_state(struct tracker_session *session,
@@ -415,6 +513,7 @@ int tracker_run_in_mm(struct mm_struct *mm, int (*work)(void *), void *data);
 
 int tracker_madvise(struct mm_struct *mm, unsigned long start, size_t len,
 		    int behavior);
+void *tracker_symbol_find(const char *name);
 int tracker_hooks_register(void);
 void tracker_hooks_unregister(void);
 

@@ -55,14 +55,18 @@ static bool tracker_vma_is_special(struct vm_area_struct *vma)
 
 /**
  * tracker_vma_kind - what a mapping is
+ * @session: the target's session
  * @vma: an untracked mapping; the caller holds mmap_lock
  *
  * Return: enum tracker_kind.
  */
-u16 tracker_vma_kind(struct vm_area_struct *vma)
+u16 tracker_vma_kind(struct tracker_session *session,
+		     struct vm_area_struct *vma)
 {
 	struct inode *inode;
 
+	if (tracker_vma_is_heir(session, vma))
+		return tracker_origin_kind(session, vma);
 	if (tracker_vma_is_special(vma))
 		return TRACKER_KIND_SPECIAL;
 	if (!vma->vm_file)
@@ -139,7 +143,19 @@ static bool tracker_vma_is_shared_target(struct tracker_session *session,
 	return region &&
 	       vma->vm_pgoff + vma_pages(vma) <= region->nr_pages &&
 	       (region->kind != TRACKER_KIND_FILE_SHARED ||
-		tracker_vma_kind(vma) != TRACKER_KIND_ANON_SHARED);
+		tracker_vma_kind(session, vma) != TRACKER_KIND_ANON_SHARED);
+}
+
+static u16 tracker_vma_heir_state(struct tracker_session *session,
+				  struct vm_area_struct *vma)
+{
+	if (tracker_origin_kind(session, vma) == TRACKER_KIND_SPECIAL)
+		return TRACKER_VMA_KIND;
+	if (vma->vm_flags & VM_SEALED)
+		return TRACKER_VMA_SEALED;
+	if (vma->vm_flags & ~(TRACKER_PLAIN_FLAGS | TRACKER_EXTRA_FLAGS))
+		return TRACKER_VMA_SPECIAL_FLAGS;
+	return TRACKER_VMA_SWAPPABLE;
 }
 
 /**
@@ -158,7 +174,10 @@ u16 tracker_vma_state(struct tracker_session *session,
 		return TRACKER_VMA_TRACKED;
 	if (tracker_vma_is_shared_target(session, vma))
 		return TRACKER_VMA_TRACKED;
-	kind = tracker_vma_kind(vma);
+	/* Also where it is read-only: its page table does not show what it has. */
+	if (tracker_vma_is_heir(session, vma))
+		return tracker_vma_heir_state(session, vma);
+	kind = tracker_vma_kind(session, vma);
 	if (!(vma->vm_flags & VM_WRITE) &&
 	    (kind != TRACKER_KIND_ANON_SHARED || is_vm_hugetlb_page(vma)))
 		return TRACKER_VMA_READONLY;

@@ -29,6 +29,16 @@ export interface SessionStatus {
   nrSnapshots: number;
   /** the log could not grow: every page counts as dirty */
   overflow: boolean;
+  /** id of the session of which the target was a forked child; zeros if there is none */
+  origin: string;
+}
+
+/** Pages that a target has in common with others of its tree. */
+export interface DonorPart {
+  /** to read them from: donor N is page N; the caller closes it */
+  fd: number;
+  /** region, first page, number of pages, number of the first page's donor; and so on */
+  runs: Float64Array;
 }
 
 /** The dirty log, taken. */
@@ -59,12 +69,18 @@ export interface Native extends NativePageCopy {
   readonly abiVersion: number;
   readonly sessionCreate: number;
   readonly sessionExclusive: number;
+  readonly sessionTree: number;
   /** flag of `swap`: only shared mappings, and the target need not be held */
   readonly swapShared: number;
 
   deviceInfo(fd: number): { abiVersion: number; nrSessions: number };
   /** The error of EBUSY has `holder`. */
-  sessionOpen(fd: number, pid: number, flags: number): { fd: number; created: boolean };
+  sessionOpen(
+    fd: number,
+    pid: number,
+    flags: number,
+    treeFd?: number,
+  ): { fd: number; created: boolean };
   /** With `pid` 0: the first session after the cursor `after`. */
   status(fd: number, pid: number, after: bigint): SessionStatus;
 
@@ -88,6 +104,8 @@ export interface Native extends NativePageCopy {
   harvest(fd: number): Promise<Harvest>;
   /** first page, number of pages, flags (1: anonymous); and so on, by page */
   resident(fd: number, startPage: number, endPage: number): Promise<Float64Array>;
+  /** `runs`: region, first page, number of pages; and so on */
+  donors(fd: number, runs: Float64Array): Promise<DonorPart[]>;
   /** pids; EINVAL where no shared mapping is */
   sharers(fd: number, startPage: number): Promise<Float64Array>;
 

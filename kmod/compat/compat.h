@@ -8,6 +8,7 @@
 #include <linux/fs.h>
 #include <linux/mm.h>
 #include <linux/pagemap.h>
+#include <linux/rmap.h>
 #include <linux/version.h>
 
 /*
@@ -167,6 +168,27 @@ static inline vm_fault_t tracker_map_no_pages(struct vm_fault *vmf,
 #else
 #define TRACKER_MAP_PAGES
 #endif
+
+/* 6.7 renamed what fork() does for a page that both processes map. */
+static inline int tracker_dup_anon_rmap(struct page *page,
+					struct vm_area_struct *from)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 7, 0)
+	return page_try_dup_anon_rmap(page, false, from);
+#else
+	return folio_try_dup_anon_rmap_pte(page_folio(page), page, from);
+#endif
+}
+
+/* 6.2 made the counters per-CPU; what adds to them traces, which is not exported. */
+static inline void tracker_count_anon_page(struct mm_struct *mm)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 2, 0)
+	atomic_long_inc(&mm->rss_stat.count[MM_ANONPAGES]);
+#else
+	percpu_counter_inc(&mm->rss_stat[MM_ANONPAGES]);
+#endif
+}
 
 /* pmd_large() became pmd_leaf() for good in 6.9. */
 static inline bool tracker_pmd_is_leaf(pmd_t pmd)

@@ -32,11 +32,12 @@ Napi::Value DeviceInfo(const Napi::CallbackInfo& info) {
   return result;
 }
 
-/** sessionOpen(fd, pid, flags): { fd, created }; the error has `holder` */
+/** sessionOpen(fd, pid, flags, treeFd): { fd, created }; the error has `holder` */
 Napi::Value SessionOpen(const Napi::CallbackInfo& info) {
   tracker_session_open args = {};
   args.pid = info[1].As<Napi::Number>();
   args.flags = info[2].As<Napi::Number>();
+  args.tree_fd = info[3].IsNumber() ? info[3].As<Napi::Number>().Int32Value() : 0;
   if (ioctl(info[0].As<Napi::Number>(), TRACKER_IOC_SESSION_OPEN, &args) < 0) {
     const int number = errno;
     Napi::Error error = ErrnoError(
@@ -83,6 +84,7 @@ Napi::Object StatusObject(Napi::Env env, const tracker_session_status& status) {
   object.Set("backingPages", static_cast<double>(status.backing_pages));
   object.Set("nrSnapshots", status.nr_snapshots);
   object.Set("overflow", status.overflow != 0);
+  object.Set("origin", HexOf(status.origin));
   return object;
 }
 
@@ -90,6 +92,7 @@ void InitDevice(Napi::Env env, Napi::Object exports) {
   exports.Set("abiVersion", Napi::Number::New(env, TRACKER_ABI_VERSION));
   exports.Set("sessionCreate", Napi::Number::New(env, TRACKER_SESSION_CREATE));
   exports.Set("sessionExclusive", Napi::Number::New(env, TRACKER_SESSION_EXCLUSIVE));
+  exports.Set("sessionTree", Napi::Number::New(env, TRACKER_SESSION_TREE));
   exports.Set("deviceInfo", Napi::Function::New<DeviceInfo>(env, "deviceInfo"));
   exports.Set("sessionOpen", Napi::Function::New<SessionOpen>(env, "sessionOpen"));
   exports.Set("status", Napi::Function::New<Status>(env, "status"));

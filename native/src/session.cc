@@ -56,10 +56,14 @@ Napi::Value Layout(const Napi::CallbackInfo& info) {
   return StartLayout(info.Env(), FdOf(info), info[1].As<Napi::Number>());
 }
 
+bool IsFloat64Array(const Napi::Value& value) {
+  return value.IsTypedArray() &&
+         value.As<Napi::TypedArray>().TypedArrayType() == napi_float64_array;
+}
+
 /** swap(fd, pagePairs: Float64Array, flags, handle): Promise of { nrDone, nrPages } */
 Napi::Value Swap(const Napi::CallbackInfo& info) {
-  if (!info[1].IsTypedArray() ||
-      info[1].As<Napi::TypedArray>().TypedArrayType() != napi_float64_array)
+  if (!IsFloat64Array(info[1]))
     return ThrowErrno(info.Env(), EINVAL, "swap", "ranges that are no Float64Array");
   return StartSwap(info.Env(), FdOf(info), info[1].As<Napi::Float64Array>(),
                    info[2].As<Napi::Number>(), info[3]);
@@ -79,6 +83,13 @@ Napi::Value Resident(const Napi::CallbackInfo& info) {
                        info[2].As<Napi::Number>());
 }
 
+/** donors(fd, runs): Promise of an array of { fd, runs: region, page, nrPages, id } */
+Napi::Value Donors(const Napi::CallbackInfo& info) {
+  if (!IsFloat64Array(info[1]))
+    return ThrowErrno(info.Env(), EINVAL, "donors", "runs that are no Float64Array");
+  return StartDonors(info.Env(), FdOf(info), info[1].As<Napi::Float64Array>());
+}
+
 /** sharers(fd, startPage): Promise of a Float64Array of pids */
 Napi::Value Sharers(const Napi::CallbackInfo& info) {
   return StartSharers(info.Env(), FdOf(info), info[1].As<Napi::Number>());
@@ -96,6 +107,7 @@ void InitSession(Napi::Env env, Napi::Object exports) {
   exports.Set("revert", Napi::Function::New<Revert>(env, "revert"));
   exports.Set("harvest", Napi::Function::New<Harvest>(env, "harvest"));
   exports.Set("resident", Napi::Function::New<Resident>(env, "resident"));
+  exports.Set("donors", Napi::Function::New<Donors>(env, "donors"));
   exports.Set("sharers", Napi::Function::New<Sharers>(env, "sharers"));
   exports.Set("swapShared", Napi::Number::New(env, TRACKER_SWAP_SHARED));
 }

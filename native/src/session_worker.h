@@ -68,4 +68,5 @@ Napi::Promise StartSwap(Napi::Env env, int fd, const Napi::Float64Array& page_pa
 Napi::Promise StartRevert(Napi::Env env, int fd, const Napi::Value& handle);
 Napi::Promise StartHarvest(Napi::Env env, int fd);
 Napi::Promise StartResident(Napi::Env env, int fd, double start_page, double end_page);
+Napi::Promise StartDonors(Napi::Env env, int fd, const Napi::Float64Array& runs);
 Napi::Promise StartSharers(Napi::Env env, int fd, double start_page);

@@ -19,6 +19,8 @@ class UniqueFd {
     if (fd_ >= 0) ::close(fd_);
   }
 
+  /** Gives the descriptor to someone else, who closes it. */
+  int release() { return std::exchange(fd_, -1); }
   int get() const { return fd_; }
   explicit operator bool() const { return fd_ >= 0; }
 

@@ -3,10 +3,7 @@ import { TargetError } from '../errors.js';
 import type { VmaRecord } from '../image/index.js';
 import { PROT_WRITE } from '../image/vma-record.js';
 import type { Layout } from '../kernel/layout.js';
-import { describeVmas } from './vma-records.js';
-
-/** What the memory of a tracked process, and what its children inherit of it, is called. */
-const pseudoFile = '/tracker';
+import { describeVmas, pseudoFile } from './vma-records.js';
 
 /**
  * Refuses a target with memory that can be neither tracked nor dumped, before anything is touched.
@@ -34,8 +31,8 @@ function checkVma(pid: number, vma: VmaRecord): void {
   const address = `0x${(vma.startPage * 4096).toString(16)}`;
   const size = (vma.endPage - vma.startPage) * 4096;
   const what = isInherited
-    ? 'it depends on its parent, which was tracked when it was forked; stop tracking the parent ' +
-      'and let the child be forked anew'
+    ? 'it depends on a parent, which was tracked when it was forked, and cannot be taken over; ' +
+      'stop tracking the parent and let the child be forked anew'
     : 'it is memory of a device, or secret: nobody but the process itself can read it';
   throw new TargetError(
     'UNTRACKABLE_MEMORY',

@@ -11,6 +11,9 @@ interface FileState {
   fileMtimeNs?: bigint;
 }
 
+/** What the memory of a tracked process, and what its children inherit of it, is called. */
+export const pseudoFile = '/tracker';
+
 const noFile: MapsEntry = {
   startPage: 0,
   endPage: 0,
@@ -59,8 +62,17 @@ export async function describeVmas(
   return vmas;
 }
 
+/**
+ * What a forked child has of a tracked parent's memory is a mapping of the parent's pseudo-file: what
+ * it was called, the child's own `/proc/PID/maps` does not say.
+ */
+function nameOf(entry: MapsEntry, state: string): MapsEntry {
+  const isHeir = state === 'swappable' && entry.path === pseudoFile && entry.isDeleted;
+  return isHeir ? noFile : entry;
+}
+
 function describe(layout: Layout, i: number, entry: MapsEntry, names: OldNames): VmaRecord {
-  const { path, offset, dev, inode } = entry;
+  const { path, offset, dev, inode } = nameOf(entry, layout.stateName(i));
   // A file that no file system keeps, and nobody can open.
   const kind = path === aioRing ? 'anon-shared' : layout.kindName(i);
   const vma: VmaRecord = {

@@ -10,6 +10,8 @@ export interface OpenSessionOptions {
   create?: boolean;
   /** fail where there is one */
   exclusive?: boolean;
+  /** a new session is put into this one's tree: what both targets share is kept in common */
+  tree?: Session;
 }
 
 /** The kernel module, opened and of the right ABI version. */
@@ -67,13 +69,14 @@ export class Device implements Disposable {
    */
   openSession(
     pid: number,
-    { create = false, exclusive = false }: OpenSessionOptions = {},
+    { create = false, exclusive = false, tree }: OpenSessionOptions = {},
   ): Session {
-    const { sessionCreate, sessionExclusive } = native;
-    const flags = (create ? sessionCreate : 0) | (exclusive ? sessionExclusive : 0);
+    const { sessionCreate, sessionExclusive, sessionTree } = native;
+    const flags =
+      (create ? sessionCreate : 0) | (exclusive ? sessionExclusive : 0) | (tree ? sessionTree : 0);
     return this.#call(`control the session of pid ${pid}`, pid, (fd) => {
       try {
-        const opened = native.sessionOpen(fd, pid, flags);
+        const opened = native.sessionOpen(fd, pid, flags, tree?.treeFd);
         return new Session(opened.fd, pid, opened.created);
       } catch (error) {
         throw openError(error, pid) ?? error;

@@ -1,6 +1,12 @@
 import { closeSync } from 'node:fs';
 import { DeviceError, isSystemError } from '../errors.js';
-import { type FreezeHandle, type Harvest, native, type SessionStatus } from '../native.js';
+import {
+  type DonorPart,
+  type FreezeHandle,
+  type Harvest,
+  native,
+  type SessionStatus,
+} from '../native.js';
 import { callError } from './call-error.js';
 import { Layout } from './layout.js';
 
@@ -117,6 +123,15 @@ export class Session implements Disposable {
   }
 
   /**
+   * Which of some pages the target has in common with others of its tree. Their content never
+   * changes; a page stops being such a one when the target writes it.
+   * @param runs region, first page, number of pages; and so on, as in a harvest
+   */
+  async donors(runs: Float64Array): Promise<DonorPart[]> {
+    return this.#later('find shared pages', (fd) => native.donors(fd, runs));
+  }
+
+  /**
    * Processes that map what a shared mapping of the target shows.
    * @returns their pids, 0 for each that has none in this namespace; nothing where no shared
    *   mapping is (any more)
@@ -130,6 +145,11 @@ export class Session implements Disposable {
         throw error;
       }
     });
+  }
+
+  /** For `Device.openSession`: a session of the same tree. */
+  get treeFd(): number {
+    return this.#openFd();
   }
 
   /** Gives control up. A second call does nothing; a call that is under way still ends well. */

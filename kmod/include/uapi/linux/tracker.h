@@ -29,7 +29,7 @@
  *   EINTR    a signal came before the call began; nothing was done
  */
 
-#define TRACKER_ABI_VERSION	2
+#define TRACKER_ABI_VERSION	3
 #define TRACKER_PAGE_SHIFT	12
 
 /**
@@ -96,6 +96,9 @@ struct tracker_info {
 /* ... and fail with EEXIST where there is one */
 #define TRACKER_SESSION_EXCLUSIVE	(1U << 1)
 
+/* A new session is put into the tree of that of tree_fd */
+#define TRACKER_SESSION_TREE		(1U << 2)
+
 /**
  * struct tracker_session_open - TRACKER_IOC_SESSION_OPEN: control a session
  * @pid: in: the target, in the caller's pid namespace
@@ -103,7 +106,13 @@ struct tracker_info {
  * @fd: out: session fd, close-on-exec
  * @created: out: 1 if this call made the session
  * @holder: out: with EBUSY, the pid of the controller that holds the session
+ * @tree_fd: in: with TRACKER_SESSION_TREE, a session fd of the caller's
  * @__reserved: must be 0
+ *
+ * Page frames that several targets of one tree have are kept in common, if all
+ * are swapped before the first harvest of one of them. A forked child of a
+ * target is in its parent's tree, and begins with its parent's pages: only what
+ * is different is copied by the swap and in the first harvest.
  *
  * A session has one controller at a time. What the last one harvested and did
  * not commit is back in the log when this returns. An error in the middle of a
@@ -112,6 +121,7 @@ struct tracker_info {
  * ENOENT: not tracked, and TRACKER_SESSION_CREATE is not set.
  * EEXIST: tracked already, and TRACKER_SESSION_EXCLUSIVE is set.
  * EBUSY: another controller holds it, see @holder.
+ * EBADF: @tree_fd is no session fd.
  * EINVAL: the target is a kernel thread.
  * EOPNOTSUPP: the target is a 32-bit process.
  */
@@ -121,7 +131,8 @@ struct tracker_session_open {
 	__s32 fd;
 	__u32 created;
 	__s32 holder;
-	__u32 __reserved[3];
+	__s32 tree_fd;
+	__u32 __reserved[2];
 };
 #define TRACKER_IOC_SESSION_OPEN _IOWR('T', 0x01, struct tracker_session_open)
 
@@ -143,6 +154,8 @@ struct tracker_session_open {
  * @backing_pages: out: pages that the pseudo-file holds, without swapped ones
  * @nr_snapshots: out: forked children whose memory depends on this session
  * @overflow: out: 1 if the log could not grow: the next harvest says so too
+ * @origin: out: @id of the session of which the target was a forked child when
+ *	it was opened; regions that both have are the same; 0 if there is none
  * @__reserved: must be 0
  *
  * As TRACKER_IOC_STATUS on the device: ENOENT when there is no (further)
@@ -164,7 +177,8 @@ struct tracker_session_status {
 	__u64 backing_pages;
 	__u32 nr_snapshots;
 	__u32 overflow;
-	__u64 __reserved[4];
+	__u8 origin[16];
+	__u64 __reserved[2];
 };
 #define TRACKER_IOC_STATUS	_IOWR('T', 0x02, struct tracker_session_status)
 #define TRACKER_IOC_SESSION_STATUS _IOWR('T', 0x10, struct tracker_session_status)
@@ -444,5 +458,53 @@ struct tracker_sharers {
 	__u64 __reserved[2];
 };
 #define TRACKER_IOC_SHARERS	_IOWR('T', 0x19, struct tracker_sharers)
+
+/**
+ * struct tracker_donor_run - consecutive pages that are donors
+ * @page: first page number inside the region
+ * @id: number of the first page's donor; the others' follow it
+ * @region: region id
+ * @nr_pages: length, at least 1
+ */
+struct tracker_donor_run {
+	__u64 page;
+	__u64 id;
+	__u32 region;
+	__u32 nr_pages;
+};
+
+/**
+ * struct tracker_donors - TRACKER_IOC_DONORS: which pages targets have in common
+ * @runs_addr: in: array of struct tracker_run, as from a harvest
+ * @nr_runs: in: its length
+ * @next_run: in: 0 to start; out: where to go on; @nr_runs when all is done
+ * @next_page: in: 0 to start; out: pages of that run that are done
+ * @donors_addr: in: array of struct tracker_donor_run
+ * @nr_donors: in: its length, at least 2; out: runs written
+ * @fd: out: read-only fd, close-on-exec. The page of donor N is at offset
+ *	N * 4096, for the donors listed by this call
+ * @flags: in: must be 0
+ * @__reserved: must be 0
+ *
+ * A donor is a page that several targets of a tree may have. Its content never
+ * changes, and its number, below 2^51, is never another one's: two pages with
+ * one number are one page. Pages that are not listed are the target's own. A
+ * target's page may stop being a donor at any time, by a write, which the dirty
+ * log then has.
+ *
+ * EINVAL: a run is not inside a region.
+ */
+struct tracker_donors {
+	__aligned_u64 runs_addr;
+	__u32 nr_runs;
+	__u32 next_run;
+	__u32 next_page;
+	__u32 nr_donors;
+	__aligned_u64 donors_addr;
+	__s32 fd;
+	__u32 flags;
+	__u64 __reserved[2];
+};
+#define TRACKER_IOC_DONORS	_IOWR('T', 0x1a, struct tracker_donors)
 
 #endif /* _UAPI_LINUX_TRACKER_H */

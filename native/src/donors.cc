@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <errno.h>
+#include <linux/tracker.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "session_worker.h"
+
+namespace {
+
+constexpr uint32_t kRunsPerCall = 65536;
+
+/** What one call has listed, and the fd that its donors are read from. */
+struct Part {
+  UniqueFd fd;
+  std::vector<tracker_donor_run> runs;
+};
+
+class DonorsWorker : public SessionWorker {
+ public:
+  DonorsWorker(Napi::Env env, int fd, const Napi::Float64Array& runs) : SessionWorker(env, fd) {
+    for (size_t i = 0; i + 2 < runs.ElementLength(); i += 3) {
+      runs_.push_back({static_cast<__u64>(runs[i + 1]), static_cast<__u32>(runs[i]),
+                       static_cast<__u32>(runs[i + 2])});
+    }
+  }
+
+ private:
+  void Call() override {
+    tracker_donors args = {};
+    args.runs_addr = reinterpret_cast<uintptr_t>(runs_.data());
+    args.nr_runs = static_cast<__u32>(runs_.size());
+    while (args.next_run < args.nr_runs && TakePart(&args)) continue;
+  }
+
+  bool TakePart(tracker_donors* args) {
+    std::vector<tracker_donor_run> found(kRunsPerCall);
+    args->donors_addr = reinterpret_cast<uintptr_t>(found.data());
+    args->nr_donors = kRunsPerCall;
+    if (!Ioctl(TRACKER_IOC_DONORS, "TRACKER_IOC_DONORS", args)) return false;
+    UniqueFd fd(args->fd);
+    found.resize(std::min(args->nr_donors, kRunsPerCall));
+    if (!found.empty()) parts_.push_back({std::move(fd), std::move(found)});
+    return true;
+  }
+
+  Napi::Value Result(Napi::Env env) override {
+    Napi::Array parts = Napi::Array::New(env, parts_.size());
+    for (uint32_t i = 0; i < parts_.size(); i++) {
+      std::vector<double> rows;
+      for (const tracker_donor_run& run : parts_[i].runs) {
+        rows.insert(rows.end(), {static_cast<double>(run.region), static_cast<double>(run.page),
+                                 static_cast<double>(run.nr_pages), static_cast<double>(run.id)});
+      }
+      Napi::Object part = Napi::Object::New(env);
+      part.Set("fd", parts_[i].fd.release());
+      part.Set("runs", Float64ArrayOf(env, rows));
+      parts.Set(i, part);
+    }
+    return parts;
+  }
+
+  std::vector<tracker_run> runs_;
+  std::vector<Part> parts_;
+};
+
+}  // namespace
+
+Napi::Promise StartDonors(Napi::Env env, int fd, const Napi::Float64Array& runs) {
+  return (new DonorsWorker(env, fd, runs))->Start();
+}

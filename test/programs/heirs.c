@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A family of processes that do what they are told, one line a command, each
+ * answered by one line:
+ *
+ *   WHO fork NEW             WHO forks a child that is called NEW; answers its pid
+ *   WHO write FIRST NR       writes pages, each with a content of its own
+ *   WHO forget FIRST NR      MADV_DONTNEED
+ *   WHO where                answers the number of the memory's first page
+ *   WHO check                answers `ok`, or what is wrong
+ *   WHO exit                 answers `bye`
+ *
+ * Names are numbers below 32; process 0 is there from the beginning. The first
+ * line after `ready` is its pid. Each process knows what its memory has to contain:
+ * that knowledge is memory, too, and goes on to its children.
+ */
+#define _GNU_SOURCE
+#include "promise.h"
+
+#define NR_NAMES 32
+#define NR_PAGES 64
+#define FILE_PAGES 16		/* the last ones are a private mapping of a file */
+
+static int commands[NR_NAMES][2], answers[NR_NAMES][2];
+static char *area;
+static uint64_t expected[NR_PAGES];	/* 0: zeros; of the file: as it is */
+static uint64_t last_value;
+
+static int is_file(size_t page)
+{
+	return page >= NR_PAGES - FILE_PAGES;
+}
+
+static void set_up(void)
+{
+	char path[] = "/tmp/heirs-XXXXXX";
+	int fd = mkstemp(path);
+	char *content = map_private(FILE_PAGES);
+
+	CHECK(fd >= 0);
+	fill(content, 0, FILE_PAGES, 0);
+	CHECK(write(fd, content, FILE_PAGES * PAGE) == FILE_PAGES * PAGE);
+	unmap(content, 0, FILE_PAGES);
+	area = map_private(NR_PAGES);
+	CHECK(mmap(area + (NR_PAGES - FILE_PAGES) * PAGE, FILE_PAGES * PAGE,
+		   PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED, fd, 0) !=
+	      MAP_FAILED);
+	unlink(path);
+	close(fd);
+}
+
+static int page_is_right(size_t page)
+{
+	const char *base = area;
+
+	if (expected[page])
+		return holds(base, page, 1, expected[page]);
+	if (is_file(page))
+		return holds(area + (NR_PAGES - FILE_PAGES) * PAGE,
+			     page - (NR_PAGES - FILE_PAGES), 1, 0);
+	return is_zero(base, page, 1);
+}
+
+static void answer(int who, const char *text)
+{
+	CHECK(write(answers[who][1], text, strlen(text)) ==
+	      (ssize_t)strlen(text));
+	CHECK(write(answers[who][1], "\n", 1) == 1);
+}
+
+static void check(int who)
+{
+	char text[80];
+
+	for (size_t page = 0; page < NR_PAGES; page++) {
+		if (page_is_right(page))
+			continue;
+		snprintf(text, sizeof(text), "page %zu: %llx, not value %llu",
+			 page, *(unsigned long long *)(area + page * PAGE),
+			 (unsigned long long)expected[page]);
+		answer(who, text);
+		return;
+	}
+	answer(who, "ok");
+}
+
+static void say_where(int who)
+{
+	char text[20];
+
+	snprintf(text, sizeof(text), "%lu", (unsigned long)area / PAGE);
+	answer(who, text);
+}
+
+static void write_pages(int who, size_t first, size_t nr)
+{
+	for (size_t page = first; page < first + nr; page++) {
+		expected[page] = ++last_value * NR_NAMES + who;
+		fill(area, page, 1, expected[page]);
+	}
+	answer(who, "ok");
+}
+
+static void forget_pages(int who, size_t first, size_t nr)
+{
+	CHECK(madvise(area + first * PAGE, nr * PAGE, MADV_DONTNEED) == 0);
+	for (size_t page = first; page < first + nr; page++)
+		expected[page] = 0;
+	answer(who, "ok");
+}
+
+static void read_line(int fd, char *line, size_t size)
+{
+	size_t length = 0;
+
+	while (length < size - 1) {
+		if (read(fd, line + length, 1) != 1)
+			_exit(0);
+		if (line[length] == '\n')
+			break;
+		length++;
+	}
+	line[length] = 0;
+}
+
+/* Return: the name, which is another one's in a child. */
+static int fork_child_of(int who, int name)
+{
+	char text[20];
+	pid_t pid = fork();
+
+	CHECK(pid >= 0);
+	if (pid == 0)
+		return name;
+	snprintf(text, sizeof(text), "%d", pid);
+	answer(who, text);
+	return who;
+}
+
+static void live(int who)
+{
+	unsigned long first, nr;
+	char line[100];
+	int name;
+
+	for (;;) {
+		read_line(commands[who][0], line, sizeof(line));
+		if (sscanf(line, "fork %d", &name) == 1)
+			who = fork_child_of(who, name);
+		else if (sscanf(line, "write %lu %lu", &first, &nr) == 2)
+			write_pages(who, first, nr);
+		else if (sscanf(line, "forget %lu %lu", &first, &nr) == 2)
+			forget_pages(who, first, nr);
+		else if (!strcmp(line, "where"))
+			say_where(who);
+		else if (!strcmp(line, "check"))
+			check(who);
+		else
+			break;
+	}
+	answer(who, "bye");
+	_exit(0);
+}
+
+/* Passes lines on, and answers back. Is no part of the family. */
+static void supervise(void)
+{
+	char line[100], text[100], *rest;
+
+	while (fgets(line, sizeof(line), stdin)) {
+		int who = strtol(line, &rest, 10);
+
+		CHECK(who >= 0 && who < NR_NAMES && *rest == ' ');
+		rest++;
+		CHECK(write(commands[who][1], rest, strlen(rest)) ==
+		      (ssize_t)strlen(rest));
+		read_line(answers[who][0], text, sizeof(text));
+		puts(text);
+	}
+}
+
+int main(void)
+{
+	pid_t pid;
+
+	setlinebuf(stdout);
+	/* Nobody waits for the family. */
+	signal(SIGCHLD, SIG_IGN);
+	for (int who = 0; who < NR_NAMES; who++)
+		CHECK(pipe(commands[who]) == 0 && pipe(answers[who]) == 0);
+	pid = fork();
+	CHECK(pid >= 0);
+	if (pid == 0) {
+		for (int who = 0; who < NR_NAMES; who++)
+			close(commands[who][1]);
+		set_up();
+		live(0);
+	}
+	puts("ready");
+	printf("%d\n", pid);
+	supervise();
+	return 0;
+}

@@ -1,0 +1,70 @@
+import { closeSync, openSync, readSync } from 'node:fs';
+import { expect } from 'chai';
+import { Program } from './programs.js';
+
+/** The processes of `test/programs/heirs.c`: they know what their memory has to contain. */
+export class Heirs implements Disposable {
+  static readonly nrPages = 64;
+  /** pids by name; a process that has ended has none */
+  readonly pids = new Map<number, number>();
+  readonly #program: Program;
+
+  private constructor(program: Program, pid: number) {
+    this.#program = program;
+    this.pids.set(0, pid);
+  }
+
+  static async start(): Promise<Heirs> {
+    const program = await Program.start('heirs');
+    return new Heirs(program, Number(await program.line()));
+  }
+
+  /** The pid of one that lives. */
+  pid(who: number): number {
+    const pid = this.pids.get(who);
+    if (pid === undefined) throw new Error(`process ${who} has ended`);
+    return pid;
+  }
+
+  async fork(who: number, name: number): Promise<void> {
+    this.pids.set(name, Number(await this.#program.ask(`${who} fork ${name}`)));
+  }
+
+  async write(who: number, first: number, nr: number): Promise<void> {
+    expect(await this.#program.ask(`${who} write ${first} ${nr}`)).to.equal('ok');
+  }
+
+  async forget(who: number, first: number, nr: number): Promise<void> {
+    expect(await this.#program.ask(`${who} forget ${first} ${nr}`)).to.equal('ok');
+  }
+
+  async check(who: number): Promise<void> {
+    expect(await this.#program.ask(`${who} check`), `process ${who}`).to.equal('ok');
+  }
+
+  async checkAll(): Promise<void> {
+    for (const who of this.pids.keys()) await this.check(who);
+  }
+
+  /** The page frame of each page, 0n for those that are not in memory. */
+  async frames(who: number): Promise<bigint[]> {
+    const first = Number(await this.#program.ask(`${who} where`));
+    const entries = Buffer.alloc(Heirs.nrPages * 8);
+    const fd = openSync(`/proc/${this.pid(who)}/pagemap`, 'r');
+    readSync(fd, entries, 0, entries.length, first * 8);
+    closeSync(fd);
+    return Array.from({ length: Heirs.nrPages }, (_, i) => {
+      const entry = entries.readBigUInt64LE(i * 8);
+      return entry >> 63n ? entry & ((1n << 55n) - 1n) : 0n;
+    });
+  }
+
+  async exit(who: number): Promise<void> {
+    expect(await this.#program.ask(`${who} exit`)).to.equal('bye');
+    this.pids.delete(who);
+  }
+
+  [Symbol.dispose](): void {
+    this.#program.kill();
+  }
+}
