@@ -270,7 +270,7 @@ static int tracker_share_page(struct tracker_back *back,
 
 	if (!PageAnon(back->page) || PageCompound(back->page) ||
 	    !tracker_has_table(mm, back->addr) ||
-	    share->from->anon_vma == NULL ||
+	    !share->from->anon_vma ||
 	    tracker_index_at(share->from, back->addr) != back->page->index ||
 	    tracker_index_at(share->to, addr) != back->page->index)
 		return -EINVAL;

@@ -112,15 +112,15 @@ class RandomFamily {
       case 5:
         return names.length > 3 ? this.#exit(heirs, who) : heirs.write(who, first, 1);
       case 6:
-        return void (await this.#trackers.get(who)?.round());
+        await this.#trackers.get(who)?.round();
+        return;
       default:
         return this.#toggle(heirs, who);
     }
   }
 
   async #fork(heirs: Heirs, who: number): Promise<void> {
-    for (let name = 0; name < 8; name++)
-      if (!heirs.pids.has(name)) return heirs.fork(who, name);
+    for (let name = 0; name < 8; name++) if (!heirs.pids.has(name)) return heirs.fork(who, name);
   }
 
   async #exit(heirs: Heirs, who: number): Promise<void> {
