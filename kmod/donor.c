@@ -424,8 +424,8 @@ static bool tracker_donor_next_inherited(struct tracker_session *session,
 }
 
 /* As tracker_page_next(). Caller holds tree->lock. */
-static pgoff_t tracker_donor_next(struct tracker_session *session, pgoff_t start,
-			   pgoff_t end)
+static pgoff_t tracker_donor_next(struct tracker_session *session,
+				  pgoff_t start, pgoff_t end)
 {
 	pgoff_t best = tracker_donor_next_own(session, start, end);
 	struct tracker_session *child, *parent;
