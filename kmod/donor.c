@@ -143,15 +143,16 @@ static bool tracker_donor_give(struct tracker_session *session,
 }
 
 /*
- * The page of a session's pseudo-file for who was forked from it at @snapshot.
- * Return: a page with a reference, NULL if it is gone, or an ERR_PTR.
+ * The page of a session's pseudo-file for who was forked from it at @snapshot, or
+ * (NULL) for who comes later. Return: a page with a reference, NULL if it is gone,
+ * or an ERR_PTR.
  */
 static struct page *tracker_donor_take_live(struct tracker_session *session,
 					    struct tracker_snapshot *snapshot,
 					    pgoff_t pgoff)
 {
 	struct address_space *mapping = session->inode->i_mapping;
-	struct page *live, *page;
+	struct page *live, *page = NULL;
 	bool is_given = false;
 
 	live = shmem_read_mapping_page_gfp(mapping, pgoff, GFP_HIGHUSER);
@@ -164,7 +165,8 @@ static struct page *tracker_donor_take_live(struct tracker_session *session,
 		return NULL;
 	}
 	/* It was saved before it was written, which takes this page's lock. */
-	page = tracker_snapshot_lookup(snapshot, pgoff);
+	if (snapshot)
+		page = tracker_snapshot_lookup(snapshot, pgoff);
 	if (!page) {
 		page = tracker_donor_create(live, GFP_KERNEL);
 		is_given = page && tracker_donor_give(session, page_folio(live),
@@ -256,6 +258,31 @@ struct page *tracker_donor_find(struct tracker_session *session, pgoff_t pgoff)
 	return page;
 }
 
+/**
+ * tracker_donor_offer - a page is about to be put back
+ * @session: the session; the target is stopped
+ * @pgoff: page of the pseudo-file
+ *
+ * Children that inherit it are to find what it has become.
+ *
+ * Return: the donor that it is from now on, with a reference, NULL if nobody
+ * inherits it, or an ERR_PTR.
+ */
+struct page *tracker_donor_offer(struct tracker_session *session, pgoff_t pgoff)
+{
+	struct page *page;
+
+	if (!tracker_family_has_heir(session->family, pgoff))
+		return NULL;
+	if (mutex_lock_killable(&session->tree->lock))
+		return ERR_PTR(-EINTR);
+	page = __tracker_donor_find(session, pgoff);
+	if (!page && tracker_has_page(session, pgoff))
+		page = tracker_donor_take_live(session, NULL, pgoff);
+	mutex_unlock(&session->tree->lock);
+	return page;
+}
+
 /* ---- writing ------------------------------------------------------------ */
 
 /*
@@ -308,8 +335,8 @@ static int __tracker_donor_copy(struct tracker_session *session, pgoff_t pgoff,
  * @session: the session
  * @pgoff: page of the pseudo-file
  *
- * Return: 1 if the pseudo-file has a page now, or the caller has been killed; 0
- * if nobody has one; or -errno.
+ * Return: 1 if the pseudo-file has a page now, 0 if nobody has one, -EINTR if the
+ * caller has been killed, or another -errno.
  */
 int tracker_donor_fill(struct tracker_session *session, pgoff_t pgoff)
 {
@@ -317,7 +344,7 @@ int tracker_donor_fill(struct tracker_session *session, pgoff_t pgoff)
 	int ret;
 
 	if (mutex_lock_killable(&session->tree->lock))
-		return 1;
+		return -EINTR;
 	donor = __tracker_donor_find(session, pgoff);
 	if (IS_ERR(donor)) {
 		ret = PTR_ERR(donor);
@@ -358,6 +385,8 @@ vm_fault_t tracker_donor_fault(struct tracker_session *session,
 
 	if (vmf->flags & FAULT_FLAG_WRITE) {
 		err = tracker_donor_fill(session, vmf->pgoff);
+		if (err == -EINTR)
+			return VM_FAULT_NOPAGE;
 		return err < 0 ? vmf_error(err) : 0;
 	}
 	if (mutex_lock_killable(&session->tree->lock))
@@ -441,6 +470,7 @@ static pgoff_t tracker_donor_next(struct tracker_session *session,
 			if (next < best &&
 			    tracker_inherits_up_to(session, child, next))
 				best = next;
+			cond_resched();
 		}
 	}
 	return best;
@@ -477,39 +507,57 @@ pgoff_t tracker_page_next(struct tracker_session *session, pgoff_t start,
  */
 struct page *tracker_page_get(struct tracker_session *session, pgoff_t pgoff)
 {
-	struct page *page = NULL;
+	struct address_space *mapping = session->inode->i_mapping;
+	struct page *page;
 
-	if (tracker_donor_is_due(session, pgoff))
-		page = tracker_donor_find(session, pgoff);
-	if (page)
-		return page;
-	return shmem_read_mapping_page_gfp(session->inode->i_mapping, pgoff,
-					   TRACKER_GFP);
+	if (!READ_ONCE(session->is_related))
+		return shmem_read_mapping_page_gfp(mapping, pgoff, TRACKER_GFP);
+	/* Under one lock: what is found missing must not become a page of zeros. */
+	mutex_lock(&session->tree->lock);
+	page = __tracker_donor_find(session, pgoff);
+	if (!page)
+		page = shmem_read_mapping_page_gfp(mapping, pgoff, TRACKER_GFP);
+	mutex_unlock(&session->tree->lock);
+	return page;
 }
 
 /* ---- forgetting --------------------------------------------------------- */
 
-static void tracker_donor_log(struct tracker_session *session, pgoff_t start,
-			      pgoff_t end)
+static void tracker_donor_log(struct tracker_session *session, pgoff_t pgoff)
 {
-	for (; start < end; start++)
-		if (tracker_log_add(&session->log, start))
-			tracker_log_overflow(&session->log);
+	if (tracker_log_add(&session->log, pgoff))
+		tracker_log_overflow(&session->log);
 }
 
 /*
- * What is inherited no more. __GFP_NOFAIL: one tree node, and there is no way
- * back: what the target has dropped would come back.
+ * A range is inherited no more; pages that there were are logged afterwards.
+ * __GFP_NOFAIL: one tree node, and there is no way back: what the target has
+ * dropped would come back.
  */
+static void tracker_donor_disinherit_range(struct tracker_session *session,
+					   pgoff_t start, pgoff_t end)
+{
+	pgoff_t page;
+
+	while (start < end) {
+		page = tracker_donor_next(session, start, end);
+		mtree_store_range(&session->inherited, start,
+				  min(page, end - 1), NULL,
+				  GFP_KERNEL | __GFP_NOFAIL);
+		if (page < end)
+			tracker_donor_log(session, page);
+		start = page + 1;
+		cond_resched();
+	}
+}
+
 static void tracker_donor_disinherit(struct tracker_session *session,
 				     pgoff_t start, pgoff_t end)
 {
 	unsigned long first = start, last = end - 1;
 
 	while (tracker_donor_next_inherited(session, &first, &last)) {
-		mtree_store_range(&session->inherited, first, last, NULL,
-				  GFP_KERNEL | __GFP_NOFAIL);
-		tracker_donor_log(session, first, last + 1);
+		tracker_donor_disinherit_range(session, first, last + 1);
 		first = last + 1;
 		last = end - 1;
 		if (first > last)
@@ -567,7 +615,7 @@ void __tracker_donors_drop(struct tracker_session *session, pgoff_t start,
 	tracker_donor_disinherit(session, start, end);
 	xa_for_each_range(&session->donors, index, page, start, end - 1) {
 		__tracker_donor_drop(session, index);
-		tracker_donor_log(session, index, index + 1);
+		tracker_donor_log(session, index);
 		cond_resched();
 	}
 }

@@ -155,7 +155,8 @@ static vm_fault_t tracker_target_replace(struct tracker_session *session,
 		err = tracker_donor_fill(session, pgoff);
 	if (!err && source)
 		err = tracker_source_fill(source, session, pgoff);
-	return err < 0 ? vmf_error(err) : VM_FAULT_NOPAGE;
+	/* Killed: it does not come back to this. */
+	return err < 0 && err != -EINTR ? vmf_error(err) : VM_FAULT_NOPAGE;
 }
 
 /*

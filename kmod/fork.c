@@ -69,7 +69,9 @@ static void tracker_fork_protect_page(struct tracker_session *session,
 		return;
 	if (folio_mkclean(folio))
 		folio_mark_dirty(folio);
-	if (tracker_folio_may_be_pinned(folio, 1))
+	/* Beside a donor, a page does not count. */
+	if (!tracker_donor_is_set(session, pgoff) &&
+	    tracker_folio_may_be_pinned(folio, 1))
 		tracker_family_save(session->family, folio, pgoff,
 				    GFP_KERNEL | __GFP_NOFAIL);
 	folio_unlock(folio);

@@ -71,7 +71,7 @@ int tracker_frame_share(struct tracker_session *session, struct page *page,
 {
 	struct tracker_tree *tree = session->tree;
 	struct tracker_frame *frame;
-	struct page *donor = NULL;
+	struct page *donor = NULL, *old;
 	int ret = 0;
 
 	mutex_lock(&tree->lock);
@@ -83,9 +83,14 @@ int tracker_frame_share(struct tracker_session *session, struct page *page,
 	else
 		goto out;
 	ret = -ENOMEM;
-	if (!donor || xa_is_err(xa_store(&session->donors, pgoff, donor,
-					 GFP_KERNEL)))
+	if (!donor)
 		goto out;
+	old = xa_store(&session->donors, pgoff, donor, GFP_KERNEL);
+	if (xa_is_err(old))
+		goto out;
+	/* Who reads the region meanwhile may have found the parent's page. */
+	if (old)
+		put_page(old);
 	get_page(donor);
 	WRITE_ONCE(session->is_related, true);
 	ret = 1;

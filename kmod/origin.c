@@ -149,6 +149,7 @@ int tracker_origin_inherit(struct tracker_session *session, pgoff_t start,
 	err = mtree_store_range(&session->inherited, start, end - 1,
 				xa_mk_value(1), GFP_KERNEL);
 	mutex_unlock(&session->tree->lock);
+	smp_mb(); /* who saves a page from here on tells us */
 	if (!err)
 		tracker_snapshot_log(tracker_origin(session), session, start,
 				     end);

@@ -221,7 +221,7 @@ static ssize_t tracker_region_read_donor(struct tracker_region_file *region_file
 	return copied ? copied : -EFAULT;
 }
 
-static ssize_t tracker_region_read_page(struct tracker_region_file *region_file,
+static ssize_t tracker_region_read_once(struct tracker_region_file *region_file,
 					loff_t pos, struct iov_iter *to)
 {
 	size_t len = min_t(size_t, PAGE_SIZE - offset_in_page(pos),
@@ -240,6 +240,22 @@ static ssize_t tracker_region_read_page(struct tracker_region_file *region_file,
 		ret += iov_iter_zero(len - ret, to);
 	iov_iter_reexpand(to, iov_iter_count(to) + rest);
 	return ret ? ret : -EFAULT;
+}
+
+/* What has become a donor meanwhile may have been read as a hole: once more. */
+static ssize_t tracker_region_read_page(struct tracker_region_file *region_file,
+					loff_t pos, struct iov_iter *to)
+{
+	struct tracker_session *session = region_file->session;
+	bool was_due = !region_file->is_share &&
+		       tracker_donor_is_due(session, pos >> PAGE_SHIFT);
+	ssize_t ret = tracker_region_read_once(region_file, pos, to);
+
+	if (ret <= 0 || region_file->is_share || was_due ||
+	    !tracker_donor_is_set(session, pos >> PAGE_SHIFT))
+		return ret;
+	iov_iter_revert(to, ret);
+	return tracker_region_read_once(region_file, pos, to);
 }
 
 static ssize_t tracker_region_read_iter(struct kiocb *iocb, struct iov_iter *to)

@@ -10,10 +10,12 @@
  * write-protected where it is, and compared with the donor.
  */
 #include <linux/highmem.h>
+#include <linux/mmu_notifier.h>
 #include <linux/pgtable.h>
 #include <linux/rmap.h>
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
+#include <linux/static_call.h>
 
 #include "tracker.h"
 
@@ -34,17 +36,32 @@ struct tracker_back {
 	unsigned long addr;
 };
 
-static int (*tracker_anon_vma_fork)(struct vm_area_struct *vma,
-				    struct vm_area_struct *parent);
-static void (*tracker_flush_tlb)(struct mm_struct *mm, unsigned long start,
-				 unsigned long end, unsigned int shift,
-				 bool freed_tables);
+static int tracker_no_fork(struct vm_area_struct *vma,
+			   struct vm_area_struct *parent)
+{
+	return -ENOSYS;
+}
+
+static void tracker_no_flush(struct mm_struct *mm, unsigned long start,
+			     unsigned long end, unsigned int shift,
+			     bool freed_tables)
+{
+}
+
+/* See symbol.c. */
+DEFINE_STATIC_CALL(tracker_anon_vma_fork, tracker_no_fork);
+DEFINE_STATIC_CALL(tracker_flush_tlb, tracker_no_flush);
 
 int tracker_reshare_init(void)
 {
-	tracker_anon_vma_fork = tracker_symbol_find("anon_vma_fork");
-	tracker_flush_tlb = tracker_symbol_find("flush_tlb_mm_range");
-	return tracker_anon_vma_fork && tracker_flush_tlb ? 0 : -ENOENT;
+	void *fork = tracker_symbol_find("anon_vma_fork");
+	void *flush = tracker_symbol_find("flush_tlb_mm_range");
+
+	if (!fork || !flush)
+		return -ENOENT;
+	static_call_update(tracker_anon_vma_fork, fork);
+	static_call_update(tracker_flush_tlb, flush);
+	return 0;
 }
 
 /* ---- two address spaces ------------------------------------------------- */
@@ -110,13 +127,12 @@ static int tracker_lineage_join(struct tracker_lineage *lineage,
 	if (!first || first->anon_vma != lineage->anon_vma || vma->anon_vma ||
 	    vma->vm_flags & VM_LOCKED)
 		return -EINVAL;
-	if (vma->vm_pgoff != pgoff) {
-		if (vma->vm_file)
-			return -EINVAL;
-		vma_start_write(vma);
-		vma->vm_pgoff = pgoff;
-	}
-	return tracker_anon_vma_fork(vma, first);
+	if (vma->vm_pgoff != pgoff && vma->vm_file)
+		return -EINVAL;
+	vma_start_write(first);
+	vma_start_write(vma);
+	vma->vm_pgoff = pgoff;
+	return static_call(tracker_anon_vma_fork)(vma, first);
 }
 
 static struct tracker_back *tracker_back_of(struct tracker_tree *tree,
@@ -174,7 +190,8 @@ void tracker_reshare_begin(struct tracker_reshare *reshare)
 	if (!READ_ONCE(reshare->session->is_related))
 		return;
 	back = tracker_reshare_find(reshare, &at);
-	if (!back || back->mm == reshare->mm ||
+	if (!back || back->lineage->mm == reshare->mm ||
+	    at - reshare->pgoff > back->page->index ||
 	    !tracker_lock_both(back->lineage->mm, reshare->mm))
 		return;
 	lineage = back->lineage;
@@ -258,6 +275,20 @@ static bool tracker_is_equal(struct page *a, struct page *b)
 }
 
 /*
+ * Whoever has a reference of his own, or another page table, may write on. The
+ * caller has one reference. A page not yet on the LRU has one more.
+ */
+static bool tracker_page_is_used(struct mm_struct *mm, struct page *page)
+{
+	struct folio *folio = page_folio(page);
+
+	return mm_has_notifiers(mm) ||
+	       folio_ref_count(folio) > 1 + tracker_folio_mapcount(folio) +
+					folio_test_swapcache(folio) +
+					!folio_test_lru(folio);
+}
+
+/*
  * Both address spaces are locked, and the page. A page that is locked is not
  * reclaimed or moved, and nothing else can unmap it from the first one.
  */
@@ -278,9 +309,10 @@ static int tracker_share_page(struct tracker_back *back,
 					   tracker_protect_pte, share);
 	if (err || !share->is_there)
 		return -EINVAL;
-	tracker_flush_tlb(mm, back->addr, back->addr + PAGE_SIZE, PAGE_SHIFT,
-			  false);
-	if (!tracker_is_equal(back->page, back->donor))
+	static_call(tracker_flush_tlb)(mm, back->addr, back->addr + PAGE_SIZE,
+				       PAGE_SHIFT, false);
+	if (tracker_page_is_used(mm, back->page) ||
+	    !tracker_is_equal(back->page, back->donor))
 		return -EINVAL;
 	raw_write_seqcount_begin(&mm->write_protect_seq);
 	err = apply_to_page_range(share->to->vm_mm, addr, PAGE_SIZE,
@@ -315,6 +347,9 @@ bool tracker_reshare_page(struct tracker_reshare *reshare, struct page *donor,
 	share.from = tracker_vma_at(back->mm, back->addr);
 	share.to = tracker_vma_at(reshare->mm, addr);
 	if (share.from && share.to) {
+		/* No fault may make the page writable again. */
+		vma_start_write(share.from);
+		vma_start_write(share.to);
 		lock_page(back->page);
 		err = tracker_share_page(back, &share, addr);
 		unlock_page(back->page);

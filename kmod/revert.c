@@ -47,7 +47,9 @@ static int tracker_revert_page(struct tracker_reverter *reverter,
 	struct page *from, *to;
 	long got;
 
-	from = tracker_page_get(reverter->session, pgoff);
+	from = tracker_donor_offer(reverter->session, pgoff);
+	if (!from)
+		from = tracker_page_get(reverter->session, pgoff);
 	if (IS_ERR(from))
 		return PTR_ERR(from);
 	if (tracker_reshare_page(&reverter->reshare, from, addr)) {

@@ -115,13 +115,14 @@ tracker_session_create(struct mm_struct *mm, struct pid *pid,
 	kref_init(&session->kref);
 	INIT_LIST_HEAD(&session->node);
 	INIT_LIST_HEAD(&session->origin_node);
-	mt_init(&session->inherited);
+	/* Read by others than their writer. */
+	mt_init_flags(&session->inherited, MT_FLAGS_USE_RCU);
 	xa_init(&session->donors);
 	mutex_init(&session->lock);
 	spin_lock_init(&session->fork_lock);
 	INIT_WORK(&session->trim_work, tracker_trim_work);
 	tracker_log_init(&session->log);
-	mt_init(&session->regions);
+	mt_init_flags(&session->regions, MT_FLAGS_USE_RCU);
 	xa_init(&session->region_ids);
 	xa_init(&session->shares);
 	mmgrab(mm);

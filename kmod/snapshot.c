@@ -220,6 +220,7 @@ static void __tracker_snapshot_tell(struct tracker_snapshot *snapshot,
 {
 	struct tracker_session *heir;
 
+	smp_mb(); /* pairs with tracker_origin_inherit() */
 	list_for_each_entry(heir, &snapshot->heirs, origin_node)
 		if (READ_ONCE(heir->is_new) &&
 		    mtree_load(&heir->inherited, pgoff) &&
@@ -239,6 +240,36 @@ static void __tracker_family_tell(struct tracker_family *family,
 			break;
 		__tracker_snapshot_tell(snapshot, pgoff);
 	}
+}
+
+static bool __tracker_snapshot_has_heir(struct tracker_snapshot *snapshot,
+					pgoff_t pgoff)
+{
+	struct tracker_session *heir;
+
+	list_for_each_entry(heir, &snapshot->heirs, origin_node)
+		if (mtree_load(&heir->inherited, pgoff))
+			return true;
+	return false;
+}
+
+/* Does a child that is tracked have the live page? */
+bool tracker_family_has_heir(struct tracker_family *family, pgoff_t pgoff)
+{
+	struct tracker_snapshot *snapshot;
+	bool has_heir = false;
+
+	if (!tracker_family_has_snapshots(family))
+		return false;
+	down_read(&family->lock);
+	list_for_each_entry_reverse(snapshot, &family->snapshots, node) {
+		/* Older ones find what was saved here. */
+		if (has_heir || xa_load(&snapshot->pages, pgoff))
+			break;
+		has_heir = __tracker_snapshot_has_heir(snapshot, pgoff);
+	}
+	up_read(&family->lock);
+	return has_heir;
 }
 
 static int tracker_family_save_copy(struct tracker_snapshot *newest,

@@ -253,8 +253,12 @@ static int __tracker_source_fill(struct tracker_source *source,
 	smp_mb(); /* the page is there before the number is looked at again */
 	if (atomic_read(&source->generation) == generation)
 		return 0;
-	/* It may have been cut off here, and have grown again since. */
-	tracker_drop(session, pgoff, pgoff + 1);
+	/*
+	 * It may have been cut off here, and have grown again since. Beside a
+	 * donor the page does not count, and the donor has to stay.
+	 */
+	if (!tracker_donor_is_set(session, pgoff))
+		tracker_drop(session, pgoff, pgoff + 1);
 	return -EAGAIN;
 }
 

@@ -96,6 +96,9 @@ static int tracker_swap_page(struct tracker_swapper *swapper,
 	unlock_page(to);
 	put_page(to);
 	swapper->nr_pages++;
+	/* Who reads the region meanwhile may have found the parent's page. */
+	if (swapper->is_heir)
+		tracker_donors_forget(session, pgoff, pgoff + 1);
 	return tracker_log_add(&session->log, pgoff);
 }
 
@@ -333,11 +336,20 @@ static bool tracker_swap_extend(struct tracker_swapper *swapper)
 /* A forked child's goes on where it was. */
 static int tracker_swap_inherit(struct tracker_swapper *swapper)
 {
+	pgoff_t end = swapper->index +
+		      ((swapper->end - swapper->start) >> PAGE_SHIFT);
+	struct vm_area_struct *vma;
+	bool is_mapped;
+
+	mmap_read_lock(swapper->mm);
+	vma = find_vma(swapper->mm, swapper->start);
+	is_mapped = tracker_pages_are_mapped(swapper->mm, vma, swapper->session,
+					     swapper->index, end);
+	mmap_read_unlock(swapper->mm);
+	if (is_mapped)
+		return -EINVAL;
 	swapper->pgoff = swapper->index;
-	return tracker_origin_inherit(swapper->session, swapper->index,
-				      swapper->index +
-				      ((swapper->end - swapper->start) >>
-				       PAGE_SHIFT));
+	return tracker_origin_inherit(swapper->session, swapper->index, end);
 }
 
 static int tracker_swap_new_region(struct tracker_swapper *swapper)

@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Functions of the kernel that are not exported. */
+/*
+ * Functions of the kernel that are not exported. They are called by static calls,
+ * which are direct ones: where the CPU checks the targets of indirect calls, the
+ * kernel has sealed functions that it never calls indirectly itself.
+ */
 #include <linux/kprobes.h>
 #include <asm/ibt.h>
 

@@ -13,6 +13,7 @@
 #include <linux/ptrace.h>
 #include <linux/sched/task_stack.h>
 #include <linux/slab.h>
+#include <linux/static_call.h>
 #include <linux/string.h>
 #include <asm/syscall.h>
 
@@ -129,14 +130,20 @@ static void notrace tracker_madvise_entry(unsigned long ip,
 		regs->cx = -1;
 }
 
-static int (*tracker_do_madvise)(struct mm_struct *mm, unsigned long start,
-				 size_t len, int behavior);
+static int tracker_no_madvise(struct mm_struct *mm, unsigned long start,
+			      size_t len, int behavior)
+{
+	return -ENOSYS;
+}
+
+/* See symbol.c. */
+DEFINE_STATIC_CALL(tracker_do_madvise, tracker_no_madvise);
 
 /* madvise() for the caller's own anonymous memory; without our hook. */
 int tracker_madvise(struct mm_struct *mm, unsigned long start, size_t len,
 		    int behavior)
 {
-	return tracker_do_madvise(mm, start, len, behavior);
+	return static_call(tracker_do_madvise)(mm, start, len, behavior);
 }
 
 /* ---- mremap ------------------------------------------------------------- */
@@ -298,11 +305,12 @@ static int tracker_hooks_add(struct tracker_hook *hooks)
 
 int tracker_hooks_register(void)
 {
-	int err = -ENOENT;
+	void *madvise = tracker_symbol_find("do_madvise");
+	int err;
 
-	tracker_do_madvise = tracker_symbol_find("do_madvise");
-	if (!tracker_do_madvise)
-		return err;
+	if (!madvise)
+		return -ENOENT;
+	static_call_update(tracker_do_madvise, madvise);
 	tracker_call_cache = KMEM_CACHE(tracker_call, 0);
 	if (!tracker_call_cache)
 		return -ENOMEM;

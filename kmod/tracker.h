@@ -107,6 +107,7 @@ int tracker_family_save(struct tracker_family *family, struct folio *folio,
 			pgoff_t pgoff, gfp_t gfp);
 int tracker_family_keep(struct tracker_family *family, struct page *page,
 			pgoff_t pgoff);
+bool tracker_family_has_heir(struct tracker_family *family, pgoff_t pgoff);
 pgoff_t tracker_family_end(struct tracker_family *family);
 bool tracker_family_has_snapshots(struct tracker_family *family);
 
@@ -282,6 +283,7 @@ struct page *tracker_donor_create(struct page *from, gfp_t gfp);
 bool tracker_donor_is_due(struct tracker_session *session, pgoff_t pgoff);
 bool tracker_donor_is_set(struct tracker_session *session, pgoff_t pgoff);
 struct page *tracker_donor_find(struct tracker_session *session, pgoff_t pgoff);
+struct page *tracker_donor_offer(struct tracker_session *session, pgoff_t pgoff);
 int tracker_donor_fill(struct tracker_session *session, pgoff_t pgoff);
 vm_fault_t tracker_donor_fault(struct tracker_session *session,
 			       struct vm_fault *vmf);
@@ -494,6 +496,10 @@ int tracker_make_private(struct mm_struct *mm, unsigned long start,
 			 unsigned long end);
 int tracker_wipe_on_fork(struct mm_struct *mm, unsigned long start,
 			 unsigned long end);
+bool tracker_pages_are_mapped(struct mm_struct *mm,
+			      struct vm_area_struct *except,
+			      struct tracker_session *session, pgoff_t start,
+			      pgoff_t end);
 bool tracker_pages_are_free(struct mm_struct *mm, struct vm_area_struct *except,
 			    struct tracker_session *session, pgoff_t start,
 			    pgoff_t end);

@@ -86,6 +86,33 @@ describe('targets that have page frames in common', () => {
     await heirs.checkAll();
   });
 
+  it('have them in common again when a child was born and tracked meanwhile', async () => {
+    using heirs = await Heirs.start();
+    using device = Device.open();
+    await heirs.write(0, 0, 60);
+    const parent = device.openSession(heirs.pid(0), { create: true });
+    await swapAll(parent);
+    await heirs.fork(0, 1);
+    const child = device.openSession(heirs.pid(1), { create: true });
+    await swapAll(child);
+    await heirs.write(0, 0, 10);
+    await heirs.write(1, 10, 10);
+    await heirs.check(1);
+    await heirs.fork(1, 2);
+    const grandchild = device.openSession(heirs.pid(2), { create: true });
+    await swapAll(grandchild);
+    for (const session of [parent, child, grandchild]) {
+      await withFrozen(session.pid, (frozen) => session.revert(frozen));
+      session.close();
+    }
+    await heirs.checkAll();
+    const shared = await sharedBy(heirs);
+    for (let page = 0; page < 60; page++)
+      expect(shared[page], `page ${page}`).to.equal(page < 20 ? 0 : 2);
+    for (const name of heirs.pids.keys()) await heirs.write(name, 15, 20);
+    await heirs.checkAll();
+  });
+
   afterEach(async () => {
     await waitFor('no trace of the sessions', () => moduleUseCount() === 0);
   });
