@@ -1,7 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type NewImages, prepareImages, removeImages } from './dump/new-images.js';
 import type { Progress } from './dump/reports.js';
-import { TargetError } from './errors.js';
+import { ImageError, TargetError } from './errors.js';
+import { cgroupDirectory } from './proc/family.js';
 import { ImageDirectory, type TargetIdentity } from './image/index.js';
 import { Device } from './kernel/device.js';
 import { describeTarget } from './proc/target.js';
@@ -93,7 +94,7 @@ export class TreeTracker implements AsyncDisposable {
    * @throws TargetError `NOT_TRACKED` where none of them is tracked any more; ImageError
    *   `IMAGES_OTHER_SESSION`, `IMAGES_OTHER_TARGET` for images of a process without its tree
    */
-  static async resume(options: TreeOptions): Promise<TreeTracker> {
+  static async resume(options: TreeOptions & { pids?: readonly number[] }): Promise<TreeTracker> {
     const device = Device.open();
     let images: ImageDirectory | undefined;
     let members: Members | undefined;
@@ -104,6 +105,7 @@ export class TreeTracker implements AsyncDisposable {
       const settings = membersOptions(options, selection);
       members = new Members(device, settings, images.last?.nextMember ?? 0);
       resumeMembers(device, images, members, settings);
+      checkNamed(images, options.pids ?? []);
       const segments = Segments.of(rounds);
       const state = { members, images, donors: new StoredDonors(), segments };
       return new TreeTracker(device, state, options.signal);
@@ -184,6 +186,18 @@ export class TreeTracker implements AsyncDisposable {
   }
 }
 
+/** @throws ImageError `IMAGES_OTHER_TARGET` */
+function checkNamed({ path, last }: ImageDirectory, pids: readonly number[]): void {
+  const members = new Set(last?.members.map(({ target }) => target.pid));
+  const other = pids.find((pid) => !members.has(pid));
+  if (other === undefined) return;
+  throw new ImageError(
+    'IMAGES_OTHER_TARGET',
+    `${path} holds no images of pid ${other}: name the directory that was given to tracker start`,
+    { facts: { images: path, pid: other } },
+  );
+}
+
 /** On an error everything is put back. */
 async function takeFirstRound(
   state: TreeState,
@@ -209,7 +223,7 @@ function selectionOf({ pids, isTree = false, cgroup }: TreeStartOptions): Select
     const { startTime } = describeTarget(pid);
     return { pid, startTime };
   });
-  return { roots, isTree, cgroup: cgroup ?? null };
+  return { roots, isTree, cgroup: cgroup === undefined ? null : cgroupDirectory(cgroup) };
 }
 
 function membersOptions(

@@ -1,8 +1,9 @@
 import { expect } from 'chai';
-import { checkDirectory, ImageDirectory, pageSharing } from '../../src/image/index.js';
+import { checkDirectory, pageSharing } from '../../src/image/index.js';
 import { TreeTracker } from '../../src/tree-tracker.js';
 import type { TreeStopReport } from '../../src/tree/tree-reports.js';
 import { Heirs } from '../support/heirs.js';
+import { Program } from '../support/programs.js';
 import { moduleUseCount, newImagesPath } from '../support/vm.js';
 import { waitFor } from '../support/wait-for.js';
 
@@ -17,9 +18,7 @@ async function stopVerified(tracker: TreeTracker, heirs: Heirs): Promise<TreeSto
   const report = await tracker.stop({ verify: true });
   expect(report.verify).to.deep.include({ lostWrites: 0, unreadable: 0 });
   await heirs.checkAll();
-  await using images = await ImageDirectory.open(tracker.images.path);
-  const found = await checkDirectory(images);
-  expect(found).to.be.an('object');
+  await checkDirectory(tracker.images.path);
   return report;
 }
 
@@ -96,6 +95,52 @@ describe('trees', () => {
     await heirs.write(4, 0, 3);
     const { members } = await stopVerified(tracker, heirs);
     expect(members.map(({ pid }) => pid)).to.have.members([...heirs.pids.values()]);
+  });
+
+  it('store a segment once that members map in different parts', async () => {
+    using heirs = await Heirs.start();
+    for (const name of [1, 2]) await heirs.fork(0, name);
+    await heirs.share(0, 0, 100);
+    await heirs.share(1, 50, 100);
+    await heirs.share(2, 120, 80);
+    await heirs.put(0, 0, 100, 1);
+    await heirs.put(1, 60, 70, 2);
+    const { tracker, round } = await startTree(heirs);
+    expect(round.segments).to.have.length(1);
+    expect(round.segments[0]).to.deep.include({ nrPages: 200, pages: 130 });
+    await heirs.put(2, 125, 3, 3);
+    await heirs.put(0, 55, 2, 4);
+    await heirs.fork(1, 3);
+    await heirs.put(3, 100, 4, 5);
+    const second = await tracker.round();
+    expect(second.segments[0]?.pages).to.equal(9);
+    await heirs.exit(0);
+    await heirs.put(1, 149, 1, 6);
+    const third = await tracker.round();
+    expect(third.segments[0]?.pages).to.equal(1);
+    await heirs.put(2, 199, 1, 6);
+    const { final } = await stopVerified(tracker, heirs);
+    expect(final.segments[0]?.pages).to.equal(1);
+  });
+
+  it('follow exec: what a process was before has ended', async () => {
+    using heirs = await Heirs.start();
+    using other = await Program.start('reexec');
+    const pids = [heirs.pid(0), other.pid];
+    const { tracker } = await TreeTracker.start({ pids, images: newImagesPath() });
+    process.kill(other.pid, 'SIGUSR1');
+    expect(await other.line()).to.equal('again');
+    const second = await tracker.round();
+    expect(second.ended).to.deep.include({
+      member: 1,
+      pid: other.pid,
+      comm: 'reexec',
+      reason: 'exec',
+    });
+    expect(second.members.map(({ member }) => member)).to.deep.equal([0, 2]);
+    await stopVerified(tracker, heirs);
+    other.send('q');
+    expect((await other.exit).code).to.equal(0);
   });
 
   it('are continued by a second controller', async () => {
