@@ -5,7 +5,7 @@ describe('a command line that cannot be understood', () => {
   const cases: [line: string, message: string][] = [
     ['', 'which command?'],
     ['strat 12 --images x', 'unknown command: strat'],
-    ['start', 'not enough arguments: wanted PID'],
+    ['start', 'missing --images'],
     ['start abc --images x', "'abc' is no pid"],
     ['start 12x --images x', "'12x' is no pid"],
     ['start -3 --images x', "'-3' is no pid"],
