@@ -119,8 +119,7 @@ class RandomFamily {
   }
 
   async #fork(heirs: Heirs, who: number): Promise<void> {
-    for (let name = 0; name < 8; name++)
-      if (!heirs.pids.has(name)) return heirs.fork(who, name);
+    for (let name = 0; name < 8; name++) if (!heirs.pids.has(name)) return heirs.fork(who, name);
   }
 
   async #exit(heirs: Heirs, who: number): Promise<void> {
