@@ -73,7 +73,7 @@ export class TreeTracker implements AsyncDisposable {
     try {
       using frozen = new FrozenMembers();
       options.onProgress?.({ phase: 'freeze', donePages: 0, totalPages: 0 });
-      const joined = await members.check(await members.join(frozen, true));
+      const joined = await members.join(frozen, 'start');
       const prepared = await prepareImages(options.images, {
         target: firstOf(joined, selection),
         unknownFields: encodeSelection(selection),
@@ -134,10 +134,10 @@ export class TreeTracker implements AsyncDisposable {
     const { members } = this.#state;
     members.refresh();
     using frozen = new FrozenMembers();
-    const joined = await members.check(await members.join(frozen, false));
+    const joined = await members.join(frozen, 'round');
     const swapped = await members.swap(joined, frozen);
     frozen.thaw();
-    return takeTreeRound(this.#state, {
+    return await takeTreeRound(this.#state, {
       swapped,
       freezeMs: (member) => frozen.freezeMs(member),
     });

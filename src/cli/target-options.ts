@@ -26,7 +26,7 @@ export function targetOptions(yargs: Argv): Argv<TargetOptions> {
       requiresArg: true,
       describe: 'Directory of the images',
       coerce: parsePath('--images'),
-    }) as unknown as Argv<TargetOptions>;
+    });
 }
 
 /** What `Tracker` is opened with. */

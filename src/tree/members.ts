@@ -14,6 +14,9 @@ import { type Selection, selectedPids } from './selection.js';
 import { isGoneError, type Lineage, TreeMember } from './tree-member.js';
 import type { EndedMember, SkippedProcess } from './tree-reports.js';
 
+/** When processes join: all members stand, but in a round. */
+export type JoinPhase = 'start' | 'round' | 'final';
+
 /** How members are found, and what is refused. */
 export interface MembersOptions {
   selection: Selection;
@@ -36,6 +39,8 @@ const untrackable = new Set([
   'TRACED',
   'EXTERNAL_SHARING',
 ]);
+/** What a process that was born a moment ago may say once, and be trackable in the next round. */
+const notYet = new Set(['NOTHING_TRACKABLE', 'FREEZE_TIMEOUT']);
 /** Looks for new processes while those that fork are running. */
 const maxLooks = 4;
 const noOrigin = /^0*$/;
@@ -48,6 +53,7 @@ export class Members {
   /** those that share a member's memory too */
   readonly #byPid = new Map<number, TreeMember>();
   #nextNumber: number;
+  #phase: JoinPhase = 'start';
   #ended: EndedMember[] = [];
   readonly #skipped = new Map<number, SkippedProcess>();
 
@@ -105,13 +111,20 @@ export class Members {
   }
 
   /**
-   * Makes members of all selected processes that are none, and holds them.
-   * @param isComplete all members stand: goes on until there is nothing new
+   * Makes members of all selected processes that are none, and holds them. Where all members stand,
+   * goes on until there is nothing new.
+   * @returns those that can be tracked; nothing of the others was touched
+   * @throws what `Members` was told not to leave out
    */
-  async join(frozen: FrozenMembers, isComplete: boolean): Promise<TreeMember[]> {
+  async join(frozen: FrozenMembers, phase: JoinPhase): Promise<TreeMember[]> {
+    this.#phase = phase;
+    return this.#check(await this.#findNew(frozen));
+  }
+
+  async #findNew(frozen: FrozenMembers): Promise<TreeMember[]> {
     const joined: TreeMember[] = [];
     const seen = new Set(this.all.map(({ pid }) => pid));
-    for (let look = 0; isComplete || look < maxLooks; look++) {
+    for (let look = 0; this.#phase !== 'round' || look < maxLooks; look++) {
       this.#options.signal?.throwIfAborted();
       const pids = selectedPids(this.#options.selection, [...seen].filter(isRunning));
       const fresh = pids.filter((pid) => !seen.has(pid));
@@ -135,11 +148,7 @@ export class Members {
     }
   }
 
-  /**
-   * Refuses new members that cannot be tracked, before anything of them is touched.
-   * @returns who is left
-   */
-  async check(joined: readonly TreeMember[]): Promise<TreeMember[]> {
+  async #check(joined: readonly TreeMember[]): Promise<TreeMember[]> {
     const names = new Map<TreeMember, VmaRecord[]>();
     for (const member of joined) {
       const { pid, session } = member.context;
@@ -150,13 +159,17 @@ export class Members {
         names.set(member, await (isSwapped ? describeVmas : checkUntrackable)(pid, layout));
       });
     }
-    // Who shares memory with whom is judged when it is known who is left.
+    if (this.#phase === 'start' && !this.#options.allowExternalSharing)
+      await this.#refuseSharing(names);
+    return joined.filter((member) => this.#bySession.has(member.sessionId));
+  }
+
+  /** Judged when it is known who is left; later, those who share may be members to be. */
+  async #refuseSharing(names: ReadonlyMap<TreeMember, readonly VmaRecord[]>): Promise<void> {
     for (const [member, vmas] of names)
       await this.#try(member, async () => {
-        const sharing = await this.externalSharing(member, vmas);
-        if (!this.#options.allowExternalSharing) refuseSharing(member.pid, sharing);
+        refuseSharing(member.pid, await this.externalSharing(member, vmas));
       });
-    return joined.filter((member) => this.#bySession.has(member.sessionId));
   }
 
   /** Swaps what can be of members that all stand. */
@@ -167,12 +180,16 @@ export class Members {
     const results = new Map<TreeMember, SwapResult>();
     if (joined.length === 0) return results;
     this.#options.onProgress?.({ phase: 'swap', donePages: 0, totalPages: 0 });
-    for (const member of joined)
-      await this.#try(member, async () => {
+    for (const member of joined) {
+      try {
         const result = await swapHeld(member.context, frozen.of(member));
         member.swapped = result.names;
         results.set(member, result);
-      });
+      } catch (error) {
+        if (!(await member.isGone())) throw error;
+        this.#remove(member);
+      }
+    }
     return results;
   }
 
@@ -284,7 +301,10 @@ export class Members {
     const isNamed = this.#options.selection.roots.some((root) => root.pid === pid);
     const isOver = error.code === 'NO_SUCH_PROCESS' || error.code === 'ZOMBIE';
     if (isOver && (!isNamed || this.#bySession.size > 0)) return;
-    if (!this.#options.skipUntrackable || !untrackable.has(error.code)) throw error;
+    const isLeftOut =
+      (this.#options.skipUntrackable && untrackable.has(error.code)) ||
+      (this.#phase === 'round' && notYet.has(error.code));
+    if (!isLeftOut) throw error;
     this.#skipped.set(pid, skippedOf(pid, error));
   }
 }

@@ -53,7 +53,7 @@ async function takeFinalRound(state: TreeState, frozen: FrozenMembers): Promise<
   const [first] = members.all;
   first?.context.onProgress?.({ phase: 'freeze', donePages: 0, totalPages: 0 });
   for (const member of members.all) await members.holdOld(member, frozen);
-  const joined = await members.check(await members.join(frozen, true));
+  const joined = await members.join(frozen, 'final');
   const swapped = await members.swap(joined, frozen);
   return takeTreeRound(state, { swapped, freezeMs: () => 0, frozen });
 }

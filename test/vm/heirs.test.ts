@@ -112,7 +112,8 @@ class RandomFamily {
       case 5:
         return names.length > 3 ? this.#exit(heirs, who) : heirs.write(who, first, 1);
       case 6:
-        return void (await this.#trackers.get(who)?.round());
+        await this.#trackers.get(who)?.round();
+        return;
       default:
         return this.#toggle(heirs, who);
     }
