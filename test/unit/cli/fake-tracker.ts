@@ -189,11 +189,11 @@ export function fakeServices(script: Script) {
     isTree: () => Promise.resolve(script.isTree ?? false),
     tree: () =>
       Promise.resolve({
-        start({ pids, isTree, cgroup, skipUntrackable, allowExternalSharing }) {
+        async start({ pids, isTree, cgroup, skipUntrackable, allowExternalSharing }) {
           calls.push(['start', pids, { isTree, cgroup, skipUntrackable, allowExternalSharing }]);
-          if (error !== undefined) return Promise.reject(error as Error);
+          if (error !== undefined) throw error as Error;
           const round = treeRoundReport({ round: 0 });
-          return Promise.resolve({ tracker: treeControl(), round });
+          return await Promise.resolve({ tracker: treeControl(), round });
         },
         resume({ pids, images }) {
           calls.push(['resume', pids, images]);
