@@ -103,7 +103,7 @@ export class Tracker implements AsyncDisposable {
       const sharedMappings = new SharedMappings();
       const sharing = await sharedMappings.look(session, names);
       if (!options.allowExternalSharing) refuseSharing(pid, sharing);
-      const prepared = await prepareImages(options.images, target);
+      const prepared = await prepareImages(options.images, { target });
       const { images } = prepared;
       const place = { session, images, target, parentPid, member: 0 };
       const context = contextOf(options, place, sharedMappings);

@@ -16,17 +16,17 @@ export const commandTable: readonly CommandEntry[] = [
     load: async () => (await import('./commands/check.js')).check,
   },
   {
-    usage: 'start <pid>',
-    describe: 'Track a process and store all of its memory as round 0',
+    usage: 'start [pid..]',
+    describe: 'Track processes and store all of their memory as round 0',
     load: async () => (await import('./commands/start.js')).start,
   },
   {
-    usage: 'iterate <pid>',
-    describe: 'Store what the process has written since, round by round',
+    usage: 'iterate [pid..]',
+    describe: 'Store what was written since, round by round',
     load: async () => (await import('./commands/iterate.js')).iterate,
   },
   {
-    usage: 'stop <pid>',
+    usage: 'stop [pid..]',
     describe: 'Take the final round and end tracking',
     load: async () => (await import('./commands/stop.js')).stop,
   },

@@ -11,6 +11,11 @@ export function parsePid(value: unknown): number {
   throw new UsageError(`'${text}' is no pid: a pid is a positive whole number`);
 }
 
+/** @throws UsageError for what is no list of pids */
+export function parsePids(value: unknown): number[] {
+  return (Array.isArray(value) ? value : [value]).map(parsePid);
+}
+
 /** A reader of `--NAME N`, a whole number of at least `min`. */
 export function parseCount(name: string, min: number): (value: unknown) => number {
   return (value) => {

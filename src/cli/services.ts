@@ -1,4 +1,5 @@
 import type { Progress, RoundReport, StopReport } from '../dump/reports.js';
+import type { TreeRoundReport, TreeStopReport } from '../tree/tree-reports.js';
 import type { Device } from '../kernel/device.js';
 
 /** What controlling a target takes, as `Tracker` has it. */
@@ -29,9 +30,35 @@ export interface TrackerFactory {
   resume(options: TrackerOptions): Promise<TrackerControl>;
 }
 
+/** What controlling a tree takes, as `TreeTracker` has it. */
+export type TreeOptions = Omit<TrackerOptions, 'pid'>;
+
+/** Whom to track together. */
+export interface TreeStartOptions extends TreeOptions {
+  pids: readonly number[];
+  isTree: boolean;
+  cgroup?: string;
+  skipUntrackable: boolean;
+}
+
+/** The part of `TreeTracker` that commands use. */
+export interface TreeControl extends AsyncDisposable {
+  rounds(limits: RoundLimits): AsyncGenerator<TreeRoundReport>;
+  stop(options: { kill: boolean; verify: boolean }): Promise<TreeStopReport>;
+}
+
+/** The static part of `TreeTracker` that commands use. */
+export interface TreeFactory {
+  start(options: TreeStartOptions): Promise<{ tracker: TreeControl; round: TreeRoundReport }>;
+  resume(options: TreeOptions & { pids: readonly number[] }): Promise<TreeControl>;
+}
+
 /** What commands work with, loaded when they ask for it. Tests have their own. */
 export interface Services {
   tracker: () => Promise<TrackerFactory>;
+  tree: () => Promise<TreeFactory>;
+  /** Whether images are of several processes, by what their directory says of itself. */
+  isTree: (images: string) => Promise<boolean>;
   /** To be closed by the caller. */
   device: () => Promise<Pick<Device, 'status' | 'sessions' | typeof Symbol.dispose>>;
 }
@@ -39,5 +66,7 @@ export interface Services {
 /** The real ones. */
 export const services: Services = {
   tracker: async () => (await import('../tracker.js')).Tracker,
+  tree: async () => (await import('../tree-tracker.js')).TreeTracker,
+  isTree: async (images) => (await import('../tree/is-tree.js')).isTree(images),
   device: async () => (await import('../kernel/device.js')).Device.open(),
 };

@@ -1,39 +1,61 @@
 import type { Argv } from 'yargs';
 import type { Context } from './command.js';
-import { parsePath, parsePid } from './option-values.js';
-import type { TrackerOptions } from './services.js';
+import { parsePath, parsePids } from './option-values.js';
+import type { TrackerOptions, TreeOptions } from './services.js';
 
-/** Which process, and where its images are. */
+/** Which processes, and where their images are. */
 export interface TargetOptions {
-  pid: number;
+  /** none: those that the images are of */
+  pid: number[];
   images: string;
 }
 
-/** The options of every command that controls a target. */
+/** The options of every command that controls targets. */
 export function targetOptions(yargs: Argv): Argv<TargetOptions> {
   return yargs
     .positional('pid', {
       type: 'string',
-      demandOption: true,
-      describe: 'The process',
-      coerce: parsePid,
+      array: true,
+      default: [],
+      describe: 'The process, or several that are tracked together',
+      coerce: parsePids,
     })
     .option('images', {
       type: 'string',
       demandOption: true,
       requiresArg: true,
-      describe: 'Directory of its images',
+      describe: 'Directory of the images',
       coerce: parsePath('--images'),
     });
 }
 
 /** What `Tracker` is opened with. */
 export function trackerOptions(
-  { pid, images }: TargetOptions,
-  { output, signal }: Context,
+  { pid, images }: { pid: number; images: string },
+  context: Context,
 ): TrackerOptions {
-  const onProgress: TrackerOptions['onProgress'] = (progress) => {
+  return { pid, ...treeOptions(images, context) };
+}
+
+/** What `TreeTracker` is opened with. */
+export function treeOptions(images: string, { output, signal }: Context): TreeOptions {
+  const onProgress: TreeOptions['onProgress'] = (progress) => {
     output.progress.update(progress);
   };
-  return { pid, images, signal, onProgress };
+  return { images, signal, onProgress };
+}
+
+/** The one process that images are of alone; nothing where they are of a tree. */
+export async function singlePid(
+  { pid, images }: TargetOptions,
+  { services }: Pick<Context, 'services'>,
+): Promise<number | undefined> {
+  const [only, ...others] = pid;
+  if (only === undefined || others.length > 0) return undefined;
+  return (await services.isTree(images)) ? undefined : only;
+}
+
+/** `pid 12`, or `the processes of DIR`. */
+export function nameTargets({ pid, images }: TargetOptions): string {
+  return pid.length === 1 ? `pid ${pid.join()}` : `the processes of ${images}`;
 }

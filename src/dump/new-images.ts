@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
-import { ImageDirectory, type TargetIdentity } from '../image/index.js';
+import { type CreateOptions, ImageDirectory } from '../image/index.js';
 
 /** A new images directory, which goes away again if round 0 fails. */
 export interface NewImages {
@@ -11,9 +11,9 @@ export interface NewImages {
 }
 
 /** @throws ImageError as `ImageDirectory.create` */
-export async function prepareImages(directory: string, target: TargetIdentity): Promise<NewImages> {
+export async function prepareImages(directory: string, options: CreateOptions): Promise<NewImages> {
   const hadDirectory = existsSync(directory);
-  return { images: await ImageDirectory.create(directory, { target }), hadDirectory };
+  return { images: await ImageDirectory.create(directory, options), hadDirectory };
 }
 
 /** Leaves what was there before. */

@@ -3,10 +3,10 @@ import type { Layout } from '../kernel/layout.js';
 import type { Session } from '../kernel/session.js';
 import type { Harvest } from '../native.js';
 import type { Frozen } from '../proc/freeze.js';
+import { copyPlan } from './copy-plan.js';
 import type { MostlyUnwritten } from './mostly-unwritten.js';
 import type { PinnedRanges } from './pinned-ranges.js';
-import { planRound, type RoundPlan } from './plan.js';
-import { reportProgress } from './report-progress.js';
+import { planRound } from './plan.js';
 import {
   type FreezeTimes,
   noFreeze,
@@ -15,16 +15,19 @@ import {
   type Sharing,
 } from './reports.js';
 import type { SharedMappings } from './sharing.js';
-import { copyMemory, copyNameless, copyRegion, copySegment, type CopyTarget } from './sources.js';
 import { swapNew, type SwapResult } from './swap-new.js';
 import { untrackedOf } from './untracked.js';
 import { describeVmas } from './vma-records.js';
 
 /** What every round of one target has in common. */
-export interface RoundContext {
+export interface RoundContext extends TargetContext {
+  images: ImageDirectory;
+}
+
+/** The target's part of that. */
+export interface TargetContext {
   pid: number;
   session: Session;
-  images: ImageDirectory;
   target: TargetIdentity;
   /** when the controller began */
   parentPid: number;
@@ -83,7 +86,11 @@ export async function takeRound(
       isOverflow: harvest.overflow,
       isFinal: options.frozen !== undefined,
     });
-    const stored = await copyPlan(context, plan, writer, harvest, options.frozen !== undefined);
+    const stored = await copyPlan(context, plan, {
+      writer: writer.member(context.member),
+      totalPages: harvest.nrPages,
+      isFrozen: options.frozen !== undefined,
+    });
     // After an exec the process' memory is another one's: this fails then.
     await session.layout();
     const report = await commitRound(context, options, writer, {
@@ -197,7 +204,7 @@ function finalFreeze(
 }
 
 /** The target may be gone, or the round committed: then there is nothing to put back. */
-function putBack(session: Session, harvest: Harvest): void {
+export function putBack(session: Session, harvest: Harvest): void {
   try {
     session.abort(harvest.epoch);
   } catch {
@@ -205,10 +212,14 @@ function putBack(session: Session, harvest: Harvest): void {
   }
 }
 
-async function layoutOf(
-  { pid, unwritten }: RoundContext,
+/**
+ * The records of a layout; those of the round before where it is the same.
+ * @param swapped the layout before the swap, with the names that swapped mappings had
+ */
+export async function layoutOf(
+  { pid, unwritten }: Pick<RoundContext, 'pid' | 'unwritten'>,
   layout: Layout,
-  { previous, names = [], frozen }: RoundOptions,
+  { previous, names = [], frozen }: Omit<RoundOptions, 'frozen'> & { frozen?: unknown },
   swapped: readonly VmaRecord[],
 ): Promise<{ vmas: readonly VmaRecord[]; isSame: boolean }> {
   // The final round looks again: maps may have been read while they changed.
@@ -219,34 +230,4 @@ async function layoutOf(
   });
   unwritten.mark(layout, vmas);
   return { vmas, isSame: false };
-}
-
-/** Return: pages stored of mappings that are not tracked. */
-async function copyPlan(
-  context: RoundContext,
-  plan: RoundPlan,
-  round: RoundWriter,
-  harvest: Harvest,
-  isFrozen: boolean,
-): Promise<Map<VmaRecord, number>> {
-  const { pid, session, member, signal, onProgress } = context;
-  const writer = round.member(member);
-  const progress = new Float64Array(1);
-  const target: CopyTarget = { pid, session, writer, isFrozen, progress, signal };
-  const stopReporting = reportProgress(onProgress, () => ({
-    phase: 'copy',
-    donePages: progress[0] ?? 0,
-    totalPages: harvest.nrPages,
-  }));
-  try {
-    const cleared = plan.cleared.view();
-    for (let i = 0; i < cleared.length; i += 2) writer.clear(cleared[i] ?? 0, cleared[i + 1] ?? 0);
-    for (const [region, regionPlan] of plan.regions) await copyRegion(target, region, regionPlan);
-    await copyNameless(target, plan.nameless);
-    const stored = await copyMemory(target, plan.memory);
-    for (const vma of plan.segments) stored.set(vma, await copySegment(target, vma));
-    return stored;
-  } finally {
-    stopReporting();
-  }
 }

@@ -1,6 +1,6 @@
 import { closeSync } from 'node:fs';
 import { open } from 'node:fs/promises';
-import type { AppendResult, MemberWriter, PageJob, VmaRecord } from '../image/index.js';
+import type { AppendResult, LayerWriter, PageJob, VmaRecord } from '../image/index.js';
 import { isSystemError, TargetError } from '../errors.js';
 import { residentAnon, type Session } from '../kernel/session.js';
 import { aioRing } from '../image/vma-record.js';
@@ -13,7 +13,7 @@ import { RunTable } from './runs.js';
 export interface CopyTarget extends PageJob {
   pid: number;
   session: Session;
-  writer: MemberWriter;
+  writer: LayerWriter;
   /** the target stands: every page must be readable */
   isFrozen: boolean;
 }
@@ -38,7 +38,11 @@ export async function copyRegion(
 }
 
 /** Adds what a sparse file has of some pieces. */
-async function pushData(runs: RunTable, fd: number, pieces: readonly Piece[]): Promise<void> {
+export async function pushData(
+  runs: RunTable,
+  fd: number,
+  pieces: readonly Piece[],
+): Promise<void> {
   if (pieces.length === 0) return;
   const ranges = new RunTable(2);
   for (const { page, endPage, regionPage } of pieces)
@@ -127,16 +131,20 @@ function assertReadable({ unreadable }: AppendResult, pid: number): void {
 
 /**
  * Stores shared memory through its file: holes stay holes, and other mappers' pages are seen.
+ * @param piece which pages of the file to store as which; those that the mapping shows if absent
  * @returns how many pages
  */
-export async function copySegment(target: CopyTarget, vma: VmaRecord): Promise<number> {
+export async function copySegment(
+  target: CopyTarget,
+  vma: VmaRecord,
+  piece: Piece = pieceOf(vma),
+): Promise<number> {
   const range = `${(vma.startPage * 4096).toString(16)}-${(vma.endPage * 4096).toString(16)}`;
   const path = `/proc/${target.pid}/map_files/${range}`;
   await using file = await openSegment(path, target.isFrozen);
   if (!file) return 0;
-  const { startPage: page, endPage } = vma;
   const runs = new RunTable(3);
-  await pushData(runs, file.fd, [{ page, endPage, regionPage: vma.offset / 4096 }]);
+  await pushData(runs, file.fd, [piece]);
   await target.writer.append({
     sourceFd: file.fd,
     sourceName: path,
@@ -147,6 +155,10 @@ export async function copySegment(target: CopyTarget, vma: VmaRecord): Promise<n
     signal: target.signal,
   });
   return runs.sum(2);
+}
+
+function pieceOf({ startPage, endPage, offset }: VmaRecord): Piece {
+  return { page: startPage, endPage, regionPage: offset / 4096 };
 }
 
 async function openSegment(path: string, mustExist: boolean) {

@@ -4,7 +4,7 @@ import { type Layout, vmaKinds, vmaStates } from '../kernel/layout.js';
 import type { SwapCount } from '../kernel/session.js';
 import { type Frozen, withFrozen } from '../proc/freeze.js';
 import { type FreezeTimes, noFreeze } from './reports.js';
-import type { RoundContext } from './round.js';
+import type { TargetContext } from './round.js';
 import { RunTable } from './runs.js';
 import { describeVmas } from './vma-records.js';
 
@@ -32,7 +32,7 @@ const maxSharers = 64;
  *   for nothing
  */
 export async function swapNew(
-  context: RoundContext,
+  context: TargetContext,
   layout: Layout,
   isFrozen: boolean,
 ): Promise<SwapResult> {
@@ -49,8 +49,19 @@ export async function swapNew(
   return { ...result, nrVmas, freeze: { ...result.freeze, totalMs: freezeMs } };
 }
 
+/**
+ * Swaps every mapping that can be of a target that is held already, because others stand with it.
+ */
+export async function swapHeld(context: TargetContext, frozen: Frozen): Promise<SwapResult> {
+  const shared = await swapShared(context, await context.session.layout());
+  context.pinned.nextRound();
+  await context.unwritten.decide(context.session, shared.layout);
+  const result = await swapFrozen(context, frozen);
+  return { ...result, nrVmas: shared.nrVmas + result.nrVmas };
+}
+
 /** Has the module follow writes to shared mappings, by whomever. One that it refuses is left out. */
-async function swapShared({ session }: RoundContext, layout: Layout): Promise<SwapResult> {
+async function swapShared({ session }: TargetContext, layout: Layout): Promise<SwapResult> {
   const nothing = { layout, names: [], nrVmas: 0, nrPages: 0, freeze: noFreeze };
   const ranges = rangesOf(layout, (i) => isShared(layout, i));
   if (ranges.length === 0) return nothing;
@@ -62,7 +73,7 @@ async function swapShared({ session }: RoundContext, layout: Layout): Promise<Sw
   return { ...nothing, layout: await session.layout(), nrVmas: nrDone };
 }
 
-async function swapFrozen(context: RoundContext, frozen: Frozen): Promise<SwapResult> {
+async function swapFrozen(context: TargetContext, frozen: Frozen): Promise<SwapResult> {
   const { session, pid, pinned } = context;
   const before = await session.layout();
   const names = await describeVmas(pid, before, { hasFiles: false });
@@ -135,14 +146,15 @@ export async function whileShared<T>(
   }
 }
 
-function busyTid(error: unknown): number | undefined {
+/** The thread that a swap or revert has found running on the target's memory. */
+export function busyTid(error: unknown): number | undefined {
   if (!(error instanceof TargetError) || error.code !== 'NOT_STOPPED') return undefined;
   const tid = error.facts['busyTid'];
   return typeof tid === 'number' && tid > 0 ? tid : undefined;
 }
 
 /** Private mappings that can be swapped, but for those that are better left alone for now. */
-function privateRanges({ pinned, unwritten }: RoundContext, layout: Layout): RunTable {
+function privateRanges({ pinned, unwritten }: TargetContext, layout: Layout): RunTable {
   return rangesOf(
     layout,
     (i) =>

@@ -6,6 +6,7 @@ import {
   type CompareMemoryOptions,
   type ComparePagesResult,
   type ImageDirectory,
+  type TreeResolver,
   type VmaRecord,
 } from '../image/index.js';
 import { aioRing, PROT_WRITE, vmaAt } from '../image/vma-record.js';
@@ -29,6 +30,10 @@ const maxAddresses = 16;
 export interface VerifyOptions {
   session: Session;
   images: ImageDirectory;
+  /** number of the target in the images */
+  member: number;
+  /** of the images' rounds: to find only once what several members share */
+  resolver?: TreeResolver;
   /** layout of the final round */
   vmas: readonly VmaRecord[];
   signal?: AbortSignal | undefined;
@@ -94,7 +99,7 @@ export class Verification {
   async #compare(
     which: Pick<CompareMemoryOptions, 'includes' | 'limit'>,
   ): Promise<ComparePagesResult> {
-    const { session, images, signal, onProgress } = this.#options;
+    const { session, images, member, resolver, signal, onProgress } = this.#options;
     const { pid } = session;
     const maps = await readMaps(pid);
     await using memory = await open(`/proc/${pid}/mem`, 'r');
@@ -107,6 +112,8 @@ export class Verification {
     try {
       return await compareMemory(images, {
         ...which,
+        member,
+        ...(resolver && { resolver }),
         progress: this.#progress,
         signal,
         memFd: memory.fd,

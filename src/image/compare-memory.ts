@@ -6,6 +6,7 @@ import type { ComparePagesResult } from './native-page-copy.js';
 import { runPageJob, type PageJob } from './page-job.js';
 import { PAGE_SIZE } from './page.js';
 import { PagesFiles } from './pages-files.js';
+import type { TreeResolver } from './tree-resolver.js';
 import { isFileBacked, isSegment, type VmaRecord } from './vma-record.js';
 
 const RUN_NUMBERS = 5;
@@ -26,6 +27,8 @@ export interface CompareMemoryOptions extends PageJob {
   member?: number;
   /** round number; the last one if absent */
   upTo?: number;
+  /** of the directory's rounds: to look at several members without finding twice what they share */
+  resolver?: TreeResolver;
   /** which mappings; all but `special` ones if absent */
   includes?: (vma: VmaRecord) => boolean;
   /** e.g. by `/proc/PID/map_files`, which finds deleted files too */
@@ -42,8 +45,16 @@ export async function compareMemory(
   directory: ImageDirectory,
   options: CompareMemoryOptions,
 ): Promise<ComparePagesResult> {
-  const { memFd, pagemapFd = -1, member, upTo, includes = isNotSpecial, limit = 16 } = options;
-  const chain = new ImageChain(directory.rounds, { member, upTo });
+  const {
+    memFd,
+    pagemapFd = -1,
+    member,
+    upTo,
+    resolver,
+    includes = isNotSpecial,
+    limit = 16,
+  } = options;
+  const chain = new ImageChain(directory.rounds, { member, upTo, ...(resolver && { resolver }) });
   await using pagesFiles = new PagesFiles(directory);
   await using mappedFiles = new MappedFiles(options.openMappedFile);
   const fdOf = (piece: ContentPiece) =>

@@ -69,6 +69,15 @@ export class RoundWriter implements AsyncDisposable {
     return getOrMake(this.#members, member, () => new MemberWriter(this.#layerRound()));
   }
 
+  /**
+   * Takes back what was written of a member, which has ended meanwhile. Its pages stay in the file:
+   * the caller sees to it that no refs lead to them.
+   */
+  dropMember(member: number): void {
+    this.#assertIdle();
+    this.#members.delete(member);
+  }
+
   /** Writes a segment's pages, by the page inside it. `commit` names the segment. */
   segment(segment: number): LayerWriter {
     return getOrMake(this.#segments, segment, () => new LayerWriter(this.#layerRound()));

@@ -53,7 +53,7 @@ describe('Verification, of a real process', () => {
       },
       abort: (epoch) => calls.push(`abort ${epoch}`),
     });
-    const verification = new Verification({ session, images, vmas });
+    const verification = new Verification({ session, images, member: 0, vmas });
     await verification.beforeRevert();
     const nrBefore = verification.report.pages;
     await verification.afterRevert();

@@ -6,6 +6,8 @@
  *   WHO fork NEW             WHO forks a child that is called NEW; answers its pid
  *   WHO write FIRST NR       writes pages, each with a content of its own
  *   WHO forget FIRST NR      MADV_DONTNEED
+ *   WHO share FIRST NR       maps a part of a segment that all of them have
+ *   WHO put FIRST NR VALUE   writes pages of the segment, in the part that WHO maps
  *   WHO where                answers the number of the memory's first page
  *   WHO check                answers `ok`, or what is wrong
  *   WHO exit                 answers `bye`
@@ -22,6 +24,9 @@
 #define FILE_PAGES 16		/* the last ones are a private mapping of a file */
 
 static int commands[NR_NAMES][2], answers[NR_NAMES][2];
+static int segment;
+static char *part;		/* of the segment, from its page part_first on */
+static size_t part_first;
 static char *area;
 static uint64_t expected[NR_PAGES];	/* 0: zeros; of the file: as it is */
 static uint64_t last_value;
@@ -29,6 +34,13 @@ static uint64_t last_value;
 static int is_file(size_t page)
 {
 	return page >= NR_PAGES - FILE_PAGES;
+}
+
+static void answer(int who, const char *text)
+{
+	CHECK(write(answers[who][1], text, strlen(text)) ==
+	      (ssize_t)strlen(text));
+	CHECK(write(answers[who][1], "\n", 1) == 1);
 }
 
 static void set_up(void)
@@ -47,6 +59,23 @@ static void set_up(void)
 	      MAP_FAILED);
 	unlink(path);
 	close(fd);
+	segment = memfd_create("heirs", 0);
+	CHECK(segment >= 0 && ftruncate(segment, 4 * NR_PAGES * PAGE) == 0);
+}
+
+static void share_part(int who, size_t first, size_t nr)
+{
+	part_first = first;
+	part = mmap(NULL, nr * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED,
+		    segment, first * PAGE);
+	CHECK(part != MAP_FAILED);
+	answer(who, "ok");
+}
+
+static void put_pages(int who, size_t first, size_t nr, size_t value)
+{
+	fill(part, first - part_first, nr, value);
+	answer(who, "ok");
 }
 
 static int page_is_right(size_t page)
@@ -59,13 +88,6 @@ static int page_is_right(size_t page)
 		return holds(area + (NR_PAGES - FILE_PAGES) * PAGE,
 			     page - (NR_PAGES - FILE_PAGES), 1, 0);
 	return is_zero(base, page, 1);
-}
-
-static void answer(int who, const char *text)
-{
-	CHECK(write(answers[who][1], text, strlen(text)) ==
-	      (ssize_t)strlen(text));
-	CHECK(write(answers[who][1], "\n", 1) == 1);
 }
 
 static void check(int who)
@@ -139,7 +161,7 @@ static int fork_child_of(int who, int name)
 
 static void live(int who)
 {
-	unsigned long first, nr;
+	unsigned long first, nr, value;
 	char line[100];
 	int name;
 
@@ -151,6 +173,10 @@ static void live(int who)
 			write_pages(who, first, nr);
 		else if (sscanf(line, "forget %lu %lu", &first, &nr) == 2)
 			forget_pages(who, first, nr);
+		else if (sscanf(line, "share %lu %lu", &first, &nr) == 2)
+			share_part(who, first, nr);
+		else if (sscanf(line, "put %lu %lu %lu", &first, &nr, &value) == 3)
+			put_pages(who, first, nr, value);
 		else if (!strcmp(line, "where"))
 			say_where(who);
 		else if (!strcmp(line, "check"))

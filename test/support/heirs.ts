@@ -38,6 +38,16 @@ export class Heirs implements Disposable {
     expect(await this.#program.ask(`${who} forget ${first} ${nr}`)).to.equal('ok');
   }
 
+  /** Maps a part of a segment that all of them have. */
+  async share(who: number, first: number, nr: number): Promise<void> {
+    expect(await this.#program.ask(`${who} share ${first} ${nr}`)).to.equal('ok');
+  }
+
+  /** Writes pages of the segment, in the part that the process maps. */
+  async put(who: number, first: number, nr: number, value: number): Promise<void> {
+    expect(await this.#program.ask(`${who} put ${first} ${nr} ${value}`)).to.equal('ok');
+  }
+
   async check(who: number): Promise<void> {
     expect(await this.#program.ask(`${who} check`), `process ${who}`).to.equal('ok');
   }

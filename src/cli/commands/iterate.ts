@@ -1,9 +1,14 @@
-import type { RoundReport } from '../../dump/reports.js';
-import { defineCommand } from '../command.js';
+import { defineCommand, type Outcome } from '../command.js';
 import { parseCount } from '../option-values.js';
-import { roundPrinter } from '../print-rounds.js';
+import { roundPrinter, treeRoundPrinter } from '../print-rounds.js';
 import type { RoundLimits } from '../services.js';
-import { targetOptions, trackerOptions } from '../target-options.js';
+import {
+  nameTargets,
+  singlePid,
+  targetOptions,
+  trackerOptions,
+  treeOptions,
+} from '../target-options.js';
 
 interface LimitOptions {
   rounds?: number | undefined;
@@ -11,7 +16,7 @@ interface LimitOptions {
   until?: number | undefined;
 }
 
-/** `tracker iterate PID --images DIR [--rounds N] [--interval MS] [--until PAGES]` */
+/** `tracker iterate [PID...] --images DIR [--rounds N] [--interval MS] [--until PAGES]` */
 export const iterate = defineCommand({
   options: (yargs) =>
     targetOptions(yargs)
@@ -35,25 +40,42 @@ export const iterate = defineCommand({
       }),
 
   async run(options, context) {
-    const rounds: RoundReport[] = [];
-    const Tracker = await context.services.tracker();
-    await using tracker = await Tracker.resume(trackerOptions(options, context));
-    const print = roundPrinter(context.output);
-    try {
-      for await (const round of tracker.rounds(toLimits(options))) {
-        rounds.push(round);
-        print(round);
-      }
-    } catch (error) {
-      return { document: { rounds }, error };
+    const { images } = options;
+    const limits = toLimits(options);
+    const pid = await singlePid(options, context);
+    if (pid === undefined) {
+      const TreeTracker = await context.services.tree();
+      const settings = { ...treeOptions(images, context), pids: options.pid };
+      await using tracker = await TreeTracker.resume(settings);
+      return await takeRounds(tracker.rounds(limits), treeRoundPrinter(context.output));
     }
-    return { document: { rounds } };
+    const Tracker = await context.services.tracker();
+    await using tracker = await Tracker.resume(trackerOptions({ pid, images }, context));
+    return await takeRounds(tracker.rounds(limits), roundPrinter(context.output));
   },
 
-  interrupted: ({ pid }) =>
-    `the running round was dropped, its dirty pages are back in the log; pid ${pid} runs and ` +
-    'stays tracked',
+  interrupted: (options) =>
+    'the running round was dropped, its dirty pages are back in the log; ' +
+    (options.pid.length === 1
+      ? `${nameTargets(options)} runs and stays tracked`
+      : `${nameTargets(options)} run and stay tracked`),
 });
+
+async function takeRounds<Round>(
+  taken: AsyncIterable<Round>,
+  print: (round: Round) => void,
+): Promise<Outcome> {
+  const rounds: Round[] = [];
+  try {
+    for await (const round of taken) {
+      rounds.push(round);
+      print(round);
+    }
+  } catch (error) {
+    return { document: { rounds }, error };
+  }
+  return { document: { rounds } };
+}
 
 function toLimits({ rounds, interval, until }: LimitOptions): RoundLimits {
   return {

@@ -1,21 +1,47 @@
-import { defineCommand } from '../command.js';
+import type { Argv } from 'yargs';
+import { formatMembers } from '../../report/tree-tables.js';
+import { type Context, defineCommand, type Outcome } from '../command.js';
 import { isTracked } from '../is-tracked.js';
-import { roundPrinter } from '../print-rounds.js';
-import { targetOptions, trackerOptions } from '../target-options.js';
+import { parsePath } from '../option-values.js';
+import { roundPrinter, treeRoundPrinter } from '../print-rounds.js';
+import {
+  nameTargets,
+  type TargetOptions,
+  targetOptions,
+  trackerOptions,
+  treeOptions,
+} from '../target-options.js';
+import { UsageError } from '../usage-error.js';
 
-/** `tracker start PID --images DIR [--allow-external-sharing]` */
-export const start = defineCommand({
+interface StartOptions extends TargetOptions {
+  tree: boolean;
+  cgroup: string | undefined;
+  'skip-untrackable': boolean;
+  'allow-external-sharing': boolean;
+}
+
+/**
+ * `tracker start PID... --images DIR [--tree] [--cgroup PATH] [--skip-untrackable]
+ * [--allow-external-sharing]`
+ */
+export const start = defineCommand<StartOptions>({
   options: (yargs) =>
-    targetOptions(yargs).option('allow-external-sharing', {
-      type: 'boolean',
-      default: false,
-      describe: 'Go on where other processes map its shared memory too',
+    startOptions(targetOptions(yargs)).check(({ pid, cgroup }) => {
+      if (pid.length === 0 && cgroup === undefined)
+        throw new UsageError('not enough arguments: wanted PID');
+      return true;
     }),
 
-  async run({ pid, images, 'allow-external-sharing': allowExternalSharing }, context) {
+  async run(options, context) {
+    const [pid, ...others] = options.pid;
+    const isSingle = others.length === 0 && !options.tree && options.cgroup === undefined;
+    if (pid === undefined || !isSingle) return startTree(options, context);
+    const { images, 'allow-external-sharing': allowExternalSharing } = options;
     const Tracker = await context.services.tracker();
-    const options = { ...trackerOptions({ pid, images }, context), allowExternalSharing };
-    const { tracker, round } = await Tracker.start(options);
+    const { tracker, round } = await Tracker.start({
+      ...trackerOptions({ pid, images }, context),
+      allowExternalSharing,
+    });
     await tracker[Symbol.asyncDispose]();
     roundPrinter(context.output)(round);
     context.output.print(
@@ -24,9 +50,57 @@ export const start = defineCommand({
     return { document: { pid, images, round } };
   },
 
-  async interrupted({ pid, images }, services) {
-    return (await isTracked(pid, services))
-      ? `pid ${pid} could not be put back and stays tracked; end that with tracker stop ${pid}`
-      : `the memory of pid ${pid} is as it was before, and nothing is left in ${images}`;
+  async interrupted(options, services) {
+    const { pid, images } = options;
+    const tracked: number[] = [];
+    for (const one of pid) if (await isTracked(one, services)) tracked.push(one);
+    return tracked.length > 0
+      ? `pid ${tracked.join(', ')} could not be put back and stays tracked; end that with tracker ` +
+          `stop ${tracked.join(' ')}`
+      : `the memory of ${nameTargets(options)} is as it was before, and nothing is left in ${images}`;
   },
 });
+
+function startOptions(yargs: Argv<TargetOptions>): Argv<StartOptions> {
+  return yargs
+    .option('tree', {
+      type: 'boolean',
+      default: false,
+      describe: 'Its descendants too, those to come as well',
+    })
+    .option('cgroup', {
+      type: 'string',
+      requiresArg: true,
+      describe: 'The processes of a cgroup (version 2) too, by its path below /sys/fs/cgroup',
+      coerce: parsePath('--cgroup'),
+    })
+    .option('skip-untrackable', {
+      type: 'boolean',
+      default: false,
+      describe: 'Leave out, and name, what cannot be tracked; for several processes',
+    })
+    .option('allow-external-sharing', {
+      type: 'boolean',
+      default: false,
+      describe: 'Go on where other processes map its shared memory too',
+    });
+}
+
+async function startTree(options: StartOptions, context: Context): Promise<Outcome> {
+  const { pid: pids, tree: isTree, cgroup, images } = options;
+  const TreeTracker = await context.services.tree();
+  const { tracker, round } = await TreeTracker.start({
+    ...treeOptions(images, context),
+    pids,
+    isTree,
+    ...(cgroup !== undefined && { cgroup }),
+    skipUntrackable: options['skip-untrackable'],
+    allowExternalSharing: options['allow-external-sharing'],
+  });
+  await tracker[Symbol.asyncDispose]();
+  const { output } = context;
+  treeRoundPrinter(output)(round);
+  output.print(formatMembers(round));
+  output.print(`they are tracked; go on with: tracker iterate --images ${images}`);
+  return { document: { pids: round.members.map(({ pid }) => pid), images, round } };
+}

@@ -1,11 +1,24 @@
 import type { StopReport, VerifyReport } from '../../dump/reports.js';
 import { formatCount, formatDuration } from '../../report/units.js';
-import { defineCommand } from '../command.js';
+import { formatMembers } from '../../report/tree-tables.js';
+import type { TreeStopReport } from '../../tree/tree-reports.js';
+import { type Context, defineCommand, type Outcome } from '../command.js';
 import { isTracked } from '../is-tracked.js';
-import { roundPrinter } from '../print-rounds.js';
-import { targetOptions, trackerOptions } from '../target-options.js';
+import { roundPrinter, treeRoundPrinter } from '../print-rounds.js';
+import {
+  singlePid,
+  type TargetOptions,
+  targetOptions,
+  trackerOptions,
+  treeOptions,
+} from '../target-options.js';
 
-/** `tracker stop PID --images DIR [--kill] [--verify]` */
+interface StopOptions extends TargetOptions {
+  kill: boolean;
+  verify: boolean;
+}
+
+/** `tracker stop [PID...] --images DIR [--kill] [--verify]` */
 export const stop = defineCommand({
   options: (yargs) =>
     targetOptions(yargs)
@@ -20,7 +33,10 @@ export const stop = defineCommand({
         describe: 'Compare all of its memory with the images; fail if a write is lost',
       }),
 
-  async run({ pid, images, kill, verify }, context) {
+  async run(options, context) {
+    const { images, kill, verify } = options;
+    const pid = await singlePid(options, context);
+    if (pid === undefined) return stopTree(options, context);
     const Tracker = await context.services.tracker();
     await using tracker = await Tracker.resume(trackerOptions({ pid, images }, context));
     const report = await tracker.stop({ kill, verify });
@@ -34,12 +50,51 @@ export const stop = defineCommand({
     };
   },
 
-  async interrupted({ pid }, services) {
-    return (await isTracked(pid, services))
-      ? `the final round was dropped; pid ${pid} runs and stays tracked`
-      : `the final round is stored and pid ${pid} runs on untracked; it was not compared to the end`;
+  async interrupted({ pid, images }, services) {
+    const [only, ...others] = pid;
+    if (only === undefined || others.length > 0)
+      return `tracker status tells which processes of ${images} are still tracked`;
+    return (await isTracked(only, services))
+      ? `the final round was dropped; pid ${only} runs and stays tracked`
+      : `the final round is stored and pid ${only} runs on untracked; it was not compared to the end`;
   },
 });
+
+async function stopTree(
+  { pid: pids, images, kill, verify }: StopOptions,
+  context: Context,
+): Promise<Outcome> {
+  const TreeTracker = await context.services.tree();
+  await using tracker = await TreeTracker.resume({ ...treeOptions(images, context), pids });
+  const report = await tracker.stop({ kill, verify });
+  const { output } = context;
+  treeRoundPrinter(output)(report.final);
+  output.print(formatMembers(report.final));
+  output.print(formatTreeEnd(report));
+  if (report.verify)
+    output.print(formatVerdict({ ...report.verify, lostAddresses: lostOf(report) }));
+  const isFailure = report.verify !== null && report.verify.lostWrites !== 0;
+  return { document: { images, ...report }, isFailure };
+}
+
+function lostOf({ members }: TreeStopReport): string[] {
+  return members.flatMap(({ pid, verify }) =>
+    (verify?.lostAddresses ?? []).map((address) => `${address} of pid ${pid}`),
+  );
+}
+
+function formatTreeEnd({ members, freezeMs, revertMs, isKilled }: TreeStopReport): string {
+  const who = formatCount(members.length, 'member');
+  if (isKilled) return `killed: ${who}`;
+  const mappings = formatCount(
+    members.reduce((sum, { revertedVmas }) => sum + revertedVmas, 0),
+    'mapping',
+  );
+  return (
+    `untracked: ${who}; ${mappings} put back in ${formatDuration(revertMs)}, all stood for at most ` +
+    formatDuration(freezeMs)
+  );
+}
 
 function formatEnd(pid: number, { freezeMs, revertMs, revertedVmas, isKilled }: StopReport) {
   if (isKilled) return `pid ${pid} is killed`;

@@ -5,6 +5,11 @@ import {
   type VerifyReport,
 } from '../../../src/dump/reports.js';
 import type { RoundLimits, Services, TrackerOptions } from '../../../src/cli/services.js';
+import type {
+  MemberReport,
+  TreeRoundReport,
+  TreeStopReport,
+} from '../../../src/tree/tree-reports.js';
 import type { SessionStatus } from '../../../src/native.js';
 
 export function roundReport(more: Partial<RoundReport> = {}): RoundReport {
@@ -47,6 +52,67 @@ export function stopReport(more: Partial<StopReport> = {}): StopReport {
   };
 }
 
+export function treeRoundReport(more: Partial<TreeRoundReport> = {}): TreeRoundReport {
+  return {
+    round: 1,
+    kind: 'delta',
+    isFrozen: false,
+    pages: 10,
+    zeroPages: 2,
+    refPages: 30,
+    bytes: 32_768,
+    dirtyPages: 12,
+    pinnedPages: 0,
+    rescannedRegions: 0,
+    swappedVmas: 0,
+    durationMs: 12.3,
+    freezeMs: 0,
+    harvestMs: 0.5,
+    copyMs: 4,
+    commitMs: 7,
+    members: [memberReport(), memberReport({ member: 1, pid: 13, isNew: true })],
+    segments: [],
+    ended: [],
+    skipped: [],
+    ...more,
+  };
+}
+
+export function memberReport(more: Partial<MemberReport> = {}): MemberReport {
+  return {
+    member: 0,
+    pid: 12,
+    comm: 'server',
+    parent: null,
+    kind: 'delta',
+    isNew: false,
+    pages: 5,
+    zeroPages: 1,
+    refPages: 15,
+    dirtyPages: 6,
+    freezeMs: 0,
+    swappedVmas: 0,
+    swappedPages: 0,
+    nrVmas: 20,
+    untracked: [],
+    sharing: [],
+    ...more,
+  };
+}
+
+export function treeStopReport(lostWrites = 0): TreeStopReport {
+  const verify = verifyReport(lostWrites, lostWrites > 0 ? ['0x1000'] : []);
+  const end = { member: 0, pid: 12, comm: 'server', freezeMs: 30, revertedVmas: 12, verify };
+  return {
+    final: treeRoundReport({ round: 5, isFrozen: true }),
+    freezeMs: 40,
+    revertMs: 2,
+    members: [end],
+    verify: { pages: 100, lostWrites, changedByOthers: 0, unreadable: 0, durationMs: 3 },
+    isKilled: false,
+  };
+}
+
 export function verifyReport(
   lostWrites: number,
   lostAddresses: string[] = [],
@@ -65,6 +131,9 @@ export interface Script {
   waits?: boolean;
   sessions?: SessionStatus[];
   isTracked?: boolean;
+  /** the images are of several processes */
+  isTree?: boolean;
+  treeStop?: TreeStopReport;
 }
 
 /** Services without a kernel module, and the calls that they got. */
@@ -89,6 +158,22 @@ export function fakeServices(script: Script) {
       return Promise.resolve();
     },
   });
+  const treeControl = () => ({
+    async *rounds(limits: RoundLimits) {
+      calls.push(['rounds', limits]);
+      yield treeRoundReport();
+      if (error !== undefined) throw error as Error;
+      await Promise.resolve();
+    },
+    stop(options: object) {
+      calls.push(['stop', options]);
+      return Promise.resolve(script.treeStop ?? treeStopReport());
+    },
+    [Symbol.asyncDispose]: () => {
+      calls.push(['close']);
+      return Promise.resolve();
+    },
+  });
   const services: Services = {
     tracker: () =>
       Promise.resolve({
@@ -100,6 +185,20 @@ export function fakeServices(script: Script) {
           return { tracker: control(options), round: rounds[0] ?? roundReport({ round: 0 }) };
         },
         resume: (options) => Promise.resolve(control(options)),
+      }),
+    isTree: () => Promise.resolve(script.isTree ?? false),
+    tree: () =>
+      Promise.resolve({
+        async start({ pids, isTree, cgroup, skipUntrackable, allowExternalSharing }) {
+          calls.push(['start', pids, { isTree, cgroup, skipUntrackable, allowExternalSharing }]);
+          if (error !== undefined) throw error as Error;
+          const round = treeRoundReport({ round: 0 });
+          return await Promise.resolve({ tracker: treeControl(), round });
+        },
+        resume({ pids, images }) {
+          calls.push(['resume', pids, images]);
+          return Promise.resolve(treeControl());
+        },
       }),
     device: () =>
       Promise.resolve({

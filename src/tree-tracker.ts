@@ -1,0 +1,254 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { type NewImages, prepareImages, removeImages } from './dump/new-images.js';
+import type { Progress } from './dump/reports.js';
+import { ImageError, TargetError } from './errors.js';
+import { cgroupDirectory } from './proc/family.js';
+import { ImageDirectory, type TargetIdentity } from './image/index.js';
+import { Device } from './kernel/device.js';
+import { describeTarget } from './proc/target.js';
+import type { RoundsOptions, StopOptions } from './tracker.js';
+import { FrozenMembers } from './tree/frozen-members.js';
+import { Members, type MembersOptions } from './tree/members.js';
+import { resumeMembers } from './tree/resume-members.js';
+import { Segments } from './tree/segments.js';
+import { decodeSelection, encodeSelection, type Selection } from './tree/selection.js';
+import { stopTree } from './tree/stop-tree.js';
+import { StoredDonors } from './tree/stored-donors.js';
+import { takeTreeRound, type TreeState } from './tree/tree-round.js';
+import type { TreeRoundReport, TreeStopReport } from './tree/tree-reports.js';
+import type { TreeMember } from './tree/tree-member.js';
+import { undoStart } from './tree/undo-start.js';
+
+/** Where the images of a tree are, and how work on it is followed and stopped. */
+export interface TreeOptions {
+  /** images directory */
+  images: string;
+  /** leave out, and report, what cannot be tracked, instead of failing */
+  skipUntrackable?: boolean;
+  /** go on where processes outside of the tree map its shared memory too */
+  allowExternalSharing?: boolean;
+  /** aborts what is running: the round is dropped, its pages go back into the logs */
+  signal?: AbortSignal;
+  /** called a few times per second */
+  onProgress?: (progress: Progress) => void;
+}
+
+/** Whom to track together. */
+export interface TreeStartOptions extends TreeOptions {
+  pids: readonly number[];
+  /** their descendants too, those to come as well */
+  isTree?: boolean;
+  /** the processes of a cgroup too: its directory */
+  cgroup?: string;
+}
+
+/**
+ * Control of several targets that are dumped together, each page once. Tracking belongs to the
+ * targets: closing gives up control and lets them go on, for the next `TreeTracker.resume`.
+ */
+export class TreeTracker implements AsyncDisposable {
+  readonly images: ImageDirectory;
+  readonly #device: Device;
+  readonly #state: TreeState;
+  readonly #signal: AbortSignal | undefined;
+
+  private constructor(device: Device, state: TreeState, signal: AbortSignal | undefined) {
+    this.images = state.images;
+    this.#device = device;
+    this.#state = state;
+    this.#signal = signal;
+  }
+
+  /**
+   * Freezes all targets, swaps everything that can be swapped, lets them go on and takes round 0.
+   * When that fails or is aborted, they are as they were and nothing is left in `images`.
+   * @throws TargetError, of what cannot be tracked with its pid; DeviceError, ImageError
+   */
+  static async start(
+    options: TreeStartOptions,
+  ): Promise<{ tracker: TreeTracker; round: TreeRoundReport }> {
+    const selection = selectionOf(options);
+    const device = Device.open();
+    const members = new Members(device, membersOptions(options, selection), 0);
+    try {
+      using frozen = new FrozenMembers();
+      options.onProgress?.({ phase: 'freeze', donePages: 0, totalPages: 0 });
+      const joined = await members.join(frozen, 'start');
+      const prepared = await prepareImages(options.images, {
+        target: firstOf(joined, selection),
+        unknownFields: encodeSelection(selection),
+      });
+      const { images } = prepared;
+      const state = { members, images, donors: new StoredDonors(), segments: new Segments() };
+      const round = await takeFirstRound(state, joined, frozen, prepared);
+      return { tracker: new TreeTracker(device, state, options.signal), round };
+    } catch (error) {
+      members.close();
+      device.close();
+      throw error;
+    }
+  }
+
+  /**
+   * Takes control of the targets whose images are in a directory, to go on with those.
+   * @throws TargetError `NOT_TRACKED` where none of them is tracked any more; ImageError
+   *   `IMAGES_OTHER_SESSION`, `IMAGES_OTHER_TARGET` for images of a process without its tree
+   */
+  static async resume(options: TreeOptions & { pids?: readonly number[] }): Promise<TreeTracker> {
+    const device = Device.open();
+    let images: ImageDirectory | undefined;
+    let members: Members | undefined;
+    try {
+      images = await ImageDirectory.open(options.images, { write: true });
+      const selection = decodeSelection(images.manifest.unknownFields) ?? noSelection(images);
+      const { rounds } = images;
+      const settings = membersOptions(options, selection);
+      members = new Members(device, settings, images.last?.nextMember ?? 0);
+      resumeMembers(device, images, members, settings);
+      checkNamed(images, options.pids ?? []);
+      const segments = Segments.of(rounds);
+      const state = { members, images, donors: new StoredDonors(), segments };
+      return new TreeTracker(device, state, options.signal);
+    } catch (error) {
+      members?.close();
+      await images?.close();
+      device.close();
+      throw error;
+    }
+  }
+
+  /** The targets, by number in the images. */
+  get members(): { member: number; pid: number; comm: string }[] {
+    return this.#state.members.all.map(({ number, context }) => ({
+      member: number,
+      pid: context.pid,
+      comm: context.target.comm,
+    }));
+  }
+
+  /**
+   * Takes a pre-dump round. Who is new is added, in a short freeze of its own; who has ended is
+   * dropped.
+   */
+  async round(): Promise<TreeRoundReport> {
+    const { members } = this.#state;
+    members.refresh();
+    using frozen = new FrozenMembers();
+    const joined = await members.join(frozen, 'round');
+    const swapped = await members.swap(joined, frozen);
+    frozen.thaw();
+    return await takeTreeRound(this.#state, {
+      swapped,
+      freezeMs: (member) => frozen.freezeMs(member),
+    });
+  }
+
+  /**
+   * Takes pre-dump rounds until a limit of `options` is met.
+   * @throws what `round` throws; an error with code `ABORT_ERR` when the signal aborts
+   */
+  async *rounds({
+    count = Infinity,
+    intervalMs = 0,
+    until = -1,
+  }: RoundsOptions = {}): AsyncGenerator<TreeRoundReport, void, undefined> {
+    const signal = this.#signal;
+    for (let taken = 0; taken < count; taken++) {
+      if (taken > 0 && intervalMs > 0) await delay(intervalMs, undefined, signal && { signal });
+      const report = await this.round();
+      yield report;
+      if (report.dirtyPages <= until) return;
+    }
+  }
+
+  /**
+   * Freezes all targets, takes the final round, puts their memory back as it was, and lets them go
+   * on together (or kills them). On an error before that they go on, tracked.
+   */
+  async stop(options: StopOptions = {}): Promise<TreeStopReport> {
+    const report = await stopTree(this.#state, options);
+    await this.close();
+    return report;
+  }
+
+  /** Gives control up; tracking goes on. */
+  async close(): Promise<void> {
+    try {
+      await this.images.close();
+    } finally {
+      this.#state.members.close();
+      this.#device.close();
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+}
+
+/** @throws ImageError `IMAGES_OTHER_TARGET` */
+function checkNamed({ path, last }: ImageDirectory, pids: readonly number[]): void {
+  const members = new Set(last?.members.map(({ target }) => target.pid));
+  const other = pids.find((pid) => !members.has(pid));
+  if (other === undefined) return;
+  throw new ImageError(
+    'IMAGES_OTHER_TARGET',
+    `${path} holds no images of pid ${other}: name the directory that was given to tracker start`,
+    { facts: { images: path, pid: other } },
+  );
+}
+
+/** On an error everything is put back. */
+async function takeFirstRound(
+  state: TreeState,
+  joined: readonly TreeMember[],
+  frozen: FrozenMembers,
+  prepared: NewImages,
+): Promise<TreeRoundReport> {
+  const { members, images } = state;
+  try {
+    const swapped = await members.swap(joined, frozen);
+    frozen.thaw();
+    return await takeTreeRound(state, { swapped, freezeMs: (member) => frozen.freezeMs(member) });
+  } catch (error) {
+    frozen.thaw();
+    await undoStart(members, images, error);
+    await removeImages(prepared);
+    throw error;
+  }
+}
+
+function selectionOf({ pids, isTree = false, cgroup }: TreeStartOptions): Selection {
+  const roots = [...new Set(pids)].map((pid) => {
+    const { startTime } = describeTarget(pid);
+    return { pid, startTime };
+  });
+  return { roots, isTree, cgroup: cgroup === undefined ? null : cgroupDirectory(cgroup) };
+}
+
+function membersOptions(
+  { skipUntrackable = false, allowExternalSharing = false, signal, onProgress }: TreeOptions,
+  selection: Selection,
+): MembersOptions {
+  return { selection, skipUntrackable, allowExternalSharing, signal, onProgress };
+}
+
+/** @throws TargetError `NO_MEMBER` */
+function firstOf([first]: readonly TreeMember[], { roots, cgroup }: Selection): TargetIdentity {
+  if (first) return first.context.target;
+  const pids = roots.map(({ pid }) => pid).join(', ');
+  const what = cgroup === null ? `pid ${pids}` : `cgroup ${cgroup}`;
+  throw new TargetError(
+    'NO_MEMBER',
+    `cannot track ${what}: no process is there that can be tracked`,
+    { facts: { pids, cgroup: cgroup ?? '' } },
+  );
+}
+
+function noSelection({ path }: ImageDirectory): never {
+  throw new TargetError(
+    'NOT_A_TREE',
+    `${path} holds images of a process alone: go on with tracker iterate PID --images ${path}`,
+    { facts: { images: path } },
+  );
+}

@@ -1,0 +1,82 @@
+import { copyRegion, copySegment, type CopyTarget } from '../dump/sources.js';
+import type { RoundWriter, SegmentDetails, VmaRecord } from '../image/index.js';
+import { mapperOf, planSegment, runsOfRegion, type Segment } from './segments.js';
+import type { MemberRound } from './tree-round.js';
+
+/** A member's mapping of a segment. */
+interface Mapping {
+  round: MemberRound;
+  vma: VmaRecord;
+}
+
+/** A segment that a round has, and how many pages were stored of it. */
+export interface StoredSegment {
+  details: SegmentDetails;
+  pages: number;
+}
+
+/** Stores segments, each once. One that only members mapped that have ended is left out. */
+export async function copySegments(
+  writer: RoundWriter,
+  segments: readonly Segment[],
+  rounds: readonly MemberRound[],
+  isFrozen: boolean,
+): Promise<StoredSegment[]> {
+  const mappings = new Map<number, Mapping[]>();
+  for (const round of rounds)
+    for (const vma of round.vmas) {
+      if (vma.segment === undefined) continue;
+      const list = mappings.get(vma.segment);
+      if (list) list.push({ round, vma });
+      else mappings.set(vma.segment, [{ round, vma }]);
+    }
+  const stored: StoredSegment[] = [];
+  for (const segment of segments) {
+    const list = mappings.get(segment.segment);
+    if (list) stored.push(await copyOne(writer, segment, list, isFrozen));
+  }
+  return stored;
+}
+
+async function copyOne(
+  round: RoundWriter,
+  segment: Segment,
+  mappings: readonly Mapping[],
+  isFrozen: boolean,
+): Promise<StoredSegment> {
+  const { segment: number, dev, inode, path, nrPages, nrPagesBefore } = segment;
+  const plan = planSegment(segment, harvestsOf(segment, mappings));
+  const writer = round.segment(number);
+  const cleared = plan.cleared.view();
+  if (nrPagesBefore > 0)
+    for (let i = 0; i < cleared.length; i += 2) writer.clear(cleared[i] ?? 0, cleared[i + 1] ?? 0);
+  const tracked = mappings.find(({ vma }) => vma.region !== undefined);
+  const [source] = tracked ? [tracked] : mappings;
+  if (source) {
+    const { pid, session, signal } = source.round.member.context;
+    const target: CopyTarget = { pid, session, writer, isFrozen, signal };
+    const { region } = source.vma;
+    if (region !== undefined) await copyRegion(target, region, { ...plan, isShared: true });
+    else await copySegment(target, source.vma, { page: 0, endPage: nrPages, regionPage: 0 });
+  }
+  const kind = nrPagesBefore > 0 ? 'delta' : 'full';
+  const details = { segment: number, dev, inode, path, nrPages, kind } as const;
+  return { details, pages: writer.counts.nrPages };
+}
+
+/** Of everybody who had it in the round before: the log has what anybody has written since. */
+function harvestsOf(
+  { mappersBefore }: Segment,
+  mappings: readonly Mapping[],
+): (Float64Array | null)[] {
+  const harvests = new Map<string, Float64Array | null>();
+  for (const { round, vma } of mappings) {
+    const { member, harvest } = round;
+    const mapper = mapperOf(member.number, vma);
+    if (vma.region === undefined || member.previous === null) continue;
+    if (!mappersBefore.has(mapper) || harvests.has(mapper)) continue;
+    const isComplete = harvest && !harvest.overflow;
+    harvests.set(mapper, isComplete ? runsOfRegion(harvest.runs, vma.region) : null);
+  }
+  return [...harvests.values()];
+}

@@ -1,0 +1,107 @@
+import { Verification } from '../dump/verify.js';
+import { TreeResolver } from '../image/index.js';
+import type { StopOptions } from '../tracker.js';
+import { FrozenMembers } from './frozen-members.js';
+import { isSameProcess } from './members.js';
+import type { TreeMember } from './tree-member.js';
+import { takeTreeRound, type TreeState } from './tree-round.js';
+import type { MemberEnd, TreeRoundReport, TreeStopReport } from './tree-reports.js';
+
+/** A member whose tracking ends. */
+interface Ending {
+  member: TreeMember;
+  verification: Verification | null;
+  revertedVmas: number;
+  /** died while it stood: nothing is to be put back */
+  isGone: boolean;
+}
+
+/**
+ * Freezes all members, takes the final round, puts their memory back and lets them go on together.
+ * On an error before that they go on, tracked.
+ */
+export async function stopTree(
+  state: TreeState,
+  { kill = false, verify = false }: StopOptions,
+): Promise<TreeStopReport> {
+  using frozen = new FrozenMembers();
+  const final = await takeFinalRound(state, frozen);
+  const endings = endingsOf(state, verify);
+  await forEach(endings, async ({ verification }) => verification?.beforeRevert());
+  const startMs = performance.now();
+  state.members.all[0]?.context.onProgress?.({ phase: 'revert', donePages: 0, totalPages: 0 });
+  await forEach(endings, async (ending) => {
+    const { session } = ending.member.context;
+    ending.revertedVmas = (await session.revert(frozen.of(ending.member))).nrVmas;
+  });
+  const revertMs = performance.now() - startMs;
+  await forEach(endings, async ({ verification }) => verification?.afterRevert());
+  const total = verify ? totalOf(endings) : null;
+  // Wrong or incomplete images must not be all that is left of the targets.
+  const isKilled = kill && isComplete(final) && (total?.lostWrites ?? 0) === 0;
+  if (isKilled) for (const { member } of endings) process.kill(member.pid, 'SIGKILL');
+  frozen.thaw();
+  const freezeMs = frozen.totalMs;
+  const members = endings.map((ending) => endOf(ending, frozen));
+  return { final, freezeMs, revertMs, members, verify: total, isKilled };
+}
+
+/** Everybody stands before anything is harvested; who is found meanwhile, too. */
+async function takeFinalRound(state: TreeState, frozen: FrozenMembers): Promise<TreeRoundReport> {
+  const { members } = state;
+  members.refresh();
+  const [first] = members.all;
+  first?.context.onProgress?.({ phase: 'freeze', donePages: 0, totalPages: 0 });
+  for (const member of members.all) await members.holdOld(member, frozen);
+  const joined = await members.join(frozen, 'final');
+  const swapped = await members.swap(joined, frozen);
+  return takeTreeRound(state, { swapped, freezeMs: () => 0, frozen });
+}
+
+function endingsOf({ members, images }: TreeState, verify: boolean): Ending[] {
+  const resolver = new TreeResolver(images.rounds);
+  return members.all.map((member) => {
+    const { context, previous, number } = member;
+    const vmas = previous?.vmas ?? [];
+    const options = { ...context, images, resolver, member: number, vmas };
+    const verification = verify ? new Verification(options) : null;
+    return { member, verification, revertedVmas: 0, isGone: false };
+  });
+}
+
+/** One that dies while it stands is left out; the others go on. */
+async function forEach(
+  endings: readonly Ending[],
+  work: (ending: Ending) => Promise<unknown>,
+): Promise<void> {
+  for (const ending of endings) {
+    if (ending.isGone) continue;
+    try {
+      await work(ending);
+    } catch (error) {
+      if (isSameProcess(ending.member.context.target)) throw error;
+      ending.isGone = true;
+    }
+  }
+}
+
+function isComplete({ members }: TreeRoundReport): boolean {
+  return members.every(({ untracked }) => untracked.every(({ kind }) => kind !== 'special'));
+}
+
+function totalOf(endings: readonly Ending[]): NonNullable<TreeStopReport['verify']> {
+  const total = { pages: 0, lostWrites: 0, changedByOthers: 0, unreadable: 0, durationMs: 0 };
+  for (const { verification } of endings) {
+    if (!verification) continue;
+    const { report } = verification;
+    for (const name of Object.keys(total) as (keyof typeof total)[]) total[name] += report[name];
+  }
+  return total;
+}
+
+function endOf({ member, verification, revertedVmas }: Ending, frozen: FrozenMembers): MemberEnd {
+  const { pid, comm } = member.context.target;
+  const verify = verification?.report ?? null;
+  const freezeMs = frozen.freezeMs(member);
+  return { member: member.number, pid, comm, freezeMs, revertedVmas, verify };
+}

@@ -1,0 +1,331 @@
+import { copyPlan } from '../dump/copy-plan.js';
+import { planRound, type RoundPlan } from '../dump/plan.js';
+import { layoutOf, putBack } from '../dump/round.js';
+import type { Sharing } from '../dump/reports.js';
+import { swapNew, type SwapResult } from '../dump/swap-new.js';
+import { ImageError, TargetError } from '../errors.js';
+import {
+  segmentOf,
+  type ImageDirectory,
+  type MemberDetails,
+  type RoundMeta,
+  type RoundWriter,
+  type SegmentDetails,
+  type VmaRecord,
+} from '../image/index.js';
+import type { Harvest } from '../native.js';
+import { copyShared } from './copy-shared.js';
+import type { FrozenMembers } from './frozen-members.js';
+import { planHeir, withoutCleared, type HeirPlan } from './heir-plan.js';
+import type { Members } from './members.js';
+import { copySegments } from './copy-segments.js';
+import { type Segment, Segments } from './segments.js';
+import { StoredDonors } from './stored-donors.js';
+import { reportTreeRound } from './report-tree-round.js';
+import { TreeMember } from './tree-member.js';
+import type { TreeRoundReport } from './tree-reports.js';
+
+/** What all rounds of a tree by one controller have in common. */
+export interface TreeState {
+  members: Members;
+  images: ImageDirectory;
+  donors: StoredDonors;
+  segments: Segments;
+}
+
+/** How to take a round of a tree. */
+export interface TreeRoundOptions {
+  /** what became of members that are new, and swapped already */
+  swapped: ReadonlyMap<TreeMember, SwapResult>;
+  /** for how long those stood */
+  freezeMs: (member: TreeMember) => number;
+  /** the final round: all members stand */
+  frozen?: FrozenMembers;
+}
+
+/** A member in a round that is being taken. */
+export interface MemberRound {
+  member: TreeMember;
+  swap: SwapResult;
+  vmas: readonly VmaRecord[];
+  /** the layout is that of the round before */
+  isSame: boolean;
+  sharing: Sharing[];
+  harvest?: Harvest;
+  /** pages stored of mappings that are not tracked */
+  stored: ReadonlyMap<VmaRecord, number>;
+}
+
+/** Numbers and times of a round, for the report. */
+export interface TakenRound {
+  meta: RoundMeta;
+  writer: RoundWriter;
+  rounds: readonly MemberRound[];
+  segments: readonly { details: SegmentDetails; pages: number }[];
+  freezeOf: (round: MemberRound) => number;
+  times: { startMs: number; harvestMs: number; copyMs: number; commitMs: number };
+  isFrozen: boolean;
+}
+
+/**
+ * Takes one round of all members: what is new is swapped, then all are harvested, then all copied,
+ * then the round is committed. A member that ends meanwhile is dropped. On an error the round is
+ * dropped, and its pages are back in the logs.
+ */
+export async function takeTreeRound(
+  state: TreeState,
+  options: TreeRoundOptions,
+): Promise<TreeRoundReport> {
+  const round = new TreeRound(state, options);
+  try {
+    const taken = await round.take();
+    state.donors.keep();
+    return reportTreeRound(taken, state.members.takeNews());
+  } catch (error) {
+    round.putBack();
+    state.donors.forget();
+    throw error;
+  }
+}
+
+class TreeRound {
+  readonly #state: TreeState;
+  readonly #options: TreeRoundOptions;
+  readonly #startMs = performance.now();
+  #rounds: MemberRound[] = [];
+  readonly #bySession = new Map<string, MemberRound>();
+
+  constructor(state: TreeState, options: TreeRoundOptions) {
+    this.#state = state;
+    this.#options = options;
+  }
+
+  get #isFrozen(): boolean {
+    return this.#options.frozen !== undefined;
+  }
+
+  async take(): Promise<TakenRound> {
+    const { images, members } = this.#state;
+    await this.#each(members.all, async (member) => {
+      const round = await this.#prepare(member);
+      this.#rounds.push(round);
+      this.#bySession.set(member.sessionId, round);
+    });
+    await using writer = await images.beginRound();
+    const harvestStartMs = performance.now();
+    await this.#harvest();
+    const copyStartMs = performance.now();
+    const segments = this.#state.segments.assign(this.#living());
+    await this.#copy(writer);
+    const stored = await copySegments(writer, segments, this.#rounds, this.#isFrozen);
+    const commitStartMs = performance.now();
+    const meta = await this.#commit(
+      writer,
+      segments,
+      stored.map(({ details }) => details),
+    );
+    const times = {
+      startMs: this.#startMs,
+      harvestMs: copyStartMs - harvestStartMs,
+      copyMs: commitStartMs - copyStartMs,
+      commitMs: performance.now() - commitStartMs,
+    };
+    const rounds = this.#rounds;
+    const freezeOf = (round: MemberRound) => this.#freezeOf(round);
+    return { meta, writer, rounds, segments: stored, freezeOf, times, isFrozen: this.#isFrozen };
+  }
+
+  /** What was harvested goes back into the logs. */
+  putBack(): void {
+    for (const { member, harvest } of this.#rounds)
+      if (harvest) putBack(member.context.session, harvest);
+  }
+
+  #living() {
+    return this.#rounds.map(({ member, vmas }) => ({ number: member.number, vmas }));
+  }
+
+  async #prepare(member: TreeMember): Promise<MemberRound> {
+    const { context, previous, names } = member;
+    const swap =
+      this.#options.swapped.get(member) ??
+      (await swapNew(context, await context.session.layout(), this.#isFrozen));
+    if (swap.names.length > 0) member.swapped = swap.names;
+    const older = [...names, ...this.#namesOfParent(member)];
+    const frozen = this.#options.frozen;
+    const { vmas, isSame } = await layoutOf(
+      context,
+      swap.layout,
+      { previous, names: older, ...(frozen && { frozen }) },
+      member.swapped,
+    );
+    const sharing = await this.#state.members.externalSharing(member, vmas);
+    return { member, swap, vmas, isSame, sharing, stored: new Map() };
+  }
+
+  /** What an heir has of its parent is called as it is there. */
+  #namesOfParent({ lineage, isStored }: TreeMember): readonly VmaRecord[] {
+    if (!lineage || isStored) return [];
+    const parent = this.#parentOf(lineage.sessionId);
+    const { lastRegion } = lineage;
+    return parent?.vmas.filter(({ region = 0 }) => region > 0 && region <= lastRegion) ?? [];
+  }
+
+  #parentOf(sessionId: string): MemberRound | undefined {
+    return this.#bySession.get(sessionId);
+  }
+
+  async #harvest(): Promise<void> {
+    const [first] = this.#rounds;
+    first?.member.context.onProgress?.({ phase: 'harvest', donePages: 0, totalPages: 0 });
+    await this.#each([...this.#rounds], async (round) => {
+      round.member.context.signal?.throwIfAborted();
+      round.harvest = await round.member.context.session.harvest();
+    });
+  }
+
+  async #copy(writer: RoundWriter): Promise<void> {
+    const { donors } = this.#state;
+    const shared = { donors, round: writer.number };
+    await this.#each(
+      [...this.#rounds],
+      async (round) => {
+        const { member, harvest } = round;
+        const { plan, heir } = this.#plan(round);
+        const memberWriter = writer.member(member.number);
+        const parent = heir && this.#parentOf(member.lineage?.sessionId ?? '');
+        if (parent)
+          for (const range of withoutCleared(heir.inherited, plan.cleared.view()))
+            memberWriter.inherit(range.page, range.nrPages, parent.member.number, range.fromPage);
+        round.stored = await copyPlan(member.context, plan, {
+          writer: memberWriter,
+          totalPages: harvest?.nrPages ?? 0,
+          isFrozen: this.#isFrozen,
+          copy: (target, region, regionPlan) => copyShared(target, region, regionPlan, shared),
+        });
+        // After an exec the process' memory is another one's. Nobody refers to these pages yet.
+        await member.context.session.layout();
+        donors.mark();
+      },
+      (round) => {
+        writer.dropMember(round.member.number);
+        donors.rewind();
+      },
+    );
+  }
+
+  #plan({ member, vmas, harvest }: MemberRound): { plan: RoundPlan; heir: HeirPlan | null } {
+    const { lineage, isStored, previous } = member;
+    const parent = lineage && !isStored ? this.#parentOf(lineage.sessionId) : undefined;
+    const own = vmas.filter(({ segment }) => segment === undefined);
+    const heir = lineage && parent ? planHeir(own, parent.vmas, lineage.lastRegion) : null;
+    const plan = planRound({
+      vmas: own,
+      previous: heir?.known ?? previous?.vmas ?? null,
+      runs: harvest?.runs ?? new Float64Array(0),
+      isOverflow: harvest?.overflow ?? false,
+      isFinal: this.#isFrozen,
+    });
+    return { plan, heir };
+  }
+
+  async #commit(
+    writer: RoundWriter,
+    segments: readonly Segment[],
+    details: SegmentDetails[],
+  ): Promise<RoundMeta> {
+    if (this.#rounds.length === 0) throw noMember(this.#state.images.path);
+    this.#rounds[0]?.member.context.onProgress?.({ phase: 'commit', donePages: 0, totalPages: 0 });
+    const meta = await writer.commit({
+      members: this.#rounds.map(detailsOf),
+      segments: details,
+      isFrozen: this.#isFrozen,
+      stats: this.#stats(),
+    });
+    for (const { member, vmas, swap } of this.#rounds) {
+      member.previous = { vmas, layout: swap.layout };
+      member.firstRound ??= meta.number;
+      member.swapped = [];
+    }
+    this.#state.segments.keep(segments.filter(({ segment }) => segmentOf(meta, segment)));
+    for (const { member, harvest } of this.#rounds)
+      if (harvest) await this.#commitMember(member, harvest);
+    return meta;
+  }
+
+  /** One that has ended since is dropped by the next round. */
+  async #commitMember(member: TreeMember, harvest: Harvest): Promise<void> {
+    try {
+      member.context.session.commit(harvest.epoch);
+    } catch (error) {
+      if (!(await member.isGone())) throw error;
+    }
+  }
+
+  #stats(): Record<string, number> {
+    const sum = (of: (round: MemberRound) => number) =>
+      this.#rounds.reduce((total, round) => total + of(round), 0);
+    return {
+      dirtyPages: sum(({ harvest }) => harvest?.nrPages ?? 0),
+      pinnedPages: sum(({ harvest }) => harvest?.nrPinned ?? 0),
+      swappedVmas: sum(({ swap }) => swap.nrVmas),
+      swappedPages: sum(({ swap }) => swap.nrPages),
+      durationMs: performance.now() - this.#startMs,
+      freezeMs: Math.max(...this.#rounds.map((round) => this.#freezeOf(round))),
+    };
+  }
+
+  #freezeOf({ member, swap }: MemberRound): number {
+    const { frozen, freezeMs } = this.#options;
+    if (frozen) return frozen.freezeMs(member);
+    return Math.max(freezeMs(member), swap.freeze.totalMs);
+  }
+
+  /** Does something for each member; one that ends meanwhile is dropped. */
+  async #each<T extends TreeMember | MemberRound>(
+    items: readonly T[],
+    work: (item: T) => Promise<void>,
+    onGone?: (item: T) => void,
+  ): Promise<void> {
+    for (const item of items) {
+      const member = memberOfItem(item);
+      try {
+        await work(item);
+      } catch (error) {
+        if (error instanceof ImageError || !(await member.isGone())) throw error;
+        onGone?.(item);
+        this.#rounds = this.#rounds.filter((round) => round.member !== member);
+        this.#bySession.delete(member.sessionId);
+        this.#state.members.drop(member);
+      }
+    }
+  }
+}
+
+function memberOfItem(item: TreeMember | MemberRound): TreeMember {
+  return item instanceof TreeMember ? item : item.member;
+}
+
+function detailsOf({ member, vmas, isSame, harvest }: MemberRound): MemberDetails {
+  const { context, parent, sessionId, previous, isStored } = member;
+  const { target, parentPid } = context;
+  const kind = previous === null ? 'full' : 'delta';
+  return {
+    member: member.number,
+    target,
+    parent,
+    parentPid,
+    kind,
+    sessionId,
+    epoch: harvest?.epoch ?? 0,
+    vmas: isSame && isStored ? null : [...vmas],
+  };
+}
+
+function noMember(images: string): TargetError {
+  return new TargetError(
+    'NO_MEMBER',
+    `no process of the tree lives any more: ${images} ends with the round before`,
+    { facts: { images } },
+  );
+}

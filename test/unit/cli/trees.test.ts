@@ -1,0 +1,66 @@
+import { expect } from 'chai';
+import { treeStopReport } from './fake-tracker.js';
+import { runCli } from './run-cli.js';
+
+const plain = {
+  isTree: false,
+  cgroup: undefined,
+  skipUntrackable: false,
+  allowExternalSharing: false,
+};
+
+describe('tracker start of several processes', () => {
+  it('takes several pids, a tree, a cgroup', async () => {
+    const started = async (line: string) => (await runCli(`start ${line} --images x`)).calls[0];
+    expect(await started('12 13')).to.deep.equal(['start', [12, 13], plain]);
+    expect(await started('12 --tree --skip-untrackable')).to.deep.equal([
+      'start',
+      [12],
+      { ...plain, isTree: true, skipUntrackable: true },
+    ]);
+    expect(await started('--cgroup web')).to.deep.equal(['start', [], { ...plain, cgroup: 'web' }]);
+  });
+
+  it('prints a row for the round and one for each member', async () => {
+    const { code, stdout } = await runCli('start 12 --tree --images x');
+    expect(stdout)
+      .to.match(/^round +kind +members/)
+      .and.to.contain('tracker iterate --images x');
+    expect(stdout)
+      .to.match(/12 +server/)
+      .and.to.match(/13 +server/);
+    expect(code).to.equal(0);
+  });
+
+  it('prints the round as JSON', async () => {
+    const { stdout } = await runCli('start 12 --tree --images x --json');
+    const { pids, images, round } = JSON.parse(stdout) as Record<string, unknown>;
+    expect({ pids, images }).to.deep.equal({ pids: [12, 13], images: 'x' });
+    expect(round).to.deep.include({ round: 0, refPages: 30, skipped: [] });
+  });
+});
+
+describe('tracker iterate and stop of several processes', () => {
+  it('need no pid', async () => {
+    const { calls, stdout } = await runCli('iterate --images x --rounds 1');
+    expect(calls.slice(0, 2)).to.deep.equal([
+      ['resume', [], 'x'],
+      ['rounds', { count: 1 }],
+    ]);
+    expect(stdout).to.contain('joined: pid 13 (server)');
+  });
+
+  it('find out by the images what a single pid means', async () => {
+    const { calls } = await runCli('stop 12 --images x --verify', { isTree: true });
+    expect(calls[0]).to.deep.equal(['resume', [12], 'x']);
+    expect(calls[1]).to.deep.equal(['stop', { kill: false, verify: true }]);
+  });
+
+  it('fail when a write of any member is lost', async () => {
+    const { code, stdout } = await runCli('stop --images x --verify', {
+      treeStop: treeStopReport(1),
+    });
+    expect(stdout).to.contain('lost writes: 1').and.to.contain('at 0x1000 of pid 12');
+    expect(code).to.equal(1);
+  });
+});

@@ -1,0 +1,70 @@
+import { expect } from 'chai';
+import type { VmaRecord } from '../../../src/image/index.js';
+import { planSegment, runsOfRegion, Segments } from '../../../src/tree/segments.js';
+
+function mapping(startPage: number, nrPages: number, filePage: number, inode = 7): VmaRecord {
+  const place = { startPage, endPage: startPage + nrPages, offset: filePage * 4096 };
+  const file = { path: '/dev/shm/x', dev: '00:01', inode };
+  const region = { region: inode, regionPage: filePage, state: 'tracked' };
+  return { ...place, ...file, ...region, prot: 3, shared: true, kind: 'anon-shared' };
+}
+
+describe('Segments', () => {
+  it('are found by file, with the size of the largest offset mapped', () => {
+    const segments = new Segments();
+    const first = { number: 0, vmas: [mapping(100, 10, 0), mapping(200, 4, 0, 8)] };
+    const second = { number: 1, vmas: [mapping(500, 10, 25)] };
+    const found = segments.assign([first, second]);
+    expect(found.map(({ segment, nrPages }) => [segment, nrPages])).to.deep.equal([
+      [0, 35],
+      [1, 4],
+    ]);
+    expect(second.vmas[0]?.segment).to.equal(0);
+  });
+
+  it('keep their numbers when their creator is gone, and never give one again', () => {
+    const segments = new Segments();
+    segments.keep(segments.assign([{ number: 0, vmas: [mapping(1, 9, 0)] }]));
+    const [same] = segments.assign([{ number: 4, vmas: [mapping(50, 2, 0)] }]);
+    expect(same).to.deep.include({ segment: 0, nrPages: 9, nrPagesBefore: 9 });
+    segments.keep([]);
+    const [next] = segments.assign([{ number: 4, vmas: [mapping(50, 2, 0)] }]);
+    expect(next).to.deep.include({ segment: 1, nrPages: 2, nrPagesBefore: 0 });
+  });
+});
+
+describe('planSegment', () => {
+  const size = { nrPages: 100, nrPagesBefore: 80 };
+  const rows = (...values: number[]) => Float64Array.from(values);
+
+  it('stores the union of what members have harvested, and what is new at its end', () => {
+    const { dirty, whole } = planSegment(size, [rows(3, 4, 70, 20), rows(5, 5)]);
+    expect([...dirty.view()]).to.deep.equal([3, 3, 7, 70, 70, 10]);
+    expect(whole).to.deep.equal([{ page: 80, endPage: 100, regionPage: 80 }]);
+  });
+
+  it('stores all of it where nobody knows what was written', () => {
+    for (const harvests of [[], [null]]) {
+      const { cleared, whole } = planSegment(size, harvests);
+      expect([...cleared.view()]).to.deep.equal([0, 100]);
+      expect(whole).to.deep.equal([{ page: 0, endPage: 100, regionPage: 0 }]);
+    }
+  });
+
+  it('asks long runs for holes', () => {
+    const { dirty, cleared, whole } = planSegment({ nrPages: 900, nrPagesBefore: 900 }, [
+      rows(0, 300, 300, 300),
+    ]);
+    expect(dirty.length).to.equal(0);
+    expect([...cleared.view()]).to.deep.equal([0, 600]);
+    expect(whole).to.have.length(1);
+  });
+});
+
+describe('runsOfRegion', () => {
+  it('finds the runs of one region', () => {
+    const runs = Float64Array.of(1, 5, 1, 2, 6, 2, 2, 9, 1, 4, 0, 1);
+    expect([...runsOfRegion(runs, 2)]).to.deep.equal([6, 2, 9, 1]);
+    expect(runsOfRegion(runs, 3)).to.have.length(0);
+  });
+});
