@@ -39,7 +39,7 @@ struct tracker_back {
 static int tracker_no_fork(struct vm_area_struct *vma,
 			   struct vm_area_struct *parent)
 {
-	return -ENOSYS;
+	return -EOPNOTSUPP;
 }
 
 static void tracker_no_flush(struct mm_struct *mm, unsigned long start,

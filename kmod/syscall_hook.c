@@ -133,7 +133,7 @@ static void notrace tracker_madvise_entry(unsigned long ip,
 static int tracker_no_madvise(struct mm_struct *mm, unsigned long start,
 			      size_t len, int behavior)
 {
-	return -ENOSYS;
+	return -EOPNOTSUPP;
 }
 
 /* See symbol.c. */
