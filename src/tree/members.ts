@@ -90,8 +90,23 @@ export class Members {
   drop(member: TreeMember): void {
     this.#remove(member);
     const { pid, comm } = member.context.target;
-    const reason = isSameProcess(member.context.target) ? 'exec' : 'exited';
+    const reason = this.#hasMemory(member) ? 'exec' : 'exited';
     this.noteEnded({ member: member.number, pid, comm, reason });
+  }
+
+  /** A process that is exiting has no memory any more before it is a zombie. */
+  #hasMemory({ pid, context }: TreeMember): boolean {
+    return isSameProcess(context.target) && this.#sessionOf(pid) !== null;
+  }
+
+  /** Return: the id of its session, undefined if it has none, null if it has no memory. */
+  #sessionOf(pid: number): string | undefined | null {
+    try {
+      return this.#device.status(pid)?.id;
+    } catch (error) {
+      if (isGoneError(error)) return null;
+      throw error;
+    }
   }
 
   noteEnded(ended: EndedMember): void {
@@ -104,8 +119,7 @@ export class Members {
     for (const member of this.all) {
       for (const tid of member.extraTids.splice(0)) this.#byPid.delete(tid);
       const isAlive =
-        isSameProcess(member.context.target) &&
-        this.#device.status(member.pid)?.id === member.sessionId;
+        isSameProcess(member.context.target) && this.#sessionOf(member.pid) === member.sessionId;
       if (!isAlive) this.drop(member);
     }
   }

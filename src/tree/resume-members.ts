@@ -3,7 +3,7 @@ import { type ImageDirectory, layoutAt, type MemberRecord } from '../image/index
 import type { Device } from '../kernel/device.js';
 import type { Session } from '../kernel/session.js';
 import { isSameProcess, type Members, type MembersOptions } from './members.js';
-import { TreeMember } from './tree-member.js';
+import { isGoneError, TreeMember } from './tree-member.js';
 
 /**
  * Takes control of the members that the last round of the images has and that live.
@@ -36,8 +36,18 @@ export function resumeMembers(
 
 /** Return: nothing where it has ended, or called exec. */
 function openSession(device: Device, record: MemberRecord): Session | undefined {
-  const { pid } = record.target;
   if (!isSameProcess(record.target)) return undefined;
+  try {
+    return openSameSession(device, record);
+  } catch (error) {
+    // It is exiting.
+    if (isGoneError(error)) return undefined;
+    throw error;
+  }
+}
+
+function openSameSession(device: Device, record: MemberRecord): Session | undefined {
+  const { pid } = record.target;
   const status = device.status(pid);
   if (!status) return undefined;
   if (status.id !== record.sessionId)
