@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { checkUntrackable } from './dump/check-untrackable.js';
 import { removeImages, prepareImages } from './dump/new-images.js';
 import type { Progress, RoundReport, StopReport } from './dump/reports.js';
@@ -21,6 +20,9 @@ import type { Session } from './kernel/session.js';
 import { Frozen, withFrozen } from './proc/freeze.js';
 import { readStat } from './proc/stat.js';
 import { checkTrackable } from './proc/target.js';
+import { type RoundsOptions, takeRounds } from './take-rounds.js';
+
+export type { RoundsOptions };
 
 /** Whom to track, and where the images go. */
 export interface TrackerOptions {
@@ -33,16 +35,6 @@ export interface TrackerOptions {
   signal?: AbortSignal;
   /** called a few times per second */
   onProgress?: (progress: Progress) => void;
-}
-
-/** When {@link Tracker.rounds} ends by itself. */
-export interface RoundsOptions {
-  /** after that many rounds */
-  count?: number;
-  /** pause between the end of a round and the next one */
-  intervalMs?: number;
-  /** after a round with at most that many dirty pages */
-  until?: number;
 }
 
 /** How to end tracking. */
@@ -159,18 +151,8 @@ export class Tracker implements AsyncDisposable {
    * Takes pre-dump rounds until a limit of `options` is met.
    * @throws what `round` throws; an error with code `ABORT_ERR` when the signal aborts
    */
-  async *rounds({
-    count = Infinity,
-    intervalMs = 0,
-    until = -1,
-  }: RoundsOptions = {}): AsyncGenerator<RoundReport, void, undefined> {
-    const { signal } = this.#context;
-    for (let taken = 0; taken < count; taken++) {
-      if (taken > 0 && intervalMs > 0) await delay(intervalMs, undefined, signal && { signal });
-      const report = await this.round();
-      yield report;
-      if (report.dirtyPages <= until) return;
-    }
+  rounds(options: RoundsOptions = {}): AsyncGenerator<RoundReport, void, undefined> {
+    return takeRounds(() => this.round(), options, this.#context.signal);
   }
 
   /**

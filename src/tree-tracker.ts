@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { type NewImages, prepareImages, removeImages } from './dump/new-images.js';
 import type { Progress } from './dump/reports.js';
 import { ImageError, TargetError } from './errors.js';
@@ -6,7 +5,8 @@ import { cgroupDirectory } from './proc/family.js';
 import { ImageDirectory, type TargetIdentity } from './image/index.js';
 import { Device } from './kernel/device.js';
 import { describeTarget } from './proc/target.js';
-import type { RoundsOptions, StopOptions } from './tracker.js';
+import { type RoundsOptions, takeRounds } from './take-rounds.js';
+import type { StopOptions } from './tracker.js';
 import { FrozenMembers } from './tree/frozen-members.js';
 import { Members, type MembersOptions } from './tree/members.js';
 import { resumeMembers } from './tree/resume-members.js';
@@ -147,18 +147,8 @@ export class TreeTracker implements AsyncDisposable {
    * Takes pre-dump rounds until a limit of `options` is met.
    * @throws what `round` throws; an error with code `ABORT_ERR` when the signal aborts
    */
-  async *rounds({
-    count = Infinity,
-    intervalMs = 0,
-    until = -1,
-  }: RoundsOptions = {}): AsyncGenerator<TreeRoundReport, void, undefined> {
-    const signal = this.#signal;
-    for (let taken = 0; taken < count; taken++) {
-      if (taken > 0 && intervalMs > 0) await delay(intervalMs, undefined, signal && { signal });
-      const report = await this.round();
-      yield report;
-      if (report.dirtyPages <= until) return;
-    }
+  rounds(options: RoundsOptions = {}): AsyncGenerator<TreeRoundReport, void, undefined> {
+    return takeRounds(() => this.round(), options, this.#signal);
   }
 
   /**
