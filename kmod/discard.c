@@ -8,7 +8,7 @@
 #include <linux/sched/mm.h>
 #include <linux/shmem_fs.h>
 
-#include "tracker.h"
+#include "tree.h"
 
 /* Children may still need the page. Return: 0 or -errno. */
 static int tracker_discard_save(struct tracker_session *session, pgoff_t pgoff)

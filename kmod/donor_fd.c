@@ -9,7 +9,7 @@
 #include <linux/uaccess.h>
 #include <linux/uio.h>
 
-#include "tracker.h"
+#include "tree.h"
 
 /* ---- the file ----------------------------------------------------------- */
 

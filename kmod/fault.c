@@ -8,7 +8,7 @@
 #include <linux/rmap.h>
 #include <linux/shmem_fs.h>
 
-#include "tracker.h"
+#include "tree.h"
 
 /* What shmem itself does; published before the first mapping is. */
 static vm_fault_t (*tracker_shmem_fault_op)(struct vm_fault *vmf);

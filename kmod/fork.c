@@ -8,7 +8,7 @@
 #include <linux/slab.h>
 #include <linux/task_work.h>
 
-#include "tracker.h"
+#include "tree.h"
 
 /*
  * dup_mmap() takes its reference on the child's vm_file after ->open, so the

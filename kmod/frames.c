@@ -8,7 +8,7 @@
 #include <linux/rmap.h>
 #include <linux/slab.h>
 
-#include "tracker.h"
+#include "tree.h"
 
 /* A page that was swapped, and what stands for it. Both are counted. */
 struct tracker_frame {

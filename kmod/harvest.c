@@ -4,7 +4,8 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
-#include "tracker.h"
+#include "share.h"
+#include "tree.h"
 
 struct tracker_harvester {
 	struct tracker_session *session;

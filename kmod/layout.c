@@ -8,7 +8,7 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
-#include "tracker.h"
+#include "share.h"
 
 struct tracker_walk {
 	struct tracker_vma *vmas;

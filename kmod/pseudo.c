@@ -17,7 +17,7 @@
 #include <linux/shmem_fs.h>
 #include <linux/slab.h>
 
-#include "tracker.h"
+#include "session.h"
 
 static atomic_t tracker_nr_files = ATOMIC_INIT(0);
 

@@ -11,7 +11,8 @@
 #include <linux/uaccess.h>
 #include <linux/uio.h>
 
-#include "tracker.h"
+#include "share.h"
+#include "tree.h"
 
 /* Room for mremap() to grow the mapping to four times its size. */
 static pgoff_t tracker_region_block(unsigned long nr_pages)

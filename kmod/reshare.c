@@ -17,7 +17,8 @@
 #include <linux/slab.h>
 #include <linux/static_call.h>
 
-#include "tracker.h"
+#include "share.h"
+#include "tree.h"
 
 /* Mappings that are relatives: all of them know the first one's anon_vma. */
 struct tracker_lineage {

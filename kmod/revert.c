@@ -13,7 +13,7 @@
 #include <linux/shmem_fs.h>
 #include <linux/uaccess.h>
 
-#include "tracker.h"
+#include "tree.h"
 
 #define TRACKER_PIN_TRIES	1000	/* about a second */
 

@@ -2,7 +2,8 @@
 /* The calls on a session fd. */
 #include <linux/uaccess.h>
 
-#include "tracker.h"
+#include "share.h"
+#include "tree.h"
 
 static long tracker_ioctl_session_status(struct tracker_session *session,
 					 struct tracker_session_status __user *argp)

@@ -1,9 +1,40 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What the files of shares need of each other, and the hooks of them. */
+/* Files that targets map shared. */
 #ifndef TRACKER_SHARE_H
 #define TRACKER_SHARE_H
 
 #include "tracker.h"
+
+/*
+ * A file that targets map shared. Its mappings stay where they are; those of
+ * every process have vm_ops of ours.
+ */
+struct tracker_share {
+	struct kref kref;
+	struct hlist_node node;		/* tracker_shares_lock, RCU */
+	struct rcu_head rcu;
+	struct work_struct unwrap_work;
+	struct address_space *mapping;
+	struct file *file;		/* counted: opened by us, to read */
+	struct tracker_watch *watch;
+	struct rw_semaphore lock;	/* protects regions */
+	struct list_head regions;
+	bool is_incomplete;		/* a mapping could not be wrapped */
+	bool is_written;		/* by asynchronous I/O */
+	bool is_over;			/* tracker_shares_lock: no mapping is wrapped */
+};
+
+bool tracker_vma_is_wrapped(const struct vm_area_struct *vma);
+struct tracker_region *tracker_share_region(struct tracker_session *session,
+					    struct address_space *mapping);
+int tracker_share_attach(struct tracker_session *session, struct file *file,
+			 u16 kind);
+void tracker_share_detach(struct tracker_region *region);
+bool tracker_share_rescan(struct tracker_region *region);
+long tracker_ioctl_sharers(struct tracker_session *session,
+			   struct tracker_sharers __user *argp);
+
+/* Among the files of shares. */
 
 bool tracker_shares_exist(void);
 struct tracker_share *tracker_share_find(struct address_space *mapping);

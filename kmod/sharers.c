@@ -7,7 +7,7 @@
 #include <linux/sort.h>
 #include <linux/uaccess.h>
 
-#include "tracker.h"
+#include "share.h"
 
 struct tracker_sharer_list {
 	pid_t *pids;

@@ -13,7 +13,7 @@
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
 
-#include "tracker.h"
+#include "tree.h"
 
 struct tracker_family *tracker_family_create(void)
 {

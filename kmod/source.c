@@ -12,7 +12,7 @@
 #include <linux/shmem_fs.h>
 #include <linux/slab.h>
 
-#include "tracker.h"
+#include "tree.h"
 
 #define TRACKER_COPY_TRIES	16
 

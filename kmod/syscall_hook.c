@@ -18,7 +18,7 @@
 #include <asm/syscall.h>
 
 #include "hook.h"
-#include "tracker.h"
+#include "share.h"
 
 /* Enough that GFP_ATOMIC never has to fail a call in practice. */
 #define TRACKER_CALL_RESERVE	256

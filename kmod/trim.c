@@ -11,7 +11,7 @@
 #include <linux/slab.h>
 #include <linux/sort.h>
 
-#include "tracker.h"
+#include "session.h"
 
 /* So long after an munmap(), so that many of them cost one walk. */
 #define TRACKER_TRIM_DELAY_MS	100

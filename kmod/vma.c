@@ -4,7 +4,8 @@
 #include <linux/mman.h>
 #include <linux/userfaultfd_k.h>
 
-#include "tracker.h"
+#include "share.h"
+#include "tree.h"
 
 /* A stack of so many pages is not worth a freeze. */
 #define TRACKER_STACK_PAGES	16
