@@ -164,7 +164,7 @@ static struct page *tracker_donor_inherit(struct tracker_session *session,
  * if there is none (its pseudo-file has a page, or nobody has), or an ERR_PTR.
  */
 struct page *__tracker_donor_find(struct tracker_session *session,
-				   pgoff_t pgoff)
+				  pgoff_t pgoff)
 {
 	struct page *page = tracker_donor_get(session, pgoff);
 	int err;
