@@ -1,0 +1,38 @@
+import { readFileSync, readlinkSync } from 'node:fs';
+import { native } from '../../native.js';
+import { readStatus } from '../../proc/status.js';
+import type { IdentityRecord } from '../../process/identity-record.js';
+import type { RemoteTarget } from './remote-target.js';
+
+const prctl = { getDumpable: 3, getChildSubreaper: 37 } as const;
+
+/** Who the process is among others, and what it may do. */
+export function collectIdentity(target: RemoteTarget): IdentityRecord {
+  const { pid } = target;
+  const [tid = pid] = target.tids;
+  const [dumpable = 0] = target.mustCall(tid, [
+    ['prctl', prctl.getDumpable],
+    ['prctl', prctl.getChildSubreaper, target.scratch],
+  ]);
+  const read = (name: string) => readFileSync(`/proc/${pid}/${name}`, 'utf8').trimEnd();
+  const [processGroup = 0, session = 0] = groupAndSession(read('stat'));
+  return {
+    pid,
+    processGroup,
+    session,
+    umask: readStatus(String(pid)).number('Umask', 8),
+    cwd: readlinkSync(`/proc/${pid}/cwd`),
+    root: readlinkSync(`/proc/${pid}/root`),
+    personality: parseInt(read('personality'), 16),
+    dumpable,
+    isSubreaper: target.answer(0, 4).readInt32LE() !== 0,
+    oomScoreAdj: Number(read('oom_score_adj')),
+    limits: [...native.resourceLimits(pid)].map((limit) => BigInt.asUintN(64, limit)),
+    cgroup: read('cgroup'),
+  };
+}
+
+function groupAndSession(stat: string): number[] {
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return [Number(fields[2]), Number(fields[3])];
+}

@@ -1,0 +1,19 @@
+import type { FileContext, FileHandler } from './file-handler.js';
+import { inheritedFiles } from './inherited-files.js';
+import type { OpenDescriptor } from './open-descriptor.js';
+import { otherFiles } from './other-files.js';
+import { directories, regularFiles, statelessDeviceFiles } from './path-files.js';
+
+/** Every kind of open file; the first that matches has it, and the last has what is left. */
+const handlers: readonly FileHandler[] = [
+  inheritedFiles,
+  regularFiles,
+  directories,
+  statelessDeviceFiles,
+  otherFiles,
+];
+
+/** Who dumps a descriptor. */
+export function handlerOf(descriptor: OpenDescriptor, context: FileContext): FileHandler {
+  return handlers.find((handler) => handler.matches(descriptor, context)) ?? otherFiles;
+}
