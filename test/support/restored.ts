@@ -7,16 +7,12 @@ import { waitFor } from './wait-for.js';
 
 /** A new directory for images; `remove` takes it away. */
 export class ImagesDirectory implements Disposable {
-  readonly #root = mkdtempSync(path.join(tmpdir(), 'tracker-restore-'));
-  readonly path = path.join(this.#root, 'images');
-
-  /** A path for another file of the test. */
-  file(name: string): string {
-    return path.join(this.#root, name);
-  }
+  /** for files of the test */
+  readonly directory = mkdtempSync(path.join(tmpdir(), 'tracker-restore-'));
+  readonly path = path.join(this.directory, 'images');
 
   [Symbol.dispose](): void {
-    rmSync(this.#root, { recursive: true, force: true });
+    rmSync(this.directory, { recursive: true, force: true });
   }
 }
 

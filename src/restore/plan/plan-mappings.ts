@@ -128,6 +128,6 @@ class PlannedFiles {
 /** Nothing where the file was not looked at. */
 function checkOf({ path, inode, fileSize, fileMtimeNs }: VmaRecord): CheckFileStep | undefined {
   if (fileSize === undefined || fileMtimeNs === undefined) return undefined;
-  const file = { path, inode, size: fileSize, mtimeNs: BigInt(fileMtimeNs) };
+  const file = { path, inode, size: fileSize, mtimeNs: fileMtimeNs };
   return { op: 'check-file', file, about: 'a mapped file' };
 }
