@@ -86,8 +86,6 @@ export interface NativeRemote {
   pagemapRuns(fd: number, pagePairs: Float64Array): Promise<Float64Array>;
   /** 0: the same; 1, 2: an order */
   kcmp(pid: number, otherPid: number, type: number, index: number, otherIndex: number): number;
-  /** soft and hard limit, by resource */
-  resourceLimits(pid: number): BigInt64Array;
   scheduling(tid: number): { attributes: Uint8Array; affinity: Uint8Array; ioPriority: number };
   /** Waits for a child to end, and takes its status. */
   waitExit(pid: number): Promise<ProcessExit>;

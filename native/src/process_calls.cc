@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -35,20 +34,6 @@ Napi::Value Kcmp(const Napi::CallbackInfo& info) {
   const long result = syscall(SYS_kcmp, pid, other, type, index, other_index);
   if (result < 0) return ThrowOf(info.Env(), "kcmp", pid);
   return Napi::Number::New(info.Env(), static_cast<double>(result));
-}
-
-/** resourceLimits(pid): BigInt64Array, soft and hard, by resource */
-Napi::Value ResourceLimits(const Napi::CallbackInfo& info) {
-  const pid_t pid = info[0].As<Napi::Number>();
-  std::vector<int64_t> limits;
-  for (int resource = 0; resource < RLIM_NLIMITS; resource++) {
-    rlimit limit = {};
-    if (prlimit(pid, static_cast<__rlimit_resource>(resource), nullptr, &limit) != 0)
-      return ThrowOf(info.Env(), "prlimit", pid);
-    limits.push_back(static_cast<int64_t>(limit.rlim_cur));
-    limits.push_back(static_cast<int64_t>(limit.rlim_max));
-  }
-  return ResultsOf(info.Env(), limits);
 }
 
 /** scheduling(tid): { attributes, affinity, ioPriority }: sched_attr, CPU mask, ioprio_get's result
@@ -103,7 +88,6 @@ Napi::Value WaitExit(const Napi::CallbackInfo& info) {
 
 void InitProcessCalls(Napi::Env env, Napi::Object exports) {
   exports.Set("kcmp", Napi::Function::New<Kcmp>(env, "kcmp"));
-  exports.Set("resourceLimits", Napi::Function::New<ResourceLimits>(env, "resourceLimits"));
   exports.Set("scheduling", Napi::Function::New<Scheduling>(env, "scheduling"));
   exports.Set("waitExit", Napi::Function::New<WaitExit>(env, "waitExit"));
 }

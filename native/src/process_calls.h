@@ -3,5 +3,5 @@
 
 #include <napi.h>
 
-/** Adds calls about another process that Node.js does not have: kcmp, limits, scheduling, exit. */
+/** Adds calls about another process that Node.js does not have: kcmp, scheduling, exit. */
 void InitProcessCalls(Napi::Env env, Napi::Object exports);

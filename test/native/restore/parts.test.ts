@@ -2,6 +2,10 @@ import { expect } from 'chai';
 import { readFileSync } from 'node:fs';
 import { Program } from '../../support/programs.js';
 import { dumpAndRestore, dumpProgram, ImagesDirectory } from '../../support/restored.js';
+import { systemCallOf } from '../../support/threads.js';
+import { waitFor } from '../../support/wait-for.js';
+
+const systemCalls = { read: 0, poll: 7, nanosleep: 230, futex: 202 } as const;
 
 /** `/proc/PID/maps` without what is the kernel's to choose: inodes of memory without a name. */
 function mapsOf(pid: number): string[] {
@@ -49,4 +53,33 @@ describe('restore of the parts of a process', function () {
     expect(await restored.ask('')).to.equal('right');
     expect(mapsOf(program.pid)).to.deep.equal(before);
   });
+
+  for (const rights of [[], ['without rights']])
+    it(`keeps the identity of a process ${rights.join() || 'with all rights'}`, async () => {
+      using images = new ImagesDirectory();
+      using program = await Program.start('restore/identity', images.directory, ...rights);
+      const before = await program.ask('');
+      using restored = await dumpAndRestore(program, images.path);
+      expect(await restored.ask('')).to.equal(before);
+    });
+
+  for (const name of ['nanosleep', 'futex', 'poll', 'read'] as const) {
+    it(`lets an interrupted ${name} go on`, async () => {
+      using images = new ImagesDirectory();
+      using program = await Program.start('blocked', name);
+      const { pid } = program;
+      await waitFor(`it is in ${name}`, () => systemCallOf(pid) === systemCalls[name]);
+      using restored = await dumpAndRestore(program, images.path);
+      if (name === 'poll' || name === 'read') restored.send('x');
+      const [result, error, elapsedMs] = (await restored.line()).split(' ');
+      const expected = {
+        nanosleep: ['0', '0'],
+        futex: ['-1', 'ETIMEDOUT'],
+        poll: ['1', '0'],
+        read: ['2', '0'],
+      };
+      expect([result, error]).to.deep.equal(expected[name]);
+      if (name === 'nanosleep' || name === 'futex') expect(Number(elapsedMs)).to.be.least(300);
+    });
+  }
 });
