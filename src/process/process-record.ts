@@ -5,6 +5,7 @@ import { type IdentityRecord, readIdentity } from './identity-record.js';
 import { type MemoryRecord, readMemory } from './memory-record.js';
 import { readSignals, type SignalRecord } from './signal-record.js';
 import { readThread, type ThreadRecord } from './thread-record.js';
+import { readTimers, type TimerRecord } from './timer-record.js';
 
 /**
  * A process without the content of its memory: field `process` of a member record
@@ -18,6 +19,7 @@ export interface ProcessRecord {
   /** the first one is the process' first thread */
   threads: ThreadRecord[];
   files: FilesRecord;
+  timers: TimerRecord;
 }
 
 /** The fields as they are stored. */
@@ -42,6 +44,7 @@ export function readProcess(fields: Fields, name: string): ProcessRecord {
       .maps('threads')
       .map((thread, i) => readThread(reader.inner(thread, `thread ${i}`))),
     files: readFiles(part('files')),
+    timers: readTimers(part('timers')),
   };
   checkThreads(record, reader);
   return record;

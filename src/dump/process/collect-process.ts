@@ -5,6 +5,7 @@ import { collectIdentity } from './collect-identity.js';
 import { collectMemory } from './collect-memory.js';
 import { collectSignals } from './collect-signals.js';
 import { collectThreads } from './collect-threads.js';
+import { collectTimers } from './collect-timers.js';
 import { collectFiles } from './files/collect-files.js';
 import { listDescriptors } from './files/open-descriptor.js';
 import { refuseUndumpable } from './refusals.js';
@@ -38,5 +39,6 @@ export function collectProcess(
     identity: collectIdentity(target),
     memory: collectMemory(target, mappings),
     files: collectFiles(files),
+    timers: collectTimers(target),
   };
 }

@@ -12,6 +12,7 @@ import {
   planThreadCredentials,
   planThreadStates,
 } from './plan-threads.js';
+import { planTimers } from './plan-timers.js';
 import type { Step } from './step.js';
 
 /** For arguments of calls: strings, structures, lists of pages to read. */
@@ -52,6 +53,7 @@ export function planRestore(input: RestoreInput): Step[] {
     ...planThreadCredentials(input),
     ...planDumpable(input),
     ...planPending(input),
+    ...planTimers(input),
     {
       op: 'finish',
       threads: finishedThreads(input),
