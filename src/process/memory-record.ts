@@ -25,8 +25,6 @@ export interface MemoryRecord {
   exe: FileIdentity;
   /** build id of the vdso in hexadecimal; '' where none is mapped */
   vdsoBuildId: string;
-  /** what `mlockall` has set for mappings to come: MCL_FUTURE and MCL_ONFAULT */
-  lockFuture: number;
   thpDisabled: boolean;
 }
 
@@ -39,7 +37,6 @@ export function readMemory(reader: FieldReader): MemoryRecord {
     auxv: reader.bytes('auxv'),
     exe: readFileIdentity(reader.inner(reader.map('exe'), 'exe')),
     vdsoBuildId: reader.string('vdsoBuildId'),
-    lockFuture: reader.count('lockFuture'),
     thpDisabled: reader.boolean('thpDisabled'),
   };
 }

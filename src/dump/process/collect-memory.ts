@@ -32,7 +32,6 @@ export function collectMemory(target: RemoteTarget, mappings: readonly SmapsEntr
     auxv: new Uint8Array(readFileSync(`/proc/${pid}/auxv`)),
     exe: identityOfExe(pid),
     vdsoBuildId: vdsoBuildId(target, mappings),
-    lockFuture: 0,
     thpDisabled: readStatus(String(pid)).text('THP_enabled') === '0',
   };
 }
