@@ -84,6 +84,8 @@ export interface NativeRemote {
 
   /** Pages that private mappings have of their own: page, nrPages; and so on. */
   pagemapRuns(fd: number, pagePairs: Float64Array): Promise<Float64Array>;
+  /** What is in a pipe, which keeps it. */
+  pipeContent(path: string): { capacity: number; content: Uint8Array };
   /** 0: the same; 1, 2: an order */
   kcmp(pid: number, otherPid: number, type: number, index: number, otherIndex: number): number;
   scheduling(tid: number): { attributes: Uint8Array; affinity: Uint8Array; ioPriority: number };

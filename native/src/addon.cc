@@ -5,6 +5,7 @@
 #include "device.h"
 #include "page_copy.h"
 #include "pagemap_runs.h"
+#include "pipe_content.h"
 #include "process_calls.h"
 #include "ptrace.h"
 #include "remote_stub_api.h"
@@ -18,6 +19,7 @@ static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   InitPageCopy(env, exports);
   InitDataRuns(env, exports);
   InitPagemapRuns(env, exports);
+  InitPipeContent(env, exports);
   InitProcessCalls(env, exports);
   InitRemoteTarget(env, exports);
   InitRemoteStub(env, exports);

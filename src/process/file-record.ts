@@ -43,7 +43,38 @@ export interface InheritedFile extends OpenFileBase {
   what: string;
 }
 
-export type OpenFileRecord = RegularFile | DirectoryFile | DeviceFile | InheritedFile;
+/** An end of a pipe, which `flags` says whether it reads or writes. */
+export interface PipeFile extends OpenFileBase {
+  kind: 'pipe';
+  /** a number that both ends have */
+  pipe: number;
+  /** bytes that fit in, and what is in it: of the writing end; of the other 0 and nothing */
+  capacity: number;
+  content: Uint8Array;
+}
+
+/** A counter made by eventfd. */
+export interface EventFile extends OpenFileBase {
+  kind: 'eventfd';
+  count: bigint;
+  isSemaphore: boolean;
+}
+
+/** What an epoll set waits for. */
+export interface EpollEntry {
+  fd: number;
+  events: number;
+  data: bigint;
+}
+
+/** A set of descriptors to wait for. */
+export interface EpollFile extends OpenFileBase {
+  kind: 'epoll';
+  entries: EpollEntry[];
+}
+
+export type OpenFileRecord =
+  RegularFile | DirectoryFile | DeviceFile | InheritedFile | PipeFile | EventFile | EpollFile;
 
 /** The open files of a process. */
 export interface FilesRecord {
@@ -63,7 +94,27 @@ const readers: Readers = {
   directory: (reader) => ({ path: reader.string('path'), offset: reader.count('offset') }),
   device: (reader) => ({ path: reader.string('path') }),
   inherited: (reader) => ({ what: reader.string('what') }),
+  pipe: (reader) => ({
+    pipe: reader.count('pipe'),
+    capacity: reader.count('capacity'),
+    content: reader.bytes('content'),
+  }),
+  eventfd: (reader) => ({
+    count: reader.word('count'),
+    isSemaphore: reader.boolean('isSemaphore'),
+  }),
+  epoll: (reader) => ({
+    entries: reader.maps('entries').map((fields) => readEntry(reader.inner(fields))),
+  }),
 };
+
+function readEntry(reader: FieldReader): EpollEntry {
+  return {
+    fd: reader.count('fd'),
+    events: reader.count('events'),
+    data: reader.word('data'),
+  };
+}
 
 /** @throws ImageError `IMAGES_DAMAGED` */
 export function readFiles(reader: FieldReader): FilesRecord {

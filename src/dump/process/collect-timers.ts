@@ -1,4 +1,8 @@
-import { INTERVAL_BYTES, NR_INTERVAL_TIMERS, type TimerRecord } from '../../process/timer-record.js';
+import {
+  INTERVAL_BYTES,
+  NR_INTERVAL_TIMERS,
+  type TimerRecord,
+} from '../../process/timer-record.js';
 import type { RemoteTarget, TargetCall } from './remote-target.js';
 
 /** The process' timers, with the time that is left. They go on while it stands. */

@@ -46,7 +46,7 @@ describe('readProcess', () => {
   });
 
   it('says which field of which part is wrong', () => {
-    const message = fault(({ identity }) => (identity as Fields)['umask'] = -1);
+    const message = fault(({ identity }) => ((identity as Fields)['umask'] = -1));
     expect(message).to.contain('round 0, identity').and.to.contain('umask');
   });
 
@@ -56,7 +56,9 @@ describe('readProcess', () => {
         const [thread] = fields['threads'] as unknown as Fields[];
         if (thread) thread['registers'] = new Uint8Array(215);
       }),
-    ).to.contain('thread 0').and.to.contain('215 bytes instead of 216');
+    )
+      .to.contain('thread 0')
+      .and.to.contain('215 bytes instead of 216');
   });
 
   it('refuses an open file of a kind that it does not know', () => {

@@ -48,7 +48,9 @@ describe('planRestore', () => {
     const [protect] = callsOf(steps, 'mprotect');
     expect(protect?.args).to.deep.equal([0x10000, 0x4000, 1]);
     const read = steps.find((step) => step.op === 'read');
-    expect(read).to.have.property('runs').that.deep.equals(Float64Array.of(16, 5, 2));
+    expect(read)
+      .to.have.property('runs')
+      .that.deep.equals(Float64Array.of(16, 5, 2));
     expect(steps.indexOf(read as Step)).to.be.below(steps.indexOf(protect as Step));
   });
 
@@ -105,7 +107,12 @@ describe('planRestore', () => {
   });
 
   it('makes shared memory once for all of its mappings', () => {
-    const shared: Partial<VmaRecord> = { kind: 'anon-shared', shared: true, inode: 9, dev: '00:01' };
+    const shared: Partial<VmaRecord> = {
+      kind: 'anon-shared',
+      shared: true,
+      inode: 9,
+      dev: '00:01',
+    };
     const vmas = [16, 32].map((startPage) =>
       vmaRecord({ ...shared, startPage, endPage: startPage + 4, path: '/dev/zero' }),
     );

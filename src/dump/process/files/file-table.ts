@@ -1,7 +1,9 @@
+import { epolls, eventfds } from './event-files.js';
 import type { FileContext, FileHandler } from './file-handler.js';
 import { inheritedFiles } from './inherited-files.js';
 import type { OpenDescriptor } from './open-descriptor.js';
 import { otherFiles } from './other-files.js';
+import { pipes } from './pipes.js';
 import { directories, regularFiles, statelessDeviceFiles } from './path-files.js';
 
 /** Every kind of open file; the first that matches has it, and the last has what is left. */
@@ -10,6 +12,9 @@ const handlers: readonly FileHandler[] = [
   regularFiles,
   directories,
   statelessDeviceFiles,
+  pipes,
+  eventfds,
+  epolls,
   otherFiles,
 ];
 

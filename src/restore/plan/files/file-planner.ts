@@ -7,6 +7,8 @@ export interface PlannedFile {
   checks?: CheckFileStep[];
   /** makes it; the file's descriptor is in the slot `file` then, at whatever number */
   steps: Step[];
+  /** when every descriptor is in its place */
+  lateSteps?: Step[];
 }
 
 /** What planners work with. */
@@ -16,6 +18,10 @@ export interface FilePlanContext {
   fds: readonly number[];
   /** the slot that the descriptor has to be in */
   file: Slot;
+  /** a number above all descriptors that the process uses */
+  above: number;
+  /** true the first time that it is asked with a name, for what several files are made of */
+  isFirst: (name: string) => boolean;
 }
 
 /** Plans how open files of one kind are made again. */

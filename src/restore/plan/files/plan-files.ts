@@ -2,7 +2,9 @@ import type { OpenFileRecord } from '../../../process/file-record.js';
 import type { RestoreInput } from '../input.js';
 import { call, type CheckFileStep, type Step } from '../step.js';
 import type { FilePlanContext, FilePlanner, PlannedFile } from './file-planner.js';
+import { epoll, eventfd } from './event-files.js';
 import { inheritedFile, inheritedSlot } from './inherited-file.js';
+import { pipe } from './pipe.js';
 import { device, directory, regularFile } from './path-files.js';
 
 type Planners = {
@@ -15,6 +17,9 @@ const planners: Planners = {
   directory,
   device,
   inherited: inheritedFile,
+  pipe,
+  eventfd,
+  epoll,
 };
 
 const duplicateFrom = 0;
@@ -35,17 +40,25 @@ export interface PlannedFiles {
 export function planFiles(input: RestoreInput): PlannedFiles {
   const { open, descriptors } = input.process.files;
   const above = Math.max(2, ...descriptors.map(({ fd }) => fd), ...input.inherited.values()) + 1;
+  const named = new Set<string>();
+  const isFirst = (name: string) => named.size < named.add(name).size;
   const planned = open.map((file) => {
     const own = descriptors.filter((descriptor) => descriptor.file === file.id);
-    const context = { input, fds: own.map(({ fd }) => fd), file: { slot: `file ${file.id}` } };
-    const { checks = [], steps } = planFile(file, context);
+    const fds = own.map(({ fd }) => fd);
+    const made = { slot: `file ${file.id}` };
+    const context = { input, fds, file: made, above, isFirst };
+    const { checks = [], steps, lateSteps = [] } = planFile(file, context);
     const place = placeSteps(file, own, above);
-    return { checks, steps: [...steps, ...place] };
+    return { checks, steps: [...steps, ...place], lateSteps };
   });
   return {
     checks: planned.flatMap(({ checks }) => checks),
     firstSteps: moveInherited(input, above),
-    steps: [...planned.flatMap(({ steps }) => steps), ...closeInherited(input)],
+    steps: [
+      ...planned.flatMap(({ steps }) => steps),
+      ...closeInherited(input),
+      ...planned.flatMap(({ lateSteps }) => lateSteps),
+    ],
   };
 }
 
