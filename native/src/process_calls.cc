@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -12,6 +13,7 @@
 #include "errno_error.h"
 #include "promise_worker.h"
 #include "remote_values.h"
+#include "unique_fd.h"
 
 namespace {
 
@@ -61,11 +63,18 @@ class ExitWorker : public PromiseWorker {
   ExitWorker(Napi::Env env, pid_t pid) : PromiseWorker(env), pid_(pid) {}
 
  private:
+  /** Not by waitid alone: it would take the stops that a freeze on another thread waits for. */
   void Work() override {
-    while (waitid(P_PID, static_cast<id_t>(pid_), &info_, WEXITED | __WALL) != 0) {
-      if (errno != EINTR) return Fail(errno, "waitid", "process " + std::to_string(pid_));
+    UniqueFd pidfd(static_cast<int>(syscall(SYS_pidfd_open, pid_, 0)));
+    if (!pidfd) return FailFor("pidfd_open");
+    pollfd end = {pidfd.get(), POLLIN, 0};
+    while (poll(&end, 1, -1) < 0) {
+      if (errno != EINTR) return FailFor("poll");
     }
+    if (waitid(P_PID, static_cast<id_t>(pid_), &info_, WEXITED | __WALL) != 0) FailFor("waitid");
   }
+
+  void FailFor(const char* syscall) { Fail(errno, syscall, "process " + std::to_string(pid_)); }
 
   Napi::Value Result(Napi::Env env) override {
     const bool has_exited = info_.si_code == CLD_EXITED;

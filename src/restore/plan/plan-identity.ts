@@ -10,6 +10,15 @@ export function planGroups({ process }: RestoreInput): Step[] {
   return [];
 }
 
+const limitDescriptors = 7;
+
+/** As many descriptors as the process may have had: its own limits come when all is open. */
+export function planDescriptorLimit({ process }: RestoreInput): Step[] {
+  const hard = process.identity.limits[limitDescriptors * 2 + 1];
+  if (hard === undefined) return [];
+  return [call('prlimit64', [0, limitDescriptors, { words: [hard, hard] }, 0], 'descriptors')];
+}
+
 /** What needs rights that the process may not have. */
 export function planLimits({ process }: RestoreInput): Step[] {
   const { limits, oomScoreAdj } = process.identity;

@@ -2,7 +2,13 @@ import { PAGE_SIZE } from '../../image/page.js';
 import { AddressSpace, type AddressRange } from './address-space.js';
 import { planFiles } from './files/plan-files.js';
 import type { RestoreInput } from './input.js';
-import { planDumpable, planGroups, planLimits, planSurroundings } from './plan-identity.js';
+import {
+  planDescriptorLimit,
+  planDumpable,
+  planGroups,
+  planLimits,
+  planSurroundings,
+} from './plan-identity.js';
 import { planMappings } from './plan-mappings.js';
 import { kernelMappingsOf, planKernelMappings, planProgram } from './plan-program.js';
 import { planActions, planPending } from './plan-signals.js';
@@ -39,6 +45,7 @@ export function planRestore(input: RestoreInput): Step[] {
     ...files.checks,
     { op: 'start', pid, base, areaBytes, keptFds: [...new Set(input.inherited.values())] },
     { op: 'clear', vdsoBuildId, kernelMappings, scratch },
+    ...planDescriptorLimit(input),
     ...files.firstSteps,
     ...planGroups(input),
     ...mappings.steps,
