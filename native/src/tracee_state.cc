@@ -16,6 +16,9 @@ namespace {
 constexpr auto kGetRseq = static_cast<__ptrace_request>(0x420f);
 constexpr auto kGetDispatch = static_cast<__ptrace_request>(0x4211);
 constexpr int kXstateNote = 0x202;
+/** The FXSAVE area, which processors without XSAVE have instead; an XSAVE area is longer. */
+constexpr int kFpregNote = 2;
+constexpr size_t kFpregBytes = 512;
 /** More than any processor's XSAVE area: AMX has 11 KiB. */
 constexpr size_t kMaxXstate = 64 << 10;
 constexpr int kPeekBatch = 32;
@@ -49,8 +52,9 @@ bool ReadRegisters(pid_t tid, TraceeState* state, ErrnoFailure* failure) {
     return FailAt(failure, "ptrace(PTRACE_GETREGS)", tid);
   state->xstate.resize(kMaxXstate);
   iovec part = {state->xstate.data(), state->xstate.size()};
-  if (ptrace(PTRACE_GETREGSET, tid, kXstateNote, &part) != 0)
-    return FailAt(failure, "ptrace(PTRACE_GETREGSET, NT_X86_XSTATE)", tid);
+  long error = ptrace(PTRACE_GETREGSET, tid, kXstateNote, &part);
+  if (error != 0 && errno == ENODEV) error = ptrace(PTRACE_GETREGSET, tid, kFpregNote, &part);
+  if (error != 0) return FailAt(failure, "ptrace(PTRACE_GETREGSET, NT_X86_XSTATE)", tid);
   state->xstate.resize(part.iov_len);
   return true;
 }
@@ -82,7 +86,8 @@ int SetSignalMask(pid_t tid, uint64_t mask) {
 bool WriteTraceeState(pid_t tid, const user_regs_struct& regs, const std::vector<uint8_t>& xstate,
                       uint64_t signal_mask, ErrnoFailure* failure) {
   iovec part = {const_cast<uint8_t*>(xstate.data()), xstate.size()};
-  if (!xstate.empty() && ptrace(PTRACE_SETREGSET, tid, kXstateNote, &part) != 0)
+  const int note = xstate.size() == kFpregBytes ? kFpregNote : kXstateNote;
+  if (!xstate.empty() && ptrace(PTRACE_SETREGSET, tid, note, &part) != 0)
     return FailAt(failure, "ptrace(PTRACE_SETREGSET, NT_X86_XSTATE)", tid);
   if (ptrace(PTRACE_SETREGS, tid, nullptr, const_cast<user_regs_struct*>(&regs)) != 0)
     return FailAt(failure, "ptrace(PTRACE_SETREGS)", tid);

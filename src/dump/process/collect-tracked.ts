@@ -1,4 +1,4 @@
-import { TargetError } from '../../errors.js';
+import { isSystemError, TargetError } from '../../errors.js';
 import type { VmaRecord } from '../../image/index.js';
 import type { Fields } from '../../image/frame.js';
 import type { Frozen } from '../../proc/freeze.js';
@@ -34,7 +34,8 @@ export async function collectTracked(
   try {
     return { process: encodeProcess(collectProcess(frozen, mappings, { external: new Set() })) };
   } catch (error) {
-    if (!(error instanceof TargetError) || !refusals.includes(error.code)) throw error;
+    const isRefusal = error instanceof TargetError && refusals.includes(error.code);
+    if (!(error instanceof Error) || !(isRefusal || isSystemError(error))) throw error;
     return { refusal: error.message };
   }
 }
