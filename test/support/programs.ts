@@ -24,7 +24,7 @@ export function compileProgram(name: string): string {
   const binary = path.join(binaries, name);
   const newestMs = Math.max(changedMs(source), ...headers().map(changedMs));
   if (!existsSync(binary) || changedMs(binary) < newestMs) {
-    mkdirSync(binaries, { recursive: true });
+    mkdirSync(path.dirname(binary), { recursive: true });
     const draft = `${binary}.${process.pid}`;
     const flags = ['-O1', '-g', '-pthread', '-Wall', '-Wextra', '-Werror'];
     execFileSync('cc', [...flags, '-o', draft, source], { stdio: 'inherit' });
@@ -45,9 +45,9 @@ function changedMs(file: string): number {
 
 /** Compiles all of `test/programs`, for a machine that has no compiler. */
 export function compilePrograms(): void {
-  for (const file of readdirSync(sources)) {
-    if (file.endsWith('.c')) compileProgram(path.basename(file, '.c'));
-  }
+  for (const folder of ['', 'restore'])
+    for (const file of readdirSync(path.join(sources, folder)))
+      if (file.endsWith('.c')) compileProgram(path.join(folder, path.basename(file, '.c')));
 }
 
 /** A running test program, which is told commands and answers, line by line. */
@@ -77,10 +77,19 @@ export class Program implements Disposable {
     return Program.#run(process.execPath, ['--import=tsx', file, ...args]);
   }
 
-  static async #run(file: string, args: string[]): Promise<Program> {
+  /** Starts the command line of the sources; its first line is not waited for. */
+  static async startTracker(...args: string[]): Promise<Program> {
+    return Program.#spawn(process.execPath, ['--import=tsx', 'src/cli/main.ts', ...args]);
+  }
+
+  static async #spawn(file: string, args: string[]): Promise<Program> {
     const child = spawn(file, args, { cwd: packageRoot(), stdio: ['pipe', 'pipe', 'inherit'] });
     await once(child, 'spawn');
-    const program = new Program(child);
+    return new Program(child);
+  }
+
+  static async #run(file: string, args: string[]): Promise<Program> {
+    const program = await Program.#spawn(file, args);
     try {
       const line = await program.line();
       if (line !== 'ready') throw new Error(`${file} began with ${JSON.stringify(line)}`);
@@ -107,6 +116,11 @@ export class Program implements Disposable {
   async ask(command: string, boundMs?: number): Promise<string> {
     this.send(command);
     return this.line(boundMs);
+  }
+
+  /** Closes its standard input. */
+  end(): void {
+    this.#child.stdin?.end();
   }
 
   kill(): void {

@@ -1,0 +1,44 @@
+import type { Frozen } from '../../proc/freeze.js';
+import type { SmapsEntry } from '../../proc/smaps.js';
+import type { ProcessRecord } from '../../process/process-record.js';
+import { collectIdentity } from './collect-identity.js';
+import { collectMemory } from './collect-memory.js';
+import { collectSignals } from './collect-signals.js';
+import { collectThreads } from './collect-threads.js';
+import { collectTimers } from './collect-timers.js';
+import { collectFiles } from './files/collect-files.js';
+import { listDescriptors } from './files/open-descriptor.js';
+import { refuseUndumpable } from './refusals.js';
+import { RemoteTarget } from './remote-target.js';
+
+/** What the caller knows of the process. */
+export interface CollectOptions {
+  /** descriptors that the one who restores is going to hand in */
+  external: ReadonlySet<number>;
+}
+
+/**
+ * Everything that a process is but the content of its memory. It stands, and stands unchanged
+ * afterwards.
+ * @param mappings as they are now
+ * @throws TargetError `NOT_DUMPABLE`, before anything is touched; `REMOTE_CALL`
+ */
+export function collectProcess(
+  frozen: Frozen,
+  mappings: readonly SmapsEntry[],
+  { external }: CollectOptions,
+): ProcessRecord {
+  const { pid, tids } = frozen;
+  const files = { descriptors: listDescriptors(pid), external };
+  refuseUndumpable({ pid, tids, mappings, ...files });
+  using target = new RemoteTarget(frozen, mappings);
+  return {
+    // The threads first: signals that were on their way are in their queues then.
+    threads: collectThreads(target),
+    signals: collectSignals(target),
+    identity: collectIdentity(target),
+    memory: collectMemory(target, mappings),
+    files: collectFiles(files),
+    timers: collectTimers(target),
+  };
+}

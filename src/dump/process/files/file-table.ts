@@ -1,0 +1,24 @@
+import { epolls, eventfds } from './event-files.js';
+import type { FileContext, FileHandler } from './file-handler.js';
+import { inheritedFiles } from './inherited-files.js';
+import type { OpenDescriptor } from './open-descriptor.js';
+import { otherFiles } from './other-files.js';
+import { pipes } from './pipes.js';
+import { directories, regularFiles, statelessDeviceFiles } from './path-files.js';
+
+/** Every kind of open file; the first that matches has it, and the last has what is left. */
+const handlers: readonly FileHandler[] = [
+  inheritedFiles,
+  regularFiles,
+  directories,
+  statelessDeviceFiles,
+  pipes,
+  eventfds,
+  epolls,
+  otherFiles,
+];
+
+/** Who dumps a descriptor. */
+export function handlerOf(descriptor: OpenDescriptor, context: FileContext): FileHandler {
+  return handlers.find((handler) => handler.matches(descriptor, context)) ?? otherFiles;
+}
