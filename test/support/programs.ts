@@ -9,6 +9,8 @@ import { within } from './wait-for.js';
 const sources = path.join(packageRoot(), 'test/programs');
 const binaries = path.join(packageRoot(), 'build/programs');
 
+const slowStartMs = 60_000;
+
 /** How a program ended: one of the two is null. */
 export interface Exit {
   code: number | null;
@@ -58,7 +60,10 @@ export class Program implements Disposable {
   readonly #child: ChildProcess;
   readonly #lines: AsyncIterator<string>;
 
-  private constructor(child: ChildProcess) {
+  readonly #boundMs: number | undefined;
+
+  private constructor(child: ChildProcess, boundMs?: number) {
+    this.#boundMs = boundMs;
     if (child.pid === undefined || child.stdout === null)
       throw new Error('the program is not running');
     this.#child = child;
@@ -77,15 +82,19 @@ export class Program implements Disposable {
     return Program.#run(process.execPath, ['--import=tsx', file, ...args]);
   }
 
-  /** Starts the command line of the sources; its first line is not waited for. */
+  /**
+   * Starts the command line of the sources, which takes its time on a busy machine; its first line is
+   * not waited for.
+   */
   static async startTracker(...args: string[]): Promise<Program> {
-    return Program.#spawn(process.execPath, ['--import=tsx', 'src/cli/main.ts', ...args]);
+    const main = ['--import=tsx', 'src/cli/main.ts', ...args];
+    return Program.#spawn(process.execPath, main, slowStartMs);
   }
 
-  static async #spawn(file: string, args: string[]): Promise<Program> {
+  static async #spawn(file: string, args: string[], boundMs?: number): Promise<Program> {
     const child = spawn(file, args, { cwd: packageRoot(), stdio: ['pipe', 'pipe', 'inherit'] });
     await once(child, 'spawn');
-    return new Program(child);
+    return new Program(child, boundMs);
   }
 
   static async #run(file: string, args: string[]): Promise<Program> {
@@ -101,7 +110,7 @@ export class Program implements Disposable {
   }
 
   /** The next line that the program prints. */
-  async line(boundMs?: number): Promise<string> {
+  async line(boundMs = this.#boundMs): Promise<string> {
     const next = await within(`a line from pid ${this.pid}`, this.#lines.next(), boundMs);
     if (next.done === true) throw new Error(`pid ${this.pid} has closed its output`);
     return next.value;

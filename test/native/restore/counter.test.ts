@@ -11,7 +11,7 @@ import {
 } from '../../support/restored.js';
 
 describe('restore', function () {
-  this.timeout(60_000);
+  this.timeout(240_000);
 
   it('makes a killed program go on with its pid, memory, stack and file offset', async () => {
     using images = new ImagesDirectory();

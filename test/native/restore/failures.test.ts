@@ -25,7 +25,7 @@ function children(): string {
 }
 
 describe('restore that cannot be', function () {
-  this.timeout(60_000);
+  this.timeout(240_000);
 
   it('names a file that has changed since, with what it was and is', async () => {
     using images = new ImagesDirectory();

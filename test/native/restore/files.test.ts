@@ -3,7 +3,7 @@ import { Program } from '../../support/programs.js';
 import { dumpAndRestore, dumpProgram, ImagesDirectory } from '../../support/restored.js';
 
 describe('restore of open files', function () {
-  this.timeout(120_000);
+  this.timeout(240_000);
 
   it('keeps pipes with what is in them, counters, epoll sets and shared descriptors', async () => {
     using images = new ImagesDirectory();

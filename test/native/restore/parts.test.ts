@@ -15,7 +15,7 @@ function mapsOf(pid: number): string[] {
 }
 
 describe('restore of the parts of a process', function () {
-  this.timeout(120_000);
+  this.timeout(240_000);
 
   it('keeps the registers, masks, names and stacks of 60 threads, which go on', async () => {
     using images = new ImagesDirectory();
