@@ -73,8 +73,36 @@ export interface EpollFile extends OpenFileBase {
   entries: EpollEntry[];
 }
 
+/** A timer made by timerfd_create. */
+export interface TimerFile extends OpenFileBase {
+  kind: 'timerfd';
+  clock: number;
+  /** TFD_TIMER_* of `timerfd_settime`; with TFD_TIMER_ABSTIME, `nextNs` is a time of the clock */
+  setFlags: number;
+  intervalNs: bigint;
+  /** time until it goes off, 0 where it does not */
+  nextNs: bigint;
+  /** how often it has gone off since it was read */
+  ticks: bigint;
+}
+
+/** A descriptor made by signalfd. */
+export interface SignalFile extends OpenFileBase {
+  kind: 'signalfd';
+  /** bit 0 is signal 1 */
+  mask: bigint;
+}
+
 export type OpenFileRecord =
-  RegularFile | DirectoryFile | DeviceFile | InheritedFile | PipeFile | EventFile | EpollFile;
+  | RegularFile
+  | DirectoryFile
+  | DeviceFile
+  | InheritedFile
+  | PipeFile
+  | EventFile
+  | EpollFile
+  | TimerFile
+  | SignalFile;
 
 /** The open files of a process. */
 export interface FilesRecord {
@@ -106,6 +134,14 @@ const readers: Readers = {
   epoll: (reader) => ({
     entries: reader.maps('entries').map((fields) => readEntry(reader.inner(fields))),
   }),
+  timerfd: (reader) => ({
+    clock: reader.count('clock'),
+    setFlags: reader.count('setFlags'),
+    intervalNs: reader.word('intervalNs'),
+    nextNs: reader.word('nextNs'),
+    ticks: reader.word('ticks'),
+  }),
+  signalfd: (reader) => ({ mask: reader.word('mask') }),
 };
 
 function readEntry(reader: FieldReader): EpollEntry {

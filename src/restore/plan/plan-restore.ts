@@ -18,7 +18,7 @@ import {
   planThreadCredentials,
   planThreadStates,
 } from './plan-threads.js';
-import { planTimers } from './plan-timers.js';
+import { planTimerCreation, planTimers } from './plan-timers.js';
 import type { Step } from './step.js';
 
 /** For arguments of calls: strings, structures, lists of pages to read. */
@@ -55,6 +55,7 @@ export function planRestore(input: RestoreInput): Step[] {
     ...planClones(input),
     ...planActions(input),
     ...planThreadStates(input),
+    ...planTimerCreation(input),
     ...planLimits(input),
     ...planSurroundings(input),
     ...planThreadCredentials(input),

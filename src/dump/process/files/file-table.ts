@@ -5,6 +5,8 @@ import type { OpenDescriptor } from './open-descriptor.js';
 import { otherFiles } from './other-files.js';
 import { pipes } from './pipes.js';
 import { directories, regularFiles, statelessDeviceFiles } from './path-files.js';
+import { signalFiles } from './signal-files.js';
+import { timerFiles } from './timer-files.js';
 
 /** Every kind of open file; the first that matches has it, and the last has what is left. */
 const handlers: readonly FileHandler[] = [
@@ -15,6 +17,8 @@ const handlers: readonly FileHandler[] = [
   pipes,
   eventfds,
   epolls,
+  timerFiles,
+  signalFiles,
   otherFiles,
 ];
 

@@ -6,6 +6,7 @@ import { epoll, eventfd } from './event-files.js';
 import { inheritedFile, inheritedSlot } from './inherited-file.js';
 import { pipe } from './pipe.js';
 import { device, directory, regularFile } from './path-files.js';
+import { signalfd, timerfd } from './timer-files.js';
 
 type Planners = {
   [K in OpenFileRecord['kind']]: FilePlanner<Extract<OpenFileRecord, { kind: K }>>;
@@ -20,6 +21,8 @@ const planners: Planners = {
   pipe,
   eventfd,
   epoll,
+  timerfd,
+  signalfd,
 };
 
 const duplicateFrom = 0;
