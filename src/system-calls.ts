@@ -29,6 +29,8 @@ export const systemCalls = {
   chdir: 80,
   fchdir: 81,
   unlink: 87,
+  fchmod: 91,
+  fchown: 93,
   umask: 95,
   setpgid: 109,
   setsid: 112,

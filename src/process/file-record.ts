@@ -93,6 +93,32 @@ export interface SignalFile extends OpenFileBase {
   mask: bigint;
 }
 
+/** A file made by memfd_create. */
+export interface MemoryFile extends OpenFileBase {
+  kind: 'memfd';
+  name: string;
+  /** that of its mappings, in the VMA records, which have the content then */
+  inode: number;
+  size: number;
+  offset: number;
+  /** F_SEAL_* */
+  seals: number;
+  content: Uint8Array;
+}
+
+/** A regular file without a name. */
+export interface DeletedFile extends OpenFileBase {
+  kind: 'deleted';
+  /** the name that it had */
+  path: string;
+  size: number;
+  offset: number;
+  mode: number;
+  uid: number;
+  gid: number;
+  content: Uint8Array;
+}
+
 export type OpenFileRecord =
   | RegularFile
   | DirectoryFile
@@ -102,7 +128,9 @@ export type OpenFileRecord =
   | EventFile
   | EpollFile
   | TimerFile
-  | SignalFile;
+  | SignalFile
+  | MemoryFile
+  | DeletedFile;
 
 /** The open files of a process. */
 export interface FilesRecord {
@@ -142,6 +170,23 @@ const readers: Readers = {
     ticks: reader.word('ticks'),
   }),
   signalfd: (reader) => ({ mask: reader.word('mask') }),
+  memfd: (reader) => ({
+    name: reader.string('name'),
+    inode: reader.count('inode'),
+    size: reader.count('size'),
+    offset: reader.count('offset'),
+    seals: reader.count('seals'),
+    content: reader.bytes('content'),
+  }),
+  deleted: (reader) => ({
+    path: reader.string('path'),
+    size: reader.count('size'),
+    offset: reader.count('offset'),
+    mode: reader.count('mode'),
+    uid: reader.count('uid'),
+    gid: reader.count('gid'),
+    content: reader.bytes('content'),
+  }),
 };
 
 function readEntry(reader: FieldReader): EpollEntry {

@@ -43,7 +43,11 @@ export function collectProcess(
     signals,
     identity: collectIdentity(target),
     memory: collectMemory(target, mappings),
-    files: collectFiles({ descriptors: listDescriptors(pid), external }),
+    files: collectFiles({
+      descriptors: listDescriptors(pid),
+      external,
+      ask: (call) => target.mustCall(tids[0] ?? pid, [call])[0] ?? 0,
+    }),
     timers: settleTimers(timers, collectTimers(target), pending),
   };
 }

@@ -49,6 +49,8 @@ export function planRestore(input: RestoreInput): Step[] {
     ...files.firstSteps,
     ...planGroups(input),
     ...mappings.steps,
+    ...files.keepSteps,
+    ...mappings.closeSteps,
     ...planKernelMappings(input, scratch),
     ...planProgram(input),
     ...files.steps,

@@ -1,6 +1,7 @@
 import { epolls, eventfds } from './event-files.js';
 import type { FileContext, FileHandler } from './file-handler.js';
 import { inheritedFiles } from './inherited-files.js';
+import { deletedFiles, memfds } from './nameless-files.js';
 import type { OpenDescriptor } from './open-descriptor.js';
 import { otherFiles } from './other-files.js';
 import { pipes } from './pipes.js';
@@ -19,6 +20,8 @@ const handlers: readonly FileHandler[] = [
   epolls,
   timerFiles,
   signalFiles,
+  memfds,
+  deletedFiles,
   otherFiles,
 ];
 
