@@ -73,8 +73,64 @@ export interface EpollFile extends OpenFileBase {
   entries: EpollEntry[];
 }
 
+/** A timer made by timerfd_create. */
+export interface TimerFile extends OpenFileBase {
+  kind: 'timerfd';
+  clock: number;
+  /** TFD_TIMER_* of `timerfd_settime`; with TFD_TIMER_ABSTIME, `nextNs` is a time of the clock */
+  setFlags: number;
+  intervalNs: bigint;
+  /** time until it goes off, 0 where it does not */
+  nextNs: bigint;
+  /** how often it has gone off since it was read */
+  ticks: bigint;
+}
+
+/** A descriptor made by signalfd. */
+export interface SignalFile extends OpenFileBase {
+  kind: 'signalfd';
+  /** bit 0 is signal 1 */
+  mask: bigint;
+}
+
+/** A file made by memfd_create. */
+export interface MemoryFile extends OpenFileBase {
+  kind: 'memfd';
+  name: string;
+  /** that of its mappings, in the VMA records, which have the content then */
+  inode: number;
+  size: number;
+  offset: number;
+  /** F_SEAL_* */
+  seals: number;
+  content: Uint8Array;
+}
+
+/** A regular file without a name. */
+export interface DeletedFile extends OpenFileBase {
+  kind: 'deleted';
+  /** the name that it had */
+  path: string;
+  size: number;
+  offset: number;
+  mode: number;
+  uid: number;
+  gid: number;
+  content: Uint8Array;
+}
+
 export type OpenFileRecord =
-  RegularFile | DirectoryFile | DeviceFile | InheritedFile | PipeFile | EventFile | EpollFile;
+  | RegularFile
+  | DirectoryFile
+  | DeviceFile
+  | InheritedFile
+  | PipeFile
+  | EventFile
+  | EpollFile
+  | TimerFile
+  | SignalFile
+  | MemoryFile
+  | DeletedFile;
 
 /** The open files of a process. */
 export interface FilesRecord {
@@ -105,6 +161,31 @@ const readers: Readers = {
   }),
   epoll: (reader) => ({
     entries: reader.maps('entries').map((fields) => readEntry(reader.inner(fields))),
+  }),
+  timerfd: (reader) => ({
+    clock: reader.count('clock'),
+    setFlags: reader.count('setFlags'),
+    intervalNs: reader.word('intervalNs'),
+    nextNs: reader.word('nextNs'),
+    ticks: reader.word('ticks'),
+  }),
+  signalfd: (reader) => ({ mask: reader.word('mask') }),
+  memfd: (reader) => ({
+    name: reader.string('name'),
+    inode: reader.count('inode'),
+    size: reader.count('size'),
+    offset: reader.count('offset'),
+    seals: reader.count('seals'),
+    content: reader.bytes('content'),
+  }),
+  deleted: (reader) => ({
+    path: reader.string('path'),
+    size: reader.count('size'),
+    offset: reader.count('offset'),
+    mode: reader.count('mode'),
+    uid: reader.count('uid'),
+    gid: reader.count('gid'),
+    content: reader.bytes('content'),
   }),
 };
 

@@ -1,4 +1,5 @@
 import { checkFile } from './check-file.js';
+import { createTimer } from './create-timer.js';
 import { clearStub } from './clear-stub.js';
 import type { StartStep, Step } from './plan/step.js';
 import { Stub } from './stub.js';
@@ -59,6 +60,9 @@ async function runStep(
       return;
     case 'read':
       await stub.read(step.file.slot, step.runs);
+      return;
+    case 'create-timer':
+      createTimer(stub, step);
       return;
     case 'finish':
       stub.finish(step);

@@ -5,7 +5,7 @@ import type { StubHandle } from '../native-remote.js';
 import { systemCalls } from '../system-calls.js';
 import { ArgumentArea, type Output, type Slots, slotsIn } from './argument-area.js';
 import { errorName } from './errno.js';
-import type { CallStep, FinishStep, StartStep } from './plan/step.js';
+import type { CallStep, FinishStep, Slot, StartStep } from './plan/step.js';
 
 /** Kernel's MAX_ERRNO: results above its negative are errors. */
 const maxErrno = 4095;
@@ -72,6 +72,27 @@ export class Stub implements Disposable {
       this.#take(step, results[i], outputs, children);
     });
     this.#area.reset();
+  }
+
+  /** Runs a call that may fail, after what waits. Returns its result, -errno for a failure. */
+  attempt(step: CallStep): number {
+    this.flush();
+    const words = [
+      BigInt(systemCalls[step.call]),
+      ...step.args.map((arg) => this.#area.put(arg, this.#slots, [])),
+    ];
+    const table = new BigUint64Array(7);
+    table.set(words);
+    const hostTid = this.#hostTids.get(this.#tidOf(step)) ?? 0;
+    const { results } = native.stubCalls(this.#handle, hostTid, table);
+    this.#area.reset();
+    return Number(results[0]);
+  }
+
+  /** What a slot holds, when what waits has run. */
+  value({ slot }: Slot): number {
+    this.flush();
+    return this.#slots.get(slot) ?? -1;
   }
 
   /** Reads pages from a descriptor of the process into its memory. */

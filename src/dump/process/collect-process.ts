@@ -5,8 +5,9 @@ import { collectIdentity } from './collect-identity.js';
 import { collectMemory } from './collect-memory.js';
 import { collectSignals } from './collect-signals.js';
 import { collectThreads } from './collect-threads.js';
-import { collectTimers } from './collect-timers.js';
+import { collectTimers, settleTimers } from './collect-timers.js';
 import { collectFiles } from './files/collect-files.js';
+import { forwardTimerFiles } from './files/timer-files.js';
 import { listDescriptors } from './files/open-descriptor.js';
 import { refuseUndumpable } from './refusals.js';
 import { RemoteTarget } from './remote-target.js';
@@ -29,16 +30,24 @@ export function collectProcess(
   { external }: CollectOptions,
 ): ProcessRecord {
   const { pid, tids } = frozen;
-  const files = { descriptors: listDescriptors(pid), external };
-  refuseUndumpable({ pid, tids, mappings, ...files });
+  refuseUndumpable({ pid, tids, mappings, descriptors: listDescriptors(pid), external });
   using target = new RemoteTarget(frozen, mappings);
+  forwardTimerFiles(target, listDescriptors(pid));
+  const timers = collectTimers(target);
+  // The threads before the signals: what was on its way to them is in their queues then.
+  const threads = collectThreads(target);
+  const signals = collectSignals(target);
+  const pending = [...signals.pending, ...threads.flatMap((thread) => thread.pending)];
   return {
-    // The threads first: signals that were on their way are in their queues then.
-    threads: collectThreads(target),
-    signals: collectSignals(target),
+    threads,
+    signals,
     identity: collectIdentity(target),
     memory: collectMemory(target, mappings),
-    files: collectFiles(files),
-    timers: collectTimers(target),
+    files: collectFiles({
+      descriptors: listDescriptors(pid),
+      external,
+      ask: (call) => target.mustCall(tids[0] ?? pid, [call])[0] ?? 0,
+    }),
+    timers: settleTimers(timers, collectTimers(target), pending),
   };
 }

@@ -1,4 +1,4 @@
-import { readFileSync, readlinkSync } from 'node:fs';
+import { readlinkSync } from 'node:fs';
 import { TargetError } from '../../errors.js';
 import { native } from '../../native.js';
 import { childrenOf } from '../../proc/family.js';
@@ -6,6 +6,7 @@ import type { SmapsEntry } from '../../proc/smaps.js';
 import { readStatus } from '../../proc/status.js';
 import { refusedFiles } from './files/collect-files.js';
 import type { FileContext } from './files/file-handler.js';
+import { refusedTimers } from './list-timers.js';
 import { refusedMappings } from './refused-mappings.js';
 
 const namespaces = ['cgroup', 'ipc', 'mnt', 'net', 'pid', 'time', 'user', 'uts'] as const;
@@ -54,9 +55,7 @@ function refusedProcess({ pid }: Dumpable): string[] {
   }
   if (readlinkSync(`/proc/${pid}/cwd`).endsWith(' (deleted)'))
     reasons.push(`working directory of pid ${pid}: ${readlinkSync(`/proc/${pid}/cwd`)}`);
-  const timers = readFileSync(`/proc/${pid}/timers`, 'utf8').match(/^ID:/gm)?.length ?? 0;
-  if (timers > 0) reasons.push(`timers of pid ${pid}: ${timers} made by timer_create`);
-  return reasons;
+  return [...reasons, ...refusedTimers(pid)];
 }
 
 function refusedThreads({ pid, tids }: Dumpable): string[] {

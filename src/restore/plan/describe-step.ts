@@ -16,6 +16,8 @@ export function formatStep(step: Step): string {
       return `unmap all else, the vdso is put to ${hex(step.scratch)}`;
     case 'read':
       return `read ${sumOfPages(step.runs)} pages (${step.about}) from {${step.file.slot}}`;
+    case 'create-timer':
+      return `create timer ${step.id} of clock ${step.clock}`;
     case 'finish':
       return `let ${step.threads.length} threads go${step.stopSignal === 0 ? '' : ', stopped'}`;
     case 'call':

@@ -24,6 +24,8 @@ const mlockOnFault = 1;
 export interface PlannedMappings {
   checks: CheckFileStep[];
   steps: Step[];
+  /** closes what open files may still be made of, at numbers that those are going to need */
+  closeSteps: Step[];
 }
 
 /** Every mapping but the kernel's own, at its place and with its content. */
@@ -47,11 +49,10 @@ export function planMappings(input: RestoreInput, space: AddressSpace): PlannedM
     ...files.openSteps,
     ...maps,
     ...content,
-    ...segments.closeSteps,
     ...files.closeSteps,
     ...finals,
   ];
-  return { checks: files.checks, steps };
+  return { checks: files.checks, steps, closeSteps: segments.closeSteps };
 }
 
 /** Whether anything is to be read into a mapping: shared memory has its content already. */

@@ -18,7 +18,7 @@ import {
   planThreadCredentials,
   planThreadStates,
 } from './plan-threads.js';
-import { planTimers } from './plan-timers.js';
+import { planTimerCreation, planTimers } from './plan-timers.js';
 import type { Step } from './step.js';
 
 /** For arguments of calls: strings, structures, lists of pages to read. */
@@ -49,12 +49,15 @@ export function planRestore(input: RestoreInput): Step[] {
     ...files.firstSteps,
     ...planGroups(input),
     ...mappings.steps,
+    ...files.keepSteps,
+    ...mappings.closeSteps,
     ...planKernelMappings(input, scratch),
     ...planProgram(input),
     ...files.steps,
     ...planClones(input),
     ...planActions(input),
     ...planThreadStates(input),
+    ...planTimerCreation(input),
     ...planLimits(input),
     ...planSurroundings(input),
     ...planThreadCredentials(input),

@@ -44,6 +44,11 @@ export function planSegments(input: RestoreInput, space: AddressSpace): PlannedS
   };
 }
 
+/** Where the file of shared memory is, until it is closed for the open files to come. */
+export function segmentSlot(vma: VmaRecord): Slot {
+  return { slot: `segment ${keyOf(vma)}` };
+}
+
 function keyOf({ dev, inode }: VmaRecord): string {
   return `${dev} ${inode}`;
 }
@@ -58,7 +63,7 @@ function findSegments({ vmas, segments }: RestoreInput): Map<string, Segment> {
     const nrPages = Math.max(mapped, stored, known?.nrPages ?? 0);
     const isReserved = !(vma.flags ?? '').split(' ').includes('nr');
     if (known) known.nrPages = nrPages;
-    else found.set(keyOf(vma), { slot: `segment ${keyOf(vma)}`, vma, nrPages, isReserved });
+    else found.set(keyOf(vma), { ...segmentSlot(vma), vma, nrPages, isReserved });
   }
   return found;
 }

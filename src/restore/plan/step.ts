@@ -81,6 +81,15 @@ export interface ClearStep {
   scratch: number;
 }
 
+/** A timer of timer_create with the id that it had, which older kernels cannot be told. */
+export interface CreateTimerStep {
+  op: 'create-timer';
+  id: number;
+  clock: number;
+  /** `struct sigevent` */
+  event: Uint8Array;
+}
+
 /** What a thread goes on with. */
 export interface FinishedThread {
   tid: number;
@@ -97,7 +106,8 @@ export interface FinishStep {
 }
 
 /** What restores a process, in order; plain data. */
-export type Step = CheckFileStep | StartStep | ClearStep | CallStep | ReadStep | FinishStep;
+export type Step =
+  CheckFileStep | StartStep | ClearStep | CallStep | ReadStep | CreateTimerStep | FinishStep;
 
 /** A call step; `options` are its other fields. */
 export function call(

@@ -87,7 +87,7 @@ export function processRecord(fields: Partial<ProcessRecord>): ProcessRecord {
     signals: { actions: new Uint8Array(64 * 32), pending: [], stopSignal: 0 },
     threads: [threadRecord()],
     files: { open: [], descriptors: [] },
-    timers: { intervals: new Uint8Array(96) },
+    timers: { intervals: new Uint8Array(96), posix: [] },
     ...fields,
   };
 }

@@ -1,4 +1,5 @@
 import type { OpenFileRecord } from '../../../process/file-record.js';
+import type { TargetCall } from '../remote-target.js';
 import type { OpenDescriptor } from './open-descriptor.js';
 
 /** What handlers know besides the descriptor they look at. */
@@ -7,6 +8,8 @@ export interface FileContext {
   descriptors: readonly OpenDescriptor[];
   /** those that the one who restores is going to hand in */
   external: ReadonlySet<number>;
+  /** runs a system call in the process, which must not fail; only while it is collected */
+  ask?: (call: TargetCall) => number;
 }
 
 /** What a handler adds to the record of an open file. */

@@ -1,10 +1,13 @@
 import { epolls, eventfds } from './event-files.js';
 import type { FileContext, FileHandler } from './file-handler.js';
 import { inheritedFiles } from './inherited-files.js';
+import { deletedFiles, memfds } from './nameless-files.js';
 import type { OpenDescriptor } from './open-descriptor.js';
 import { otherFiles } from './other-files.js';
 import { pipes } from './pipes.js';
 import { directories, regularFiles, statelessDeviceFiles } from './path-files.js';
+import { signalFiles } from './signal-files.js';
+import { timerFiles } from './timer-files.js';
 
 /** Every kind of open file; the first that matches has it, and the last has what is left. */
 const handlers: readonly FileHandler[] = [
@@ -15,6 +18,10 @@ const handlers: readonly FileHandler[] = [
   pipes,
   eventfds,
   epolls,
+  timerFiles,
+  signalFiles,
+  memfds,
+  deletedFiles,
   otherFiles,
 ];
 

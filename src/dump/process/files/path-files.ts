@@ -21,7 +21,9 @@ export const regularFiles: FileHandler = {
 export const directories: FileHandler = {
   matches: ({ stat, link }) => stat.isDirectory() && link.startsWith('/'),
   refusal: (descriptor) =>
-    descriptor.isDeleted ? `deleted directory ${descriptor.link}` : otherName(descriptor),
+    descriptor.isDeleted
+      ? `deleted directory ${descriptor.link}`
+      : (lockOf(descriptor) ?? otherName(descriptor)),
   collect: ({ link, offset }) => ({ kind: 'directory', path: link, offset }),
 };
 
@@ -32,7 +34,8 @@ export const statelessDeviceFiles: FileHandler = {
   collect: ({ link }) => ({ kind: 'device', path: link }),
 };
 
-function lockOf({ info, link }: OpenDescriptor): string | undefined {
+/** A lock that the process holds by a descriptor. */
+export function lockOf({ info, link }: OpenDescriptor): string | undefined {
   const lock = /^lock:\s*\d+: (\S+)/m.exec(info)?.[1];
   return lock === undefined ? undefined : `${lock} lock on ${link}`;
 }

@@ -4,8 +4,10 @@ import { call, type CheckFileStep, type Step } from '../step.js';
 import type { FilePlanContext, FilePlanner, PlannedFile } from './file-planner.js';
 import { epoll, eventfd } from './event-files.js';
 import { inheritedFile, inheritedSlot } from './inherited-file.js';
+import { deletedFile, keepMapped, memfd } from './nameless-files.js';
 import { pipe } from './pipe.js';
 import { device, directory, regularFile } from './path-files.js';
+import { signalfd, timerfd } from './timer-files.js';
 
 type Planners = {
   [K in OpenFileRecord['kind']]: FilePlanner<Extract<OpenFileRecord, { kind: K }>>;
@@ -20,6 +22,10 @@ const planners: Planners = {
   pipe,
   eventfd,
   epoll,
+  timerfd,
+  signalfd,
+  memfd,
+  deleted: deletedFile,
 };
 
 const duplicateFrom = 0;
@@ -30,6 +36,8 @@ export interface PlannedFiles {
   checks: CheckFileStep[];
   /** first of all: what is handed in is put out of the way */
   firstSteps: Step[];
+  /** when shared memory has been made, before that is closed */
+  keepSteps: Step[];
   steps: Step[];
 }
 
@@ -54,6 +62,7 @@ export function planFiles(input: RestoreInput): PlannedFiles {
   return {
     checks: planned.flatMap(({ checks }) => checks),
     firstSteps: moveInherited(input, above),
+    keepSteps: keepMapped(input, above),
     steps: [
       ...planned.flatMap(({ steps }) => steps),
       ...closeInherited(input),
