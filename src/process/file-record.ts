@@ -1,5 +1,11 @@
 import type { FieldReader } from '../image/field-reader.js';
 import { type FileIdentity, readFileIdentity } from './file-identity.js';
+import {
+  type InetSocket,
+  readInetSocket,
+  readUnixSocket,
+  type UnixSocket,
+} from './socket-record.js';
 
 /** A descriptor: a number that stands for an open file. */
 export interface DescriptorRecord {
@@ -73,8 +79,26 @@ export interface EpollFile extends OpenFileBase {
   entries: EpollEntry[];
 }
 
+/** A TCP socket that is not connected, or a UDP one. */
+export interface InetSocketFile extends OpenFileBase, InetSocket {
+  kind: 'inet-socket';
+}
+
+/** A unix socket: alone, or one of a pair. */
+export interface UnixSocketFile extends OpenFileBase, UnixSocket {
+  kind: 'unix-socket';
+}
+
 export type OpenFileRecord =
-  RegularFile | DirectoryFile | DeviceFile | InheritedFile | PipeFile | EventFile | EpollFile;
+  | RegularFile
+  | DirectoryFile
+  | DeviceFile
+  | InheritedFile
+  | PipeFile
+  | EventFile
+  | EpollFile
+  | InetSocketFile
+  | UnixSocketFile;
 
 /** The open files of a process. */
 export interface FilesRecord {
@@ -106,6 +130,8 @@ const readers: Readers = {
   epoll: (reader) => ({
     entries: reader.maps('entries').map((fields) => readEntry(reader.inner(fields))),
   }),
+  'inet-socket': readInetSocket,
+  'unix-socket': readUnixSocket,
 };
 
 function readEntry(reader: FieldReader): EpollEntry {

@@ -2,9 +2,12 @@ import { epolls, eventfds } from './event-files.js';
 import type { FileContext, FileHandler } from './file-handler.js';
 import { inheritedFiles } from './inherited-files.js';
 import type { OpenDescriptor } from './open-descriptor.js';
+import { inetSockets } from './inet-sockets.js';
 import { otherFiles } from './other-files.js';
+import { otherSockets } from './other-sockets.js';
 import { pipes } from './pipes.js';
 import { directories, regularFiles, statelessDeviceFiles } from './path-files.js';
+import { unixSockets } from './unix-sockets.js';
 
 /** Every kind of open file; the first that matches has it, and the last has what is left. */
 const handlers: readonly FileHandler[] = [
@@ -15,6 +18,9 @@ const handlers: readonly FileHandler[] = [
   pipes,
   eventfds,
   epolls,
+  inetSockets,
+  unixSockets,
+  otherSockets,
   otherFiles,
 ];
 

@@ -4,8 +4,10 @@ import { call, type CheckFileStep, type Step } from '../step.js';
 import type { FilePlanContext, FilePlanner, PlannedFile } from './file-planner.js';
 import { epoll, eventfd } from './event-files.js';
 import { inheritedFile, inheritedSlot } from './inherited-file.js';
+import { inetSocket } from './inet-socket.js';
 import { pipe } from './pipe.js';
 import { device, directory, regularFile } from './path-files.js';
+import { unixSocket } from './unix-socket.js';
 
 type Planners = {
   [K in OpenFileRecord['kind']]: FilePlanner<Extract<OpenFileRecord, { kind: K }>>;
@@ -20,6 +22,8 @@ const planners: Planners = {
   pipe,
   eventfd,
   epoll,
+  'inet-socket': inetSocket,
+  'unix-socket': unixSocket,
 };
 
 const duplicateFrom = 0;
