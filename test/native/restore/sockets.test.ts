@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import { expect } from 'chai';
+import { dumpProcess } from '../../../src/dump/process/dump.js';
 import { Program } from '../../support/programs.js';
 import { dumpAndRestore, dumpProgram, ImagesDirectory } from '../../support/restored.js';
 
@@ -38,6 +39,22 @@ describe('restore of sockets', function () {
     expect(await refusal('udp', '9')).to.match(/UDP connection \S+ -> 127\.0\.0\.1:9\b/);
     expect(await refusal('netlink')).to.contain('netlink socket of type 3, protocol 0');
     expect(await refusal('packet')).to.contain('packet socket of type 3, protocol 0');
+  });
+
+  it('refuses a unix socket by the process that has the other end', async () => {
+    using images = new ImagesDirectory();
+    using program = await Program.start('restore/connected', 'netlink');
+    const failure: unknown = await dumpProcess({ pid: program.pid, images: images.path }).catch(
+      (error: unknown) => error,
+    );
+    expect(failure).to.have.property('code', 'NOT_DUMPABLE');
+    expect((failure as Error).message).to.match(
+      new RegExp(
+        `fd 0 of pid ${program.pid}: unix socket \\[\\d+\\] connected to ` +
+          `socket \\[\\d+\\] of pid ${process.pid}\\b`,
+      ),
+    );
+    expect(await program.ask('')).to.equal('right');
   });
 });
 
