@@ -32,6 +32,38 @@ export interface ThreadEnd {
   signalMask: bigint;
 }
 
+/** What a socket tells of itself. */
+export interface SocketState {
+  /** AF_*, SOCK_*, IPPROTO_* */
+  domain: number;
+  type: number;
+  protocol: number;
+  isListening: boolean;
+  /** nothing more can be received */
+  isShut: boolean;
+  hasFilter: boolean;
+  /** `struct sockaddr`; of the peer, empty where there is none */
+  local: Uint8Array;
+  remote: Uint8Array;
+  /** the beginning of `struct tcp_info`; empty where it is no TCP socket */
+  tcpInfo: Uint8Array;
+  options: { level: number; name: number; value: Uint8Array }[];
+}
+
+/** What the kernel tells of a unix socket to everyone. */
+export interface UnixSocketState {
+  inode: number;
+  /** of the file that is its name; 0 if it has none */
+  nameInode: number;
+  /** the inode of the other one; 0 if that has been closed, -1 if there was none */
+  peer: number;
+  /** 1: does not receive any more; 2: does not send; 3: both */
+  shutdown: number;
+  /** connections that wait to be accepted (or bytes to be received), and how many may */
+  waiting: number;
+  backlog: number;
+}
+
 /** How a process ended: one of the two is null. */
 export interface ProcessExit {
   code: number | null;
@@ -86,6 +118,15 @@ export interface NativeRemote {
   pagemapRuns(fd: number, pagePairs: Float64Array): Promise<Float64Array>;
   /** What is in a pipe, which keeps it. */
   pipeContent(path: string): { capacity: number; content: Uint8Array };
+  /**
+   * A socket of another process. `names`: level and name of the options to look at; those that a new
+   * socket has too are left out.
+   */
+  socketState(pid: number, fd: number, names: Int32Array): SocketState;
+  /** What a unix socket has received, which keeps it. */
+  socketQueue(pid: number, fd: number): { sender: Uint8Array; content: Uint8Array }[];
+  /** Those of this network namespace. */
+  unixSockets(): UnixSocketState[];
   /** 0: the same; 1, 2: an order */
   kcmp(pid: number, otherPid: number, type: number, index: number, otherIndex: number): number;
   scheduling(tid: number): { attributes: Uint8Array; affinity: Uint8Array; ioPriority: number };

@@ -11,6 +11,8 @@
 #include "remote_stub_api.h"
 #include "remote_target.h"
 #include "session.h"
+#include "socket_state.h"
+#include "unix_sockets.h"
 
 static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   InitDevice(env, exports);
@@ -23,6 +25,8 @@ static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   InitProcessCalls(env, exports);
   InitRemoteTarget(env, exports);
   InitRemoteStub(env, exports);
+  InitSocketState(env, exports);
+  InitUnixSockets(env, exports);
   return exports;
 }
 

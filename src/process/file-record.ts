@@ -1,5 +1,11 @@
 import type { FieldReader } from '../image/field-reader.js';
 import { type FileIdentity, readFileIdentity } from './file-identity.js';
+import {
+  type InetSocket,
+  readInetSocket,
+  readUnixSocket,
+  type UnixSocket,
+} from './socket-record.js';
 
 /** A descriptor: a number that stands for an open file. */
 export interface DescriptorRecord {
@@ -119,6 +125,16 @@ export interface DeletedFile extends OpenFileBase {
   content: Uint8Array;
 }
 
+/** A TCP socket that is not connected, or a UDP one. */
+export interface InetSocketFile extends OpenFileBase, InetSocket {
+  kind: 'inet-socket';
+}
+
+/** A unix socket: alone, or one of a pair. */
+export interface UnixSocketFile extends OpenFileBase, UnixSocket {
+  kind: 'unix-socket';
+}
+
 export type OpenFileRecord =
   | RegularFile
   | DirectoryFile
@@ -130,7 +146,9 @@ export type OpenFileRecord =
   | TimerFile
   | SignalFile
   | MemoryFile
-  | DeletedFile;
+  | DeletedFile
+  | InetSocketFile
+  | UnixSocketFile;
 
 /** The open files of a process. */
 export interface FilesRecord {
@@ -187,6 +205,8 @@ const readers: Readers = {
     gid: reader.count('gid'),
     content: reader.bytes('content'),
   }),
+  'inet-socket': readInetSocket,
+  'unix-socket': readUnixSocket,
 };
 
 function readEntry(reader: FieldReader): EpollEntry {

@@ -1,6 +1,7 @@
 import { checkFile } from './check-file.js';
 import { createTimer } from './create-timer.js';
 import { clearStub } from './clear-stub.js';
+import { freeName } from './free-name.js';
 import type { StartStep, Step } from './plan/step.js';
 import { Stub } from './stub.js';
 
@@ -57,6 +58,9 @@ async function runStep(
       return;
     case 'call':
       stub.call(step);
+      return;
+    case 'free-name':
+      freeName(step);
       return;
     case 'read':
       await stub.read(step.file.slot, step.runs);

@@ -10,6 +10,8 @@ export function formatStep(step: Step): string {
   switch (step.op) {
     case 'check-file':
       return `check ${step.file.path}, ${step.about}`;
+    case 'free-name':
+      return `remove the socket ${step.path} if the process has left it`;
     case 'start':
       return `start process ${step.pid} with a trampoline at ${hex(step.base)}`;
     case 'clear':

@@ -55,6 +55,17 @@ export interface CheckFileStep {
   about: string;
 }
 
+/**
+ * A name that the process' socket is going to have: the file that it has left is removed. Anything
+ * else of that name is an error. Only when the process' pid is its own again, for it has ended then.
+ */
+export interface FreeNameStep {
+  op: 'free-name';
+  path: string;
+  /** of the file that the process has left */
+  inode: number;
+}
+
 /** A process, with a trampoline and an argument area at `base`. */
 export interface StartStep {
   op: 'start';
@@ -107,7 +118,14 @@ export interface FinishStep {
 
 /** What restores a process, in order; plain data. */
 export type Step =
-  CheckFileStep | StartStep | ClearStep | CallStep | ReadStep | CreateTimerStep | FinishStep;
+  | CheckFileStep
+  | FreeNameStep
+  | StartStep
+  | ClearStep
+  | CallStep
+  | ReadStep
+  | CreateTimerStep
+  | FinishStep;
 
 /** A call step; `options` are its other fields. */
 export function call(

@@ -87,7 +87,7 @@ describe('restore', function () {
       (reason: unknown) => reason,
     );
     expect(error).to.have.property('code', 'NOT_DUMPABLE');
-    expect(error).to.have.property('message').that.contains(`fd 0 of pid ${pid}: socket:[`);
+    expect(error).to.have.property('message').that.contains(`fd 0 of pid ${pid}: unix socket [`);
     expect(await program.ask('')).to.equal(`${pid} 8 4 5`);
   });
 });

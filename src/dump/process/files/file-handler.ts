@@ -25,7 +25,7 @@ export interface FileHandler {
   matches: (descriptor: OpenDescriptor, context: FileContext) => boolean;
   /**
    * Why this one cannot be dumped, to be read behind `fd 7 of pid 12: `; nothing if it can. Asked
-   * before the process is touched: only procfs may be looked at.
+   * before the process is touched: only procfs may be looked at, and sockets by what they tell.
    */
   refusal?: (descriptor: OpenDescriptor, context: FileContext) => string | undefined;
   /** Asked once per open file, when the process stands. */

@@ -8,6 +8,8 @@ import { deletedFile, keepMapped, memfd } from './nameless-files.js';
 import { pipe } from './pipe.js';
 import { device, directory, regularFile } from './path-files.js';
 import { signalfd, timerfd } from './timer-files.js';
+import { inetSocket } from './inet-socket.js';
+import { unixSocket } from './unix-socket.js';
 
 type Planners = {
   [K in OpenFileRecord['kind']]: FilePlanner<Extract<OpenFileRecord, { kind: K }>>;
@@ -26,6 +28,8 @@ const planners: Planners = {
   signalfd,
   memfd,
   deleted: deletedFile,
+  'inet-socket': inetSocket,
+  'unix-socket': unixSocket,
 };
 
 const duplicateFrom = 0;
