@@ -72,8 +72,6 @@ export interface RoundReport {
   sharing: Sharing[];
   epoch: number;
   isFrozen: boolean;
-  /** of a final round: why the process cannot be restored from it; absent where it can */
-  notRestorable?: string;
 }
 
 /** What `--verify` has found. */

@@ -3,7 +3,6 @@ import type { Layout } from '../kernel/layout.js';
 import type { Session } from '../kernel/session.js';
 import type { Harvest } from '../native.js';
 import type { Frozen } from '../proc/freeze.js';
-import { collectTracked, type TrackedProcess } from './process/collect-tracked.js';
 import { copyPlan } from './copy-plan.js';
 import type { MostlyUnwritten } from './mostly-unwritten.js';
 import type { PinnedRanges } from './pinned-ranges.js';
@@ -72,7 +71,6 @@ export async function takeRound(
   const { layout } = swap;
   const { vmas, isSame } = await layoutOf(context, layout, options, swap.names);
   const sharing = await context.sharedMappings.look(session, vmas);
-  const tracked = options.frozen ? await collectTracked(options.frozen, vmas) : {};
   await using writer = await images.beginRound();
 
   signal?.throwIfAborted();
@@ -102,7 +100,6 @@ export async function takeRound(
       harvest,
       stored,
       sharing,
-      tracked,
       startMs,
       harvestMs: copyStartMs - harvestStartMs,
       copyMs: performance.now() - copyStartMs,
@@ -124,8 +121,6 @@ interface CopiedRound {
   /** pages of mappings that are not tracked */
   stored: ReadonlyMap<VmaRecord, number>;
   sharing: Sharing[];
-  /** in the final round: everything but the memory */
-  tracked: TrackedProcess;
   /** when the round began, by performance.now() */
   startMs: number;
   harvestMs: number;
@@ -140,7 +135,7 @@ async function commitRound(
   round: CopiedRound,
 ): Promise<RoundReport> {
   onProgress?.({ phase: 'commit', donePages: 0, totalPages: 0 });
-  const { vmas, isSame, swap, harvest, tracked, startMs } = round;
+  const { vmas, isSame, swap, harvest, startMs } = round;
   const commitStartMs = performance.now();
   const kind = previous === null ? 'full' : 'delta';
   const meta = await writer.commit({
@@ -154,7 +149,6 @@ async function commitRound(
         sessionId: session.status().id,
         epoch: harvest.epoch,
         vmas: isSame ? null : [...vmas],
-        ...(tracked.process && { process: tracked.process }),
       },
     ],
     isFrozen: frozen !== undefined,
@@ -183,7 +177,6 @@ async function commitRound(
     sharing: round.sharing,
     epoch: harvest.epoch,
     isFrozen: frozen !== undefined,
-    ...(tracked.refusal !== undefined && { notRestorable: tracked.refusal }),
   };
 }
 

@@ -158,8 +158,7 @@ function start(pid: number, options: Omit<StubOptions, 'pid'>) {
     throw new TargetError(
       isTaken ? 'PID_TAKEN' : 'STUB_FAILED',
       isTaken
-        ? `cannot restore pid ${pid}: another process or thread has that number; end it, or restore ` +
-            'with --pid-namespace'
+        ? `cannot restore pid ${pid}: another process or thread has that number; end it first`
         : `cannot restore pid ${pid}: ${error.message}`,
       { cause: error, facts: { pid } },
     );

@@ -43,8 +43,6 @@ export const stop = defineCommand({
     const { output } = context;
     roundPrinter(output)(report.final);
     output.print(formatEnd(pid, report));
-    if (report.final.notRestorable !== undefined)
-      output.warn(`tracker: ${report.final.notRestorable}`);
     if (report.verify) output.print(formatVerdict(report.verify));
     return {
       document: { pid, images, ...report },
