@@ -58,7 +58,7 @@ describe('restore of stopped processes', function () {
     process.kill(pid, 'SIGSTOP');
     await untilStopped(pid);
     await dumpProgram(program, images.path, { leaveRunning: true });
-    expect(stateOf(pid)).to.equal('T');
+    await untilStopped(pid);
     process.kill(pid, 'SIGCONT');
     expect(await program.ask('')).to.equal(`${pid} 8 4 5`);
   });
