@@ -41,6 +41,8 @@ export interface SocketState {
   isListening: boolean;
   /** nothing more can be received */
   isShut: boolean;
+  /** an error waits for whoever asks (SO_ERROR, or the queue of errors) */
+  hasError: boolean;
   hasFilter: boolean;
   /** `struct sockaddr`; of the peer, empty where there is none */
   local: Uint8Array;
@@ -62,6 +64,29 @@ export interface UnixSocketState {
   /** connections that wait to be accepted (or bytes to be received), and how many may */
   waiting: number;
   backlog: number;
+}
+
+/** Who gets the signals of an open file, as F_GETOWN_EX and F_GETSIG have it; 0 for nobody. */
+export interface FileOwner {
+  type: number;
+  id: number;
+  signal: number;
+}
+
+/** What an end of a terminal tells of itself; of a pty either end knows the slave's settings. */
+export interface TerminalState {
+  /** `struct termios2` and `struct winsize` */
+  settings: Uint8Array;
+  windowSize: Uint8Array;
+  /** N_TTY is 0 */
+  discipline: number;
+  isExclusive: boolean;
+  /** bytes to be read */
+  waiting: number;
+  /** of a master: its number; -1 of anything else */
+  index: number;
+  isLocked: boolean;
+  isPacketMode: boolean;
 }
 
 /** How a process ended: one of the two is null. */
@@ -125,6 +150,16 @@ export interface NativeRemote {
   socketState(pid: number, fd: number, names: Int32Array): SocketState;
   /** What a unix socket has received, which keeps it. */
   socketQueue(pid: number, fd: number): { sender: Uint8Array; content: Uint8Array }[];
+  fileOwner(pid: number, fd: number): FileOwner;
+  /** What FIONREAD tells. */
+  bytesWaiting(pid: number, fd: number): number;
+  /** Where a file is, by its handle (`struct file_handle`) and a path on its file system. */
+  pathOfHandle(mountPoint: string, type: number, handle: Uint8Array): string;
+  terminalState(pid: number, fd: number): TerminalState;
+  /** Sets one of our own terminals, and its foreground group, even from the background. */
+  setTerminal(fd: number, settings: Uint8Array, group: number): void;
+  /** The foreground group of our own terminal. */
+  foregroundGroup(fd: number): number;
   /** Those of this network namespace. */
   unixSockets(): UnixSocketState[];
   /** 0: the same; 1, 2: an order */

@@ -64,6 +64,7 @@ export const systemCalls = {
   epoll_ctl: 233,
   ioprio_set: 251,
   inotify_add_watch: 254,
+  inotify_rm_watch: 255,
   openat: 257,
   set_robust_list: 273,
   timerfd_create: 283,

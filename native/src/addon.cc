@@ -3,6 +3,7 @@
 
 #include "data_runs.h"
 #include "device.h"
+#include "file_state.h"
 #include "page_copy.h"
 #include "pagemap_runs.h"
 #include "pipe_content.h"
@@ -12,6 +13,7 @@
 #include "remote_target.h"
 #include "session.h"
 #include "socket_state.h"
+#include "terminal_state.h"
 #include "unix_sockets.h"
 
 static Napi::Object Init(Napi::Env env, Napi::Object exports) {
@@ -20,12 +22,14 @@ static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   InitPtrace(env, exports);
   InitPageCopy(env, exports);
   InitDataRuns(env, exports);
+  InitFileState(env, exports);
   InitPagemapRuns(env, exports);
   InitPipeContent(env, exports);
   InitProcessCalls(env, exports);
   InitRemoteTarget(env, exports);
   InitRemoteStub(env, exports);
   InitSocketState(env, exports);
+  InitTerminalState(env, exports);
   InitUnixSockets(env, exports);
   return exports;
 }

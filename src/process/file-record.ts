@@ -1,11 +1,13 @@
 import type { FieldReader } from '../image/field-reader.js';
 import { type FileIdentity, readFileIdentity } from './file-identity.js';
+import { type FileLock, type FileOwner, readLock, readOwner } from './lock-record.js';
 import {
   type InetSocket,
   readInetSocket,
   readUnixSocket,
   type UnixSocket,
 } from './socket-record.js';
+import { readWatch, type Watch } from './watch-record.js';
 
 /** A descriptor: a number that stands for an open file. */
 export interface DescriptorRecord {
@@ -20,6 +22,10 @@ interface OpenFileBase {
   id: number;
   /** O_* as `fcntl(F_GETFL)` has them */
   flags: number;
+  /** absent where there are none */
+  locks?: FileLock[];
+  /** absent where nobody has been named */
+  owner?: FileOwner;
 }
 
 /** A regular file, by its path. */
@@ -55,6 +61,16 @@ export interface PipeFile extends OpenFileBase {
   /** a number that both ends have */
   pipe: number;
   /** bytes that fit in, and what is in it: of the writing end; of the other 0 and nothing */
+  capacity: number;
+  content: Uint8Array;
+}
+
+/** A named pipe, opened anew by its path. */
+export interface FifoFile extends OpenFileBase {
+  kind: 'fifo';
+  path: string;
+  inode: number;
+  /** of the first open file of a FIFO; of the others, and of one by O_PATH, 0 and nothing */
   capacity: number;
   content: Uint8Array;
 }
@@ -99,6 +115,13 @@ export interface SignalFile extends OpenFileBase {
   mask: bigint;
 }
 
+/** A descriptor made by inotify_init. */
+export interface InotifyFile extends OpenFileBase {
+  kind: 'inotify';
+  /** by their numbers */
+  watches: Watch[];
+}
+
 /** A file made by memfd_create. */
 export interface MemoryFile extends OpenFileBase {
   kind: 'memfd';
@@ -141,10 +164,12 @@ export type OpenFileRecord =
   | DeviceFile
   | InheritedFile
   | PipeFile
+  | FifoFile
   | EventFile
   | EpollFile
   | TimerFile
   | SignalFile
+  | InotifyFile
   | MemoryFile
   | DeletedFile
   | InetSocketFile
@@ -173,6 +198,12 @@ const readers: Readers = {
     capacity: reader.count('capacity'),
     content: reader.bytes('content'),
   }),
+  fifo: (reader) => ({
+    path: reader.string('path'),
+    inode: reader.count('inode'),
+    capacity: reader.count('capacity'),
+    content: reader.bytes('content'),
+  }),
   eventfd: (reader) => ({
     count: reader.word('count'),
     isSemaphore: reader.boolean('isSemaphore'),
@@ -188,6 +219,9 @@ const readers: Readers = {
     ticks: reader.word('ticks'),
   }),
   signalfd: (reader) => ({ mask: reader.word('mask') }),
+  inotify: (reader) => ({
+    watches: reader.maps('watches').map((fields) => readWatch(reader.inner(fields, 'watch'))),
+  }),
   memfd: (reader) => ({
     name: reader.string('name'),
     inode: reader.count('inode'),
@@ -231,7 +265,15 @@ function readOpen(reader: FieldReader): OpenFileRecord {
   const kind = reader.string('kind');
   const read = Object.hasOwn(readers, kind) ? readers[kind as keyof Readers] : undefined;
   if (!read) return reader.fail(`an open file of the unknown kind ${kind}`);
-  const base = { kind, id: reader.count('id'), flags: reader.count('flags') };
+  const base = {
+    kind,
+    id: reader.count('id'),
+    flags: reader.count('flags'),
+    ...(reader.has('locks')
+      ? { locks: reader.maps('locks').map((fields) => readLock(reader.inner(fields, 'lock'))) }
+      : {}),
+    ...(reader.has('owner') ? { owner: readOwner(reader.inner(reader.map('owner'), 'owner')) } : {}),
+  };
   return { ...base, ...read(reader) } as OpenFileRecord;
 }
 

@@ -1,4 +1,5 @@
-import { checkFile } from './check-file.js';
+import { addWatches } from './add-watches.js';
+import { checkFile, checkPath } from './check-file.js';
 import { createTimer } from './create-timer.js';
 import { clearStub } from './clear-stub.js';
 import { freeName } from './free-name.js';
@@ -34,6 +35,7 @@ export async function runPlan(
     for (const step of steps) {
       signal?.throwIfAborted();
       if (step.op === 'check-file') warnings.push(...[checkFile(step)].filter(isText));
+      else if (step.op === 'check-path') warnings.push(...[checkPath(step)].filter(isText));
       else if (step.op === 'start') {
         start = step;
         stub = new Stub(step);
@@ -49,7 +51,7 @@ export async function runPlan(
 
 async function runStep(
   stub: Stub,
-  step: Exclude<Step, { op: 'check-file' | 'start' }>,
+  step: Exclude<Step, { op: 'check-file' | 'check-path' | 'start' }>,
   start: StartStep,
 ): Promise<void> {
   switch (step.op) {
@@ -67,6 +69,9 @@ async function runStep(
       return;
     case 'create-timer':
       createTimer(stub, step);
+      return;
+    case 'add-watches':
+      addWatches(stub, step);
       return;
     case 'finish':
       stub.finish(step);

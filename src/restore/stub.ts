@@ -10,6 +10,9 @@ import type { CallStep, FinishStep, Slot, StartStep } from './plan/step.js';
 /** Kernel's MAX_ERRNO: results above its negative are errors. */
 const maxErrno = 4095;
 
+/** How calls say that somebody else has what they ask for. */
+const takenErrors = new Set(['EADDRINUSE', 'EAGAIN', 'EEXIST', 'EBUSY']);
+
 /** A call that waits to be run, and the words that it is run with. */
 interface QueuedCall {
   step: CallStep;
@@ -126,7 +129,14 @@ export class Stub implements Disposable {
     if (step.call === 'clone3') this.#hostTids.set(value, children.shift() ?? value);
   }
 
-  #error({ call, about }: CallStep, result: number): TargetError {
+  #error({ call, about, taken }: CallStep, result: number): TargetError {
+    if (taken !== undefined && takenErrors.has(errorName(-result)))
+      return new TargetError(
+        'NAME_TAKEN',
+        `cannot restore pid ${this.#pid}: somebody else has ${taken} by now; end that one first; ` +
+          'nothing of it is left',
+        { facts: { pid: this.#pid, taken } },
+      );
     const why = result < 0 ? errorName(-result) : `it returned ${result}`;
     return new TargetError(
       'RESTORE_CALL',

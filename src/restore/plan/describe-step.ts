@@ -10,6 +10,8 @@ export function formatStep(step: Step): string {
   switch (step.op) {
     case 'check-file':
       return `check ${step.file.path}, ${step.about}`;
+    case 'check-path':
+      return `check ${step.path}, ${step.about}`;
     case 'free-name':
       return `remove the socket ${step.path} if the process has left it`;
     case 'start':
@@ -20,6 +22,8 @@ export function formatStep(step: Step): string {
       return `read ${sumOfPages(step.runs)} pages (${step.about}) from {${step.file.slot}}`;
     case 'create-timer':
       return `create timer ${step.id} of clock ${step.clock}`;
+    case 'add-watches':
+      return `add ${step.watches.length} watches to the inotify descriptor ${step.fd}`;
     case 'finish':
       return `let ${step.threads.length} threads go${step.stopSignal === 0 ? '' : ', stopped'}`;
     case 'call':

@@ -61,6 +61,7 @@ export function planRestore(input: RestoreInput): Step[] {
     ...planLimits(input),
     ...planSurroundings(input),
     ...planThreadCredentials(input),
+    ...files.lastSteps,
     ...planDumpable(input),
     ...planPending(input),
     ...planTimers(input),

@@ -1,4 +1,5 @@
 import type { FileIdentity } from '../../process/file-identity.js';
+import type { Watch } from '../../process/watch-record.js';
 import type { SystemCall } from '../../system-calls.js';
 
 /** What an earlier step has found out, by name: a result, or a number that a call has written. */
@@ -34,6 +35,8 @@ export interface CallStep {
   result?: string;
   /** the only right result; any but an error if absent */
   expect?: number;
+  /** for people: what it gets that somebody else may have by now */
+  taken?: string;
   /** for people: what it is about, behind the call's name */
   about: string;
 }
@@ -54,6 +57,19 @@ export interface CheckFileStep {
   /** what the process has it for */
   about: string;
 }
+
+/** A path where something has to be, and of which kind. Before anything is started. */
+export interface CheckPathStep {
+  op: 'check-path';
+  path: string;
+  inode: number;
+  isFifo: boolean;
+  /** what the process has it for */
+  about: string;
+}
+
+/** What is looked at before anything is started. */
+export type CheckStep = CheckFileStep | CheckPathStep;
 
 /**
  * A name that the process' socket is going to have: the file that it has left is removed. Anything
@@ -101,6 +117,13 @@ export interface CreateTimerStep {
   event: Uint8Array;
 }
 
+/** Watches of an inotify descriptor, by the numbers that they had, in their order. */
+export interface AddWatchesStep {
+  op: 'add-watches';
+  fd: number;
+  watches: readonly Watch[];
+}
+
 /** What a thread goes on with. */
 export interface FinishedThread {
   tid: number;
@@ -118,13 +141,14 @@ export interface FinishStep {
 
 /** What restores a process, in order; plain data. */
 export type Step =
-  | CheckFileStep
+  | CheckStep
   | FreeNameStep
   | StartStep
   | ClearStep
   | CallStep
   | ReadStep
   | CreateTimerStep
+  | AddWatchesStep
   | FinishStep;
 
 /** A call step; `options` are its other fields. */
@@ -132,7 +156,7 @@ export function call(
   name: SystemCall,
   args: readonly Value[],
   about: string,
-  options: Pick<CallStep, 'thread' | 'result' | 'expect'> = {},
+  options: Pick<CallStep, 'thread' | 'result' | 'expect' | 'taken'> = {},
 ): CallStep {
   return { op: 'call', call: name, args, about, ...options };
 }

@@ -1,9 +1,11 @@
 import { epolls, eventfds } from './event-files.js';
 import type { FileContext, FileHandler } from './file-handler.js';
+import { fifos } from './fifos.js';
 import { inheritedFiles } from './inherited-files.js';
 import { deletedFiles, memfds } from './nameless-files.js';
 import type { OpenDescriptor } from './open-descriptor.js';
 import { inetSockets } from './inet-sockets.js';
+import { inotifyFiles } from './inotify-files.js';
 import { otherFiles } from './other-files.js';
 import { otherSockets } from './other-sockets.js';
 import { pipes } from './pipes.js';
@@ -19,10 +21,12 @@ const handlers: readonly FileHandler[] = [
   directories,
   statelessDeviceFiles,
   pipes,
+  fifos,
   eventfds,
   epolls,
   timerFiles,
   signalFiles,
+  inotifyFiles,
   memfds,
   deletedFiles,
   inetSockets,

@@ -13,5 +13,6 @@ export const inheritedFiles: FileHandler = {
   matches: ({ fd, stat }, { external }) =>
     external.has(fd) ||
     (fd < standardStreams && stat.isCharacterDevice() && isTerminalMajor(stat.rdev >> 8)),
+  isOutside: true,
   collect: ({ link }) => ({ kind: 'inherited', what: link }),
 };

@@ -1,10 +1,13 @@
 import type { OpenFileRecord } from '../../../process/file-record.js';
 import type { RestoreInput } from '../input.js';
-import { call, type CheckFileStep, type Step } from '../step.js';
+import { call, type CheckStep, type Step } from '../step.js';
 import type { FilePlanContext, FilePlanner, PlannedFile } from './file-planner.js';
+import { lockSteps, ownerSteps } from './attribute-steps.js';
 import { epoll, eventfd } from './event-files.js';
 import { inheritedFile, inheritedSlot } from './inherited-file.js';
 import { deletedFile, keepMapped, memfd } from './nameless-files.js';
+import { fifo } from './fifo.js';
+import { inotify } from './inotify.js';
 import { pipe } from './pipe.js';
 import { device, directory, regularFile } from './path-files.js';
 import { signalfd, timerfd } from './timer-files.js';
@@ -22,10 +25,12 @@ const planners: Planners = {
   device,
   inherited: inheritedFile,
   pipe,
+  fifo,
   eventfd,
   epoll,
   timerfd,
   signalfd,
+  inotify,
   memfd,
   deleted: deletedFile,
   'inet-socket': inetSocket,
@@ -37,12 +42,14 @@ const closeOnExec = 0o2000000;
 
 /** The steps that make a process' open files and descriptors. */
 export interface PlannedFiles {
-  checks: CheckFileStep[];
+  checks: CheckStep[];
   /** first of all: what is handed in is put out of the way */
   firstSteps: Step[];
   /** when shared memory has been made, before that is closed */
   keepSteps: Step[];
   steps: Step[];
+  /** when all threads are there, with their rights */
+  lastSteps: Step[];
 }
 
 /**
@@ -59,9 +66,17 @@ export function planFiles(input: RestoreInput): PlannedFiles {
     const fds = own.map(({ fd }) => fd);
     const made = { slot: `file ${file.id}` };
     const context = { input, fds, file: made, above, isFirst };
-    const { checks = [], steps, lateSteps = [] } = planFile(file, context);
+    const { checks = [], steps, lateSteps = [], watchSteps = [] } = planFile(file, context);
     const place = placeSteps(file, own, above);
-    return { checks, steps: [...steps, ...place], lateSteps };
+    const [fd = -1] = fds;
+    return {
+      checks,
+      steps: [...steps, ...place],
+      lateSteps,
+      watchSteps,
+      lockSteps: lockSteps(file, fd),
+      lastSteps: ownerSteps(file, fd),
+    };
   });
   return {
     checks: planned.flatMap(({ checks }) => checks),
@@ -71,7 +86,10 @@ export function planFiles(input: RestoreInput): PlannedFiles {
       ...planned.flatMap(({ steps }) => steps),
       ...closeInherited(input),
       ...planned.flatMap(({ lateSteps }) => lateSteps),
+      ...planned.flatMap((file) => file.lockSteps),
+      ...planned.flatMap(({ watchSteps }) => watchSteps),
     ],
+    lastSteps: planned.flatMap(({ lastSteps }) => lastSteps),
   };
 }
 

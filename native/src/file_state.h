@@ -1,0 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <napi.h>
+
+/** Adds fileOwner, bytesWaiting and pathOfHandle: what procfs does not show of open files. */
+void InitFileState(Napi::Env env, Napi::Object exports);
