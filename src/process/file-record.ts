@@ -7,6 +7,12 @@ import {
   readUnixSocket,
   type UnixSocket,
 } from './socket-record.js';
+import {
+  type OuterTerminal,
+  type PtyMaster,
+  readOuterTerminal,
+  readPtyMaster,
+} from './terminal-record.js';
 import { readWatch, type Watch } from './watch-record.js';
 
 /** A descriptor: a number that stands for an open file. */
@@ -73,6 +79,23 @@ export interface FifoFile extends OpenFileBase {
   /** of the first open file of a FIFO; of the others, and of one by O_PATH, 0 and nothing */
   capacity: number;
   content: Uint8Array;
+}
+
+/** The master of a pseudo-terminal. */
+export interface PtyMasterFile extends OpenFileBase, PtyMaster {
+  kind: 'pty-master';
+}
+
+/** The slave of a pseudo-terminal whose master the process has, too. */
+export interface PtySlaveFile extends OpenFileBase {
+  kind: 'pty-slave';
+  index: number;
+}
+
+/** A terminal that whoever restores has another one for, or `/dev/tty`. */
+export interface TerminalFile extends OpenFileBase {
+  kind: 'terminal';
+  path: string;
 }
 
 /** A counter made by eventfd. */
@@ -165,6 +188,9 @@ export type OpenFileRecord =
   | InheritedFile
   | PipeFile
   | FifoFile
+  | PtyMasterFile
+  | PtySlaveFile
+  | TerminalFile
   | EventFile
   | EpollFile
   | TimerFile
@@ -180,6 +206,10 @@ export interface FilesRecord {
   open: OpenFileRecord[];
   /** by number */
   descriptors: DescriptorRecord[];
+  /** index of the process' own pty that is its controlling terminal; absent if none is */
+  ownTerminal?: number;
+  /** the terminal of the shell that it was a job of; absent if it was none */
+  outerTerminal?: OuterTerminal;
 }
 
 type Readers = { [K in OpenFileRecord['kind']]: (reader: FieldReader) => object };
@@ -204,6 +234,9 @@ const readers: Readers = {
     capacity: reader.count('capacity'),
     content: reader.bytes('content'),
   }),
+  'pty-master': readPtyMaster,
+  'pty-slave': (reader) => ({ index: reader.count('index') }),
+  terminal: (reader) => ({ path: reader.string('path') }),
   eventfd: (reader) => ({
     count: reader.word('count'),
     isSemaphore: reader.boolean('isSemaphore'),
@@ -258,7 +291,14 @@ export function readFiles(reader: FieldReader): FilesRecord {
     .maps('descriptors')
     .map((fields, i) => readDescriptor(reader.inner(fields, `descriptor ${i}`)));
   checkReferences(open, descriptors, reader);
-  return { open, descriptors };
+  return {
+    open,
+    descriptors,
+    ...(reader.has('ownTerminal') ? { ownTerminal: reader.count('ownTerminal') } : {}),
+    ...(reader.has('outerTerminal')
+      ? { outerTerminal: readOuterTerminal(reader.inner(reader.map('outerTerminal'), 'terminal')) }
+      : {}),
+  };
 }
 
 function readOpen(reader: FieldReader): OpenFileRecord {

@@ -11,6 +11,8 @@ export interface RestoreOptions {
   images: string;
   /** our own descriptors to hand in, by the number that they get in the process */
   inherited?: ReadonlyMap<number, number>;
+  /** path of our terminal, for a process that was a job of a shell */
+  terminal?: string | undefined;
   /** leave it stopped, as by SIGSTOP */
   isStopped?: boolean;
   signal?: AbortSignal;
@@ -59,6 +61,7 @@ export function waitForExit({ hostPid }: RestoredProcess): Promise<ProcessExit> 
   return native.waitExit(hostPid);
 }
 
-function inputOf(images: ImageDirectory, { inherited, isStopped = false }: RestoreOptions) {
-  return readInput(images, { inherited: inherited ?? new Map<number, number>(), isStopped });
+function inputOf(images: ImageDirectory, { inherited = new Map(), ...options }: RestoreOptions) {
+  const { isStopped = false, terminal } = options;
+  return readInput(images, { inherited, isStopped, terminal });
 }

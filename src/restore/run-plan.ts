@@ -3,6 +3,7 @@ import { checkFile, checkPath } from './check-file.js';
 import { createTimer } from './create-timer.js';
 import { clearStub } from './clear-stub.js';
 import { freeName } from './free-name.js';
+import { openPty } from './open-pty.js';
 import type { StartStep, Step } from './plan/step.js';
 import { Stub } from './stub.js';
 
@@ -72,6 +73,9 @@ async function runStep(
       return;
     case 'add-watches':
       addWatches(stub, step);
+      return;
+    case 'open-pty':
+      openPty(stub, step);
       return;
     case 'finish':
       stub.finish(step);

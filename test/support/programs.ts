@@ -91,6 +91,11 @@ export class Program implements Disposable {
     return Program.#spawn(process.execPath, main, slowStartMs);
   }
 
+  /** Starts a command on a terminal of its own, by `restore/relay.c`. Its first line is not waited for. */
+  static async startRelayed(...command: string[]): Promise<Program> {
+    return Program.#spawn(compileProgram('restore/relay'), command, slowStartMs);
+  }
+
   static async #spawn(file: string, args: string[], boundMs?: number): Promise<Program> {
     const child = spawn(file, args, { cwd: packageRoot(), stdio: ['pipe', 'pipe', 'inherit'] });
     await once(child, 'spawn');

@@ -3,16 +3,18 @@ import { type Context, defineCommand, type Outcome } from '../command.js';
 import { exitCode } from '../exit-code.js';
 import { forwardSignals } from '../forward-signals.js';
 import { parseInherited, parsePath } from '../option-values.js';
+import { UsageError } from '../usage-error.js';
 
 interface RestoreOptions {
   dir: string;
   detach: boolean;
   stopped: boolean;
+  'shell-job': boolean;
   'inherit-fd': Map<number, number>;
   'dry-run': boolean;
 }
 
-/** `tracker restore DIR [--detach] [--stopped] [--inherit-fd FD[:OWN]...] [--dry-run]` */
+/** `tracker restore DIR [--detach | --shell-job] [--stopped] [--inherit-fd FD[:OWN]...] [--dry-run]` */
 export const restore = defineCommand<RestoreOptions>({
   options: (yargs) =>
     yargs
@@ -32,6 +34,11 @@ export const restore = defineCommand<RestoreOptions>({
         default: false,
         describe: 'Leave it stopped, until SIGCONT',
       })
+      .option('shell-job', {
+        type: 'boolean',
+        default: false,
+        describe: 'Give it this terminal, as to a job of the shell',
+      })
       .option('inherit-fd', {
         type: 'string',
         array: true,
@@ -47,8 +54,11 @@ export const restore = defineCommand<RestoreOptions>({
         describe: 'Say what would be done, step by step',
       }),
 
-  run: (options, context) =>
-    options['dry-run'] ? showPlan(options, context) : restoreImages(options, context),
+  run: (options, context) => {
+    if (options.detach && options['shell-job'])
+      throw new UsageError('--shell-job lends the terminal until the end: leave out --detach');
+    return options['dry-run'] ? showPlan(options, context) : restoreImages(options, context);
+  },
 
   interrupted: () => 'nothing of the process is left; the images are as they were',
 });
@@ -56,15 +66,20 @@ export const restore = defineCommand<RestoreOptions>({
 async function showPlan(options: RestoreOptions, { output }: Context): Promise<Outcome> {
   const { planImages } = await import('../../restore/restore.js');
   const { describeStep, formatStep } = await import('../../restore/plan/describe-step.js');
-  const steps = await planImages(toRestore(options));
+  const { findTerminal } = await import('../../restore/lent-terminal.js');
+  const terminal = options['shell-job'] ? findTerminal()?.path : undefined;
+  const steps = await planImages({ ...toRestore(options), terminal });
   for (const step of steps) output.print(formatStep(step));
   return { document: { images: options.dir, steps: steps.map(describeStep) } };
 }
 
 async function restoreImages(options: RestoreOptions, context: Context): Promise<Outcome> {
   const { restoreProcess, waitForExit } = await import('../../restore/restore.js');
+  const { findTerminal, LentTerminal } = await import('../../restore/lent-terminal.js');
   const { output, signal } = context;
-  const restored = await restoreProcess({ ...toRestore(options), signal });
+  const terminal = options['shell-job'] ? findTerminal() : undefined;
+  using lent = terminal ? new LentTerminal(terminal) : undefined;
+  const restored = await restoreProcess({ ...toRestore(options), terminal: terminal?.path, signal });
   for (const warning of restored.warnings) output.warn(`tracker: ${warning}`);
   const { pid, nrThreads, durationMs } = restored;
   const document = { images: options.dir, ...restored };
@@ -75,7 +90,9 @@ async function restoreImages(options: RestoreOptions, context: Context): Promise
   }
   // Standard output may be the process' own now: nothing more is printed but with --json.
   using _forwarding = forwardSignals(restored.hostPid);
+  lent?.lendTo(restored.hostPid);
   const exit = await waitForExit(restored);
+  lent?.hasEnded(exit);
   const code = exit.code ?? exitCode.signalBase + (exit.signal ?? 0);
   return { document: { ...document, exit }, exitCode: code };
 }

@@ -16,6 +16,7 @@ import { RemoteTarget } from './remote-target.js';
 export interface CollectOptions {
   /** descriptors that the one who restores is going to hand in */
   external: ReadonlySet<number>;
+  isShellJob: boolean;
 }
 
 /**
@@ -27,10 +28,11 @@ export interface CollectOptions {
 export function collectProcess(
   frozen: Frozen,
   mappings: readonly SmapsEntry[],
-  { external }: CollectOptions,
+  { external, isShellJob }: CollectOptions,
 ): ProcessRecord {
   const { pid, tids } = frozen;
-  refuseUndumpable({ pid, tids, mappings, descriptors: listDescriptors(pid), external });
+  const descriptors = listDescriptors(pid);
+  refuseUndumpable({ pid, tids, mappings, descriptors, external, isShellJob });
   using target = new RemoteTarget(frozen, mappings);
   forwardTimerFiles(target, listDescriptors(pid));
   const timers = collectTimers(target);
@@ -46,6 +48,7 @@ export function collectProcess(
     files: collectFiles({
       descriptors: listDescriptors(pid),
       external,
+      isShellJob,
       ask: (call) => target.mustCall(tids[0] ?? pid, [call])[0] ?? 0,
     }),
     timers: settleTimers(timers, collectTimers(target), pending),

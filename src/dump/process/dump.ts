@@ -21,6 +21,8 @@ export interface DumpOptions {
   leaveRunning?: boolean;
   /** descriptors that the one who restores is going to hand in */
   external?: Iterable<number>;
+  /** it is a job of a shell: its terminal is that of whoever restores */
+  isShellJob?: boolean;
   signal?: AbortSignal;
 }
 
@@ -48,12 +50,13 @@ const member = 0;
  * @throws TargetError `NOT_DUMPABLE` and those of a freeze, ImageError
  */
 export async function dumpProcess(options: DumpOptions): Promise<DumpReport> {
-  const { pid, leaveRunning = false } = options;
+  const { pid, leaveRunning = false, isShellJob = false } = options;
   const target = checkTrackable(pid);
   const external = new Set(options.external ?? []);
   const descriptors = listDescriptors(pid);
   const mappings = await readSmaps(pid);
-  refuseUndumpable({ pid, tids: threadsOf(pid), mappings, descriptors, external });
+  const tids = threadsOf(pid);
+  refuseUndumpable({ pid, tids, mappings, descriptors, external, isShellJob });
   const prepared = await prepareImages(options.images, { target });
   try {
     using frozen = new Frozen(pid);
@@ -71,12 +74,12 @@ export async function dumpProcess(options: DumpOptions): Promise<DumpReport> {
 async function storeProcess(
   frozen: Frozen,
   images: ImageDirectory,
-  { external, signal }: Omit<DumpOptions, 'external'> & { external: ReadonlySet<number> },
+  { external, isShellJob = false, signal }: Omit<DumpOptions, 'external'> & { external: ReadonlySet<number> },
 ): Promise<Omit<DumpReport, 'freezeMs' | 'isKilled'>> {
   const { pid } = frozen;
   const startMs = performance.now();
   const mappings = await readSmaps(pid);
-  const record = collectProcess(frozen, mappings, { external });
+  const record = collectProcess(frozen, mappings, { external, isShellJob });
   const vmas = await describeMappings(pid, mappings);
   await using writer = await images.beginRound();
   const segments = await copyProcess({ pid, member, writer, mappings, vmas, signal });

@@ -24,6 +24,8 @@ export function formatStep(step: Step): string {
       return `create timer ${step.id} of clock ${step.clock}`;
     case 'add-watches':
       return `add ${step.watches.length} watches to the inotify descriptor ${step.fd}`;
+    case 'open-pty':
+      return `make the pseudo-terminal /dev/pts/${step.index} = {${step.result}}`;
     case 'finish':
       return `let ${step.threads.length} threads go${step.stopSignal === 0 ? '' : ', stopped'}`;
     case 'call':

@@ -24,6 +24,8 @@ export interface RestoreInput {
   ownMappings: readonly AddressRange[];
   /** our own descriptors to hand in, by the number in the process */
   inherited: ReadonlyMap<number, number>;
+  /** our terminal, for a process that was a job of a shell */
+  terminal?: string | undefined;
   /** stop the process instead of letting it go on */
   isStopped: boolean;
 }

@@ -117,6 +117,14 @@ export interface CreateTimerStep {
   event: Uint8Array;
 }
 
+/** A pseudo-terminal of which the slave's name is to be `/dev/pts/INDEX`. */
+export interface OpenPtyStep {
+  op: 'open-pty';
+  index: number;
+  /** the slot that gets the master's descriptor */
+  result: string;
+}
+
 /** Watches of an inotify descriptor, by the numbers that they had, in their order. */
 export interface AddWatchesStep {
   op: 'add-watches';
@@ -149,6 +157,7 @@ export type Step =
   | ReadStep
   | CreateTimerStep
   | AddWatchesStep
+  | OpenPtyStep
   | FinishStep;
 
 /** A call step; `options` are its other fields. */

@@ -9,6 +9,8 @@ import { ownerOf, refusedOwner } from './file-owner.js';
 import type { FileContext } from './file-handler.js';
 import { handlerOf } from './file-table.js';
 import { nameOf, type OpenDescriptor } from './open-descriptor.js';
+import { ownTerminalOf } from './ptys.js';
+import { outerTerminalOf } from './terminals.js';
 
 const kcmpFile = 0;
 
@@ -38,7 +40,15 @@ export function collectFiles(context: FileContext): FilesRecord {
     }
     descriptors.push({ fd, file: id, closeOnExec });
   }
-  return { open, descriptors };
+  const [{ pid } = { pid: 0 }] = context.descriptors;
+  const ownTerminal = pid === 0 ? undefined : ownTerminalOf(pid, context);
+  const outerTerminal = outerTerminalOf(context);
+  return {
+    open,
+    descriptors,
+    ...(ownTerminal === undefined ? {} : { ownTerminal }),
+    ...(outerTerminal ? { outerTerminal } : {}),
+  };
 }
 
 /** What any open file may have; the kernel shows it at each of its descriptors. */

@@ -8,6 +8,8 @@ export interface FileContext {
   descriptors: readonly OpenDescriptor[];
   /** those that the one who restores is going to hand in */
   external: ReadonlySet<number>;
+  /** it is a job of a shell: its terminal is that of whoever restores */
+  isShellJob?: boolean;
   /** runs a system call in the process, which must not fail; only while it is collected */
   ask?: (call: TargetCall) => number;
 }

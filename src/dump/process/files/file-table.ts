@@ -10,7 +10,9 @@ import { otherFiles } from './other-files.js';
 import { otherSockets } from './other-sockets.js';
 import { pipes } from './pipes.js';
 import { directories, regularFiles, statelessDeviceFiles } from './path-files.js';
+import { ptyMasters, ptySlaves } from './ptys.js';
 import { signalFiles } from './signal-files.js';
+import { controllingTerminals, terminals } from './terminals.js';
 import { timerFiles } from './timer-files.js';
 import { unixSockets } from './unix-sockets.js';
 
@@ -22,6 +24,10 @@ const handlers: readonly FileHandler[] = [
   statelessDeviceFiles,
   pipes,
   fifos,
+  ptyMasters,
+  ptySlaves,
+  controllingTerminals,
+  terminals,
   eventfds,
   epolls,
   timerFiles,

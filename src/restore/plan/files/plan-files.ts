@@ -9,7 +9,9 @@ import { deletedFile, keepMapped, memfd } from './nameless-files.js';
 import { fifo } from './fifo.js';
 import { inotify } from './inotify.js';
 import { pipe } from './pipe.js';
+import { ptyMaster, ptySlave } from './pty.js';
 import { device, directory, regularFile } from './path-files.js';
+import { terminal } from './terminal.js';
 import { signalfd, timerfd } from './timer-files.js';
 import { inetSocket } from './inet-socket.js';
 import { unixSocket } from './unix-socket.js';
@@ -26,6 +28,9 @@ const planners: Planners = {
   inherited: inheritedFile,
   pipe,
   fifo,
+  'pty-master': ptyMaster,
+  'pty-slave': ptySlave,
+  terminal,
   eventfd,
   epoll,
   timerfd,
