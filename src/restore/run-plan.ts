@@ -2,7 +2,7 @@ import { addWatches } from './add-watches.js';
 import { checkFile, checkPath } from './check-file.js';
 import { createTimer } from './create-timer.js';
 import { clearStub } from './clear-stub.js';
-import { freeName } from './free-name.js';
+import { freeName, removeName } from './free-name.js';
 import { openPty } from './open-pty.js';
 import type { StartStep, Step } from './plan/step.js';
 import { Stub } from './stub.js';
@@ -30,6 +30,7 @@ export async function runPlan(
   { signal }: RunOptions = {},
 ): Promise<RunResult> {
   const warnings: string[] = [];
+  const names: string[] = [];
   let stub: Stub | undefined;
   let start: StartStep | undefined;
   try {
@@ -41,12 +42,14 @@ export async function runPlan(
         start = step;
         stub = new Stub(step);
       } else if (stub && start) await runStep(stub, step, start);
+      if (step.op === 'free-name') names.push(step.path);
     }
     const hostPid = stub?.hostPid ?? 0;
     return { hostPid, warnings };
-  } finally {
-    // Does nothing where it was let go.
+  } catch (error) {
     stub?.[Symbol.dispose]();
+    names.forEach(removeName);
+    throw error;
   }
 }
 

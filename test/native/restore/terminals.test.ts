@@ -1,10 +1,16 @@
 import { expect } from 'chai';
 import { existsSync, readlinkSync } from 'node:fs';
 import { dumpProcess } from '../../../src/dump/process/dump.js';
+import { readStat } from '../../../src/proc/stat.js';
 import { restoreProcess } from '../../../src/restore/restore.js';
 import { errorOf } from '../../support/errors.js';
 import { compileProgram, Program } from '../../support/programs.js';
 import { dumpAndRestore, dumpProgram, handedIn, ImagesDirectory } from '../../support/restored.js';
+
+/** Waits for a line, whatever a shell says before it. */
+async function lineOf(program: Program, pattern: RegExp): Promise<void> {
+  while (!pattern.test((await program.line()).replaceAll('\r', '')));
+}
 
 describe('restore of pseudo-terminals', function () {
   this.timeout(240_000);
@@ -66,6 +72,30 @@ describe('restore of a job on a terminal', function () {
     expect(readlinkSync(`/proc/${pid}/fd/0`)).to.match(/^\/dev\/pts\/\d+$/);
     second.send('e');
     expect(await second.exit).to.deep.equal({ code: 7, signal: null });
+  });
+
+  it('is stopped and continued with tracker, which a shell takes for the job', async () => {
+    using images = new ImagesDirectory();
+    using relay = await Program.start('restore/relay', compileProgram('restore/job'));
+    const pid = Number(await relay.ask('i'));
+    await dumpProcess({ pid, images: images.path, isShellJob: true });
+    await relay.exit;
+    using shell = await Program.startRelayed('env', 'PS1=', 'bash', '--norc', '--noediting', '-i');
+    const main = `${process.execPath} --import=tsx src/cli/main.ts`;
+    shell.send(`${main} restore --shell-job ${images.path}`);
+    shell.send('i');
+    await lineOf(shell, new RegExp(`^${pid}$`));
+    shell.send('\u001a');
+    await lineOf(shell, /Stopped.*restore --shell-job/);
+    expect(readStat(pid).state).to.equal('T');
+    shell.send('echo shell $((1 + 1))');
+    await lineOf(shell, /^shell 2$/);
+    shell.send('fg');
+    shell.send('x');
+    await lineOf(shell, /^right$/);
+    shell.send('e');
+    shell.send('echo ended $?');
+    await lineOf(shell, /^ended 7$/);
   });
 
   it('is refused without being told, by the terminal, and at the restore without one', async () => {
