@@ -153,6 +153,8 @@ export interface NativeRemote {
   fileOwner(pid: number, fd: number): FileOwner;
   /** What FIONREAD tells. */
   bytesWaiting(pid: number, fd: number): number;
+  /** Whether poll says that the other end has gone. */
+  hasHungUp(pid: number, fd: number): boolean;
   /** Where a file is, by its handle (`struct file_handle`) and a path on its file system. */
   pathOfHandle(mountPoint: string, type: number, handle: Uint8Array): string;
   terminalState(pid: number, fd: number): TerminalState;

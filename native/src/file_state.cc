@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -51,6 +52,16 @@ Napi::Value BytesWaiting(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), length);
 }
 
+/** hasHungUp(pid, fd): poll's POLLHUP */
+Napi::Value HasHungUp(const Napi::CallbackInfo& info) {
+  const pid_t pid = info[0].As<Napi::Number>();
+  const int fd = info[1].As<Napi::Number>();
+  UniqueFd own = DuplicateFd(pid, fd);
+  if (!own) return ThrowFor(info.Env(), "pidfd_getfd", pid, fd);
+  pollfd end = {own.get(), 0, 0};
+  return Napi::Boolean::New(info.Env(), poll(&end, 1, 0) > 0 && (end.revents & POLLHUP));
+}
+
 /** pathOfHandle(mountPoint, type, handle): where that file is now */
 Napi::Value PathOfHandle(const Napi::CallbackInfo& info) {
   const std::string mount_point = info[0].As<Napi::String>();
@@ -76,5 +87,6 @@ Napi::Value PathOfHandle(const Napi::CallbackInfo& info) {
 void InitFileState(Napi::Env env, Napi::Object exports) {
   exports.Set("fileOwner", Napi::Function::New<FileOwner>(env, "fileOwner"));
   exports.Set("bytesWaiting", Napi::Function::New<BytesWaiting>(env, "bytesWaiting"));
+  exports.Set("hasHungUp", Napi::Function::New<HasHungUp>(env, "hasHungUp"));
   exports.Set("pathOfHandle", Napi::Function::New<PathOfHandle>(env, "pathOfHandle"));
 }

@@ -76,6 +76,8 @@ export interface FifoFile extends OpenFileBase {
   kind: 'fifo';
   path: string;
   inode: number;
+  /** a reader whose last writer has gone */
+  isHungUp: boolean;
   /** of the first open file of a FIFO; of the others, and of one by O_PATH, 0 and nothing */
   capacity: number;
   content: Uint8Array;
@@ -231,6 +233,7 @@ const readers: Readers = {
   fifo: (reader) => ({
     path: reader.string('path'),
     inode: reader.count('inode'),
+    isHungUp: reader.boolean('isHungUp'),
     capacity: reader.count('capacity'),
     content: reader.bytes('content'),
   }),
@@ -312,7 +315,9 @@ function readOpen(reader: FieldReader): OpenFileRecord {
     ...(reader.has('locks')
       ? { locks: reader.maps('locks').map((fields) => readLock(reader.inner(fields, 'lock'))) }
       : {}),
-    ...(reader.has('owner') ? { owner: readOwner(reader.inner(reader.map('owner'), 'owner')) } : {}),
+    ...(reader.has('owner')
+      ? { owner: readOwner(reader.inner(reader.map('owner'), 'owner')) }
+      : {}),
   };
   return { ...base, ...read(reader) } as OpenFileRecord;
 }

@@ -10,6 +10,8 @@ export interface PtyMaster {
   index: number;
   settings: Uint8Array;
   windowSize: Uint8Array;
+  /** the last one that had the slave has closed it */
+  isHungUp: boolean;
   /** the slave cannot be opened yet */
   isLocked: boolean;
   isPacketMode: boolean;
@@ -29,6 +31,7 @@ export function readPtyMaster(reader: FieldReader): PtyMaster {
     index: reader.count('index'),
     settings: reader.block('settings', SETTINGS_BYTES),
     windowSize: reader.block('windowSize', WINDOW_BYTES),
+    isHungUp: reader.boolean('isHungUp'),
     isLocked: reader.boolean('isLocked'),
     isPacketMode: reader.boolean('isPacketMode'),
     isExclusive: reader.boolean('isExclusive'),

@@ -45,12 +45,11 @@ export class LentTerminal implements Disposable {
     this.#ownSettings = this.#settings();
   }
 
-  /** The process has it from now on; its size may be another one than it knows. */
+  /** The process has it from now on. */
   lendTo(pid: number): void {
     this.#pid = pid;
     this.#group = jobOf(pid).processGroup;
     process.on('SIGCHLD', this.#onChild);
-    if (this.#isLent()) process.kill(pid, 'SIGWINCH');
     this.#followStop();
   }
 

@@ -79,7 +79,11 @@ async function restoreImages(options: RestoreOptions, context: Context): Promise
   const { output, signal } = context;
   const terminal = options['shell-job'] ? findTerminal() : undefined;
   using lent = terminal ? new LentTerminal(terminal) : undefined;
-  const restored = await restoreProcess({ ...toRestore(options), terminal: terminal?.path, signal });
+  const restored = await restoreProcess({
+    ...toRestore(options),
+    terminal: terminal?.path,
+    signal,
+  });
   for (const warning of restored.warnings) output.warn(`tracker: ${warning}`);
   const { pid, nrThreads, durationMs } = restored;
   const document = { images: options.dir, ...restored };

@@ -74,7 +74,11 @@ export async function dumpProcess(options: DumpOptions): Promise<DumpReport> {
 async function storeProcess(
   frozen: Frozen,
   images: ImageDirectory,
-  { external, isShellJob = false, signal }: Omit<DumpOptions, 'external'> & { external: ReadonlySet<number> },
+  {
+    external,
+    isShellJob = false,
+    signal,
+  }: Omit<DumpOptions, 'external'> & { external: ReadonlySet<number> },
 ): Promise<Omit<DumpReport, 'freezeMs' | 'isKilled'>> {
   const { pid } = frozen;
   const startMs = performance.now();

@@ -105,7 +105,9 @@ describe('restore of a job on a terminal', function () {
     const refusal = await errorOf(dumpProcess({ pid, images: images.path }));
     expect(refusal.code).to.equal('NOT_DUMPABLE');
     expect(refusal.message).to.match(
-      new RegExp(`fd 0 of pid ${pid}: terminal /dev/pts/\\d+, which it has from outside: .*--shell-job`),
+      new RegExp(
+        `fd 0 of pid ${pid}: terminal /dev/pts/\\d+, which it has from outside: .*--shell-job`,
+      ),
     );
     expect(await relay.ask('')).to.equal('right');
     await dumpProcess({ pid, images: images.path, isShellJob: true });

@@ -22,7 +22,11 @@ describe('restore of inotify', function () {
 
   for (const [what, command, reason] of [
     ['events that wait', 'e', /fd \d+ of pid \d+: inotify with 16 bytes of events/],
-    ['a watch of a deleted file', 'd', /inotify watch 1 of inode \d+ on device \d+:\d+, which has no/],
+    [
+      'a watch of a deleted file',
+      'd',
+      /inotify watch 1 of inode \d+ on device \d+:\d+, which has no/,
+    ],
   ] as const)
     it(`refuses ${what} by name, and leaves it as it was`, async () => {
       using images = new ImagesDirectory();

@@ -16,7 +16,7 @@
 #include "../check.h"
 
 static const char *directory;
-static int ends[2], waits, left, alone, both, again;
+static int ends[2], waits, left, ended, alone, both, again;
 
 static int open_fifo(const char *name, int flags)
 {
@@ -44,6 +44,8 @@ static void set_up(void)
 	left = open_fifo("left", O_RDONLY | O_NONBLOCK);
 	writer = open_fifo("left", O_WRONLY);
 	CHECK(write(writer, "last words", 10) == 10 && close(writer) == 0);
+	ended = open_fifo("ended", O_RDONLY | O_NONBLOCK);
+	CHECK(close(open_fifo("ended", O_WRONLY)) == 0);
 	both = open_fifo("both", O_RDWR);
 	CHECK(write(both, "me", 2) == 2);
 	writer = open_fifo("alone", O_RDONLY | O_NONBLOCK);
@@ -72,6 +74,9 @@ static void check(void)
 	check_ends();
 	CHECK(fcntl(waits, F_GETFL) & O_NONBLOCK);
 	CHECK(poll(&event, 1, 0) == 0);
+	event.fd = ended;
+	CHECK(poll(&event, 1, 0) == 1 && (event.revents & POLLHUP));
+	event.fd = waits;
 	CHECK(read(left, text, sizeof(text)) == 10 && memcmp(text, "last words", 10) == 0);
 	CHECK(read(left, text, 1) == 0);
 	CHECK(read(both, text, sizeof(text)) == 2 && memcmp(text, "me", 2) == 0);

@@ -16,7 +16,7 @@
 
 #include "../check.h"
 
-static int master, slave, again, controlling, locked;
+static int master, slave, again, controlling, locked, left;
 static char name[64], locked_name[64];
 
 static void set_up(void)
@@ -41,6 +41,9 @@ static void set_up(void)
 	locked = open("/dev/ptmx", O_RDWR | O_NOCTTY | O_NONBLOCK);
 	CHECK(controlling >= 0 && locked >= 0 && ioctl(locked, TIOCEXCL) == 0);
 	strcpy(locked_name, ptsname(locked));
+	left = open("/dev/ptmx", O_RDWR | O_NOCTTY);
+	CHECK(left >= 0 && unlockpt(left) == 0);
+	CHECK(close(open(ptsname(left), O_RDWR | O_NOCTTY)) == 0);
 }
 
 static void check_settings(void)
@@ -68,6 +71,7 @@ static void check(void)
 	int signal;
 
 	check_settings();
+	CHECK(read(left, text, 1) == -1 && errno == EIO);
 	CHECK(getsid(0) == getpid() && tcgetsid(slave) == getpid() && tcgetpgrp(slave) == getpid());
 	CHECK(tcgetpgrp(controlling) == getpid());
 	CHECK(write(slave, "out", 3) == 3 && read(master, text, sizeof(text)) == 4);

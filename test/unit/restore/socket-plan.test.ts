@@ -37,9 +37,7 @@ function stepsFor(...open: OpenFileRecord[]): Step[] {
 }
 
 function callsOf(steps: readonly Step[], ...names: string[]): CallStep[] {
-  return steps.filter(
-    (step): step is CallStep => step.op === 'call' && names.includes(step.call),
-  );
+  return steps.filter((step): step is CallStep => step.op === 'call' && names.includes(step.call));
 }
 
 function textsOf(calls: readonly CallStep[]): string[] {

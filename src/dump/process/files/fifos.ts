@@ -15,22 +15,23 @@ export const fifos: FileHandler = {
     const { link, pid, flags, isDeleted } = descriptor;
     if (isDeleted) return `deleted FIFO ${link}`;
     if ((flags & packetMode) !== 0) return `FIFO ${link} in packet mode`;
-    const others = (flags & pathOnly) === 0 ? holdersOf(link, pid) : [];
+    const others = isPathOnly(descriptor) ? [] : holdersOf(link, pid);
     if (others.length > 0) return `FIFO ${link}, which pid ${others.join(', ')} has too`;
     return otherName(descriptor);
   },
   collect: (descriptor, context) => {
-    const { link, stat } = descriptor;
+    const { link, stat, pid, fd } = descriptor;
     const held = contentOf(descriptor, context);
-    return { kind: 'fifo', path: link, inode: stat.ino, ...held };
+    const isHungUp = !isPathOnly(descriptor) && native.hasHungUp(pid, fd);
+    return { kind: 'fifo', path: link, inode: stat.ino, isHungUp, ...held };
   },
 };
 
 /** The first descriptor of a FIFO knows the content. */
 function contentOf(descriptor: OpenDescriptor, { descriptors }: FileContext) {
-  const { pid, fd, link, flags } = descriptor;
+  const { pid, fd, link } = descriptor;
   const first = descriptors.find((other) => other.link === link && !isPathOnly(other));
-  if ((flags & pathOnly) !== 0 || first?.fd !== fd) return { capacity: 0, content: noBytes };
+  if (isPathOnly(descriptor) || first?.fd !== fd) return { capacity: 0, content: noBytes };
   return native.pipeContent(`/proc/${pid}/fd/${fd}`);
 }
 

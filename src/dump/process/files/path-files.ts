@@ -21,9 +21,7 @@ export const regularFiles: FileHandler = {
 export const directories: FileHandler = {
   matches: ({ stat, link }) => stat.isDirectory() && link.startsWith('/'),
   refusal: (descriptor) =>
-    descriptor.isDeleted
-      ? `deleted directory ${descriptor.link}`
-      : otherName(descriptor),
+    descriptor.isDeleted ? `deleted directory ${descriptor.link}` : otherName(descriptor),
   collect: ({ link, offset }) => ({ kind: 'directory', path: link, offset }),
 };
 

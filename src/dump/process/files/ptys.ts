@@ -28,7 +28,8 @@ export const ptyMasters: FileHandler = {
   collect: (descriptor) => {
     const { index, settings, windowSize, isLocked, isPacketMode, isExclusive } =
       stateOf(descriptor);
-    const flags = { isLocked, isPacketMode, isExclusive };
+    const isHungUp = native.hasHungUp(descriptor.pid, descriptor.fd);
+    const flags = { isHungUp, isLocked, isPacketMode, isExclusive };
     return { kind: 'pty-master', index, settings, windowSize, ...flags };
   },
 };
@@ -37,16 +38,16 @@ export const ptyMasters: FileHandler = {
 export const ptySlaves: FileHandler = {
   matches: (descriptor, context) => {
     const index = slaveIndexOf(descriptor.stat.rdev);
-    return (
-      descriptor.stat.isCharacterDevice() && index !== undefined && hasMaster(index, context)
-    );
+    return descriptor.stat.isCharacterDevice() && index !== undefined && hasMaster(index, context);
   },
   refusal: (descriptor) => {
     const { link, isDeleted } = descriptor;
     const index = slaveIndexOf(descriptor.stat.rdev) ?? -1;
     if (isDeleted || link !== `/dev/pts/${index}`) return `pseudo-terminal ${link} without a name`;
     const { waiting } = stateOf(descriptor);
-    return waiting === 0 ? undefined : `terminal ${link} with ${waiting} bytes that it has not read`;
+    return waiting === 0
+      ? undefined
+      : `terminal ${link} with ${waiting} bytes that it has not read`;
   },
   collect: ({ stat }) => ({ kind: 'pty-slave', index: slaveIndexOf(stat.rdev) ?? 0 }),
 };
@@ -61,7 +62,9 @@ export function ownTerminalOf(pid: number, context: FileContext): number | undef
 export function isTerminal({ stat }: OpenDescriptor): boolean {
   const major = (stat.rdev >> 8) & 0xfff;
   const isSlave = major >= slaveMajors.first && major <= slaveMajors.last;
-  return stat.isCharacterDevice() && (major === 4 || (major === 5 && stat.rdev !== ptmx) || isSlave);
+  return (
+    stat.isCharacterDevice() && (major === 4 || (major === 5 && stat.rdev !== ptmx) || isSlave)
+  );
 }
 
 function isMaster({ stat }: OpenDescriptor): boolean {

@@ -2,7 +2,13 @@ import type { OpenFileRecord } from '../../../process/file-record.js';
 import type { FileLock } from '../../../process/lock-record.js';
 import { call, int32s, type Step } from '../step.js';
 
-const fcntl = { setFlags: 4, setLock: 6, setSignal: 10, setOwner: 15, setOpenFileLock: 37 } as const;
+const fcntl = {
+  setFlags: 4,
+  setLock: 6,
+  setSignal: 10,
+  setOwner: 15,
+  setOpenFileLock: 37,
+} as const;
 const asynchronous = 0o20000;
 /** Flags that F_SETFL can set: O_APPEND, O_NONBLOCK, O_DIRECT, O_ASYNC, O_NOATIME. */
 const settable = 0o2000 | 0o4000 | 0o40000 | asynchronous | 0o1000000;

@@ -35,15 +35,15 @@ export const fifo: FilePlanner<FifoFile> = (record, context) => {
 };
 
 /**
- * A reader that finds nothing does without: it then waits for its first writer, and does not think
- * that the last one has gone.
+ * A reader that has not had a writer does without: it would see that one has been there and gone.
  */
 function needsHolder(path: string, { input }: FilePlanContext): boolean {
   return input.process.files.open.some(
     (file) =>
       file.kind === 'fifo' &&
       file.path === path &&
-      (file.content.byteLength > 0 || (file.flags & open.accessMode) !== open.readOnly),
+      (file.content.byteLength > 0 ||
+        file.isHungUp || (file.flags & open.accessMode) !== open.readOnly),
   );
 }
 
@@ -59,7 +59,9 @@ function holdSteps(record: FifoFile, holder: Slot, above: number): Step[] {
   ];
   steps.push(...sizeSteps(record, holder));
   if (byteLength > 0)
-    steps.push(call('write', [holder, { bytes: content }, byteLength], path, { expect: byteLength }));
+    steps.push(
+      call('write', [holder, { bytes: content }, byteLength], path, { expect: byteLength }),
+    );
   return steps;
 }
 

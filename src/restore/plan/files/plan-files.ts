@@ -11,7 +11,7 @@ import { inotify } from './inotify.js';
 import { pipe } from './pipe.js';
 import { ptyMaster, ptySlave } from './pty.js';
 import { device, directory, regularFile } from './path-files.js';
-import { terminal } from './terminal.js';
+import { resizeSteps, terminal } from './terminal.js';
 import { signalfd, timerfd } from './timer-files.js';
 import { inetSocket } from './inet-socket.js';
 import { unixSocket } from './unix-socket.js';
@@ -94,7 +94,7 @@ export function planFiles(input: RestoreInput): PlannedFiles {
       ...planned.flatMap((file) => file.lockSteps),
       ...planned.flatMap(({ watchSteps }) => watchSteps),
     ],
-    lastSteps: planned.flatMap(({ lastSteps }) => lastSteps),
+    lastSteps: [...planned.flatMap(({ lastSteps }) => lastSteps), ...resizeSteps(input)],
   };
 }
 

@@ -28,8 +28,7 @@ export const ptyMaster: FilePlanner<PtyMasterFile> = (record, context) => {
   if (record.isPacketMode)
     late.push(call('ioctl', [fd, ioctl.setPacketMode, { bytes: int32s(1) }], about));
   if (record.isExclusive) late.push(call('ioctl', [fd, ioctl.setExclusive, 0], about));
-  if (record.isLocked)
-    late.push(call('ioctl', [fd, ioctl.setLock, { bytes: int32s(1) }], about));
+  if (record.isLocked) late.push(call('ioctl', [fd, ioctl.setLock, { bytes: int32s(1) }], about));
   return {
     steps: [
       ...ptySteps(index, context),
@@ -46,10 +45,7 @@ export const ptySlave: FilePlanner<PtySlaveFile> = ({ index, flags }, context) =
   const path = `/dev/pts/${index}`;
   const args = [{ text: path }, flags | open.noTerminal];
   return {
-    steps: [
-      ...ptySteps(index, context),
-      call('open', args, path, { result: context.file.slot }),
-    ],
+    steps: [...ptySteps(index, context), call('open', args, path, { result: context.file.slot })],
   };
 };
 
@@ -73,6 +69,7 @@ function ptySteps(index: number, context: FilePlanContext): Step[] {
     call('ioctl', [master, ioctl.setWindowSize, { bytes: record.windowSize }], about),
     call('ioctl', [master, ioctl.setSettings, { bytes: record.settings }], about),
     ...(context.input.process.files.ownTerminal === index ? controlSteps(index) : []),
+    ...(record.isHungUp ? hangUpSteps(index) : []),
   ];
 }
 
@@ -84,6 +81,17 @@ function controlSteps(index: number): Step[] {
   return [
     call('open', args, path, { result: slave.slot }),
     call('ioctl', [slave, ioctl.setControlling, 0], path),
+    call('close', [slave], path),
+  ];
+}
+
+/** A slave that is opened and closed again. */
+function hangUpSteps(index: number): Step[] {
+  const path = `/dev/pts/${index}`;
+  const slave = { slot: `closed slave ${path}` };
+  const args = [{ text: path }, open.readWrite | open.noTerminal | open.closeOnExec];
+  return [
+    call('open', args, path, { result: slave.slot }),
     call('close', [slave], path),
   ];
 }

@@ -1,11 +1,16 @@
 import { ImageError } from '../../../errors.js';
 import type { TerminalFile } from '../../../process/file-record.js';
+import { SIGINFO_BYTES } from '../../../process/thread-record.js';
 import { open } from '../constants.js';
+import type { RestoreInput } from '../input.js';
 import { call, int32s, type Step } from '../step.js';
 import type { FilePlanContext, FilePlanner } from './file-planner.js';
 import { inheritedFile } from './inherited-file.js';
 import { ownTerminalSteps } from './pty.js';
 
+/** SIGWINCH, SI_KERNEL */
+const windowChanged = 28;
+const fromKernel = 0x80;
 /** TCSETS2, TIOCSPGRP */
 const ioctl = { setSettings: 0x402c542b, setForeground: 0x5410 } as const;
 
@@ -41,8 +46,19 @@ function outerTerminalSteps({ input, fds, isFirst }: FilePlanContext): Step[] {
   const group = int32s(pid);
   return [
     call('ioctl', [fd, ioctl.setSettings, { bytes: settings }], about),
-    ...(processGroup === pid ? [call('ioctl', [fd, ioctl.setForeground, { bytes: group }], about)] : []),
+    ...(processGroup === pid
+      ? [call('ioctl', [fd, ioctl.setForeground, { bytes: group }], about)]
+      : []),
   ];
+}
+
+/** The terminal's size may be another one than the process knows. */
+export function resizeSteps({ process, terminal }: RestoreInput): Step[] {
+  if (!process.files.outerTerminal?.isForeground || terminal === undefined) return [];
+  const info = new Uint8Array(SIGINFO_BYTES);
+  info.set(int32s(windowChanged, 0, fromKernel));
+  const args = [process.identity.pid, windowChanged, { bytes: info }];
+  return [call('rt_sigqueueinfo', args, 'SIGWINCH')];
 }
 
 function noTerminal({ path }: TerminalFile, fds: readonly number[]): never {
