@@ -3,18 +3,15 @@ import { native } from '../native.js';
 import type { ProcessExit } from '../native-remote.js';
 import { jobOf } from '../proc/job.js';
 import { readStat } from '../proc/stat.js';
-
-/** A terminal of this process: the controlling one, by one of the standard streams. */
-export interface OwnTerminal {
-  fd: number;
-  path: string;
-}
+import type { OwnTerminal } from './plan/input.js';
 
 /** Our controlling terminal, if a standard stream is on it. */
 export function findTerminal(): OwnTerminal | undefined {
-  const { terminal } = jobOf('self');
+  const { terminal, processGroup, foregroundGroup } = jobOf('self');
   const fd = [0, 1, 2].find((each) => terminal !== 0 && deviceOf(each) === terminal);
-  return fd === undefined ? undefined : { fd, path: readlinkSync(`/proc/self/fd/${fd}`) };
+  if (fd === undefined) return undefined;
+  const isForeground = processGroup === foregroundGroup;
+  return { fd, path: readlinkSync(`/proc/self/fd/${fd}`), isForeground };
 }
 
 function deviceOf(fd: number): number {

@@ -2,6 +2,7 @@ import { ImageDirectory } from '../image/index.js';
 import { native } from '../native.js';
 import type { ProcessExit } from '../native-remote.js';
 import { planRestore } from './plan/plan-restore.js';
+import type { OwnTerminal } from './plan/input.js';
 import type { Step } from './plan/step.js';
 import { readInput, verifyContent } from './read-input.js';
 import { runPlan } from './run-plan.js';
@@ -11,8 +12,8 @@ export interface RestoreOptions {
   images: string;
   /** our own descriptors to hand in, by the number that they get in the process */
   inherited?: ReadonlyMap<number, number>;
-  /** path of our terminal, for a process that was a job of a shell */
-  terminal?: string | undefined;
+  /** our terminal, for a process that was a job of a shell */
+  terminal?: OwnTerminal | undefined;
   /** leave it stopped, as by SIGSTOP */
   isStopped?: boolean;
   signal?: AbortSignal;

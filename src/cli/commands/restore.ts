@@ -67,7 +67,7 @@ async function showPlan(options: RestoreOptions, { output }: Context): Promise<O
   const { planImages } = await import('../../restore/restore.js');
   const { describeStep, formatStep } = await import('../../restore/plan/describe-step.js');
   const { findTerminal } = await import('../../restore/lent-terminal.js');
-  const terminal = options['shell-job'] ? findTerminal()?.path : undefined;
+  const terminal = options['shell-job'] ? findTerminal() : undefined;
   const steps = await planImages({ ...toRestore(options), terminal });
   for (const step of steps) output.print(formatStep(step));
   return { document: { images: options.dir, steps: steps.map(describeStep) } };
@@ -81,7 +81,7 @@ async function restoreImages(options: RestoreOptions, context: Context): Promise
   using lent = terminal ? new LentTerminal(terminal) : undefined;
   const restored = await restoreProcess({
     ...toRestore(options),
-    terminal: terminal?.path,
+    terminal,
     signal,
   });
   for (const warning of restored.warnings) output.warn(`tracker: ${warning}`);

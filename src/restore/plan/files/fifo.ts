@@ -43,7 +43,8 @@ function needsHolder(path: string, { input }: FilePlanContext): boolean {
       file.kind === 'fifo' &&
       file.path === path &&
       (file.content.byteLength > 0 ||
-        file.isHungUp || (file.flags & open.accessMode) !== open.readOnly),
+        file.isHungUp ||
+        (file.flags & open.accessMode) !== open.readOnly),
   );
 }
 

@@ -14,8 +14,7 @@ const settable = 0o2000 | 0o4000 | 0o40000 | 0o20000;
 export const pipe: FilePlanner<PipeFile> = (file, context) => {
   const isWriter = isWriting(file);
   const isAlone = !context.input.process.files.open.some(
-    (other) =>
-      other.kind === 'pipe' && other.pipe === file.pipe && isWriting(other) !== isWriter,
+    (other) => other.kind === 'pipe' && other.pipe === file.pipe && isWriting(other) !== isWriter,
   );
   const end = endSlot(file, isWriter);
   const about = `pipe ${file.pipe}`;

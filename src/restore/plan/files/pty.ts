@@ -90,10 +90,7 @@ function hangUpSteps(index: number): Step[] {
   const path = `/dev/pts/${index}`;
   const slave = { slot: `closed slave ${path}` };
   const args = [{ text: path }, open.readWrite | open.noTerminal | open.closeOnExec];
-  return [
-    call('open', args, path, { result: slave.slot }),
-    call('close', [slave], path),
-  ];
+  return [call('open', args, path, { result: slave.slot }), call('close', [slave], path)];
 }
 
 function masterOf(index: number, { process }: RestoreInput): PtyMasterFile | undefined {

@@ -24,7 +24,8 @@ export const terminal: FilePlanner<TerminalFile> = (record, context) => {
   if (fds.some((fd) => input.inherited.has(fd)))
     return inheritedFile({ kind: 'inherited', id, flags, what: path }, context);
   const { ownTerminal } = input.process.files;
-  const opened = ownTerminal === undefined ? (input.terminal ?? noTerminal(record, fds)) : path;
+  const opened =
+    ownTerminal === undefined ? (input.terminal?.path ?? noTerminal(record, fds)) : path;
   return {
     steps: [
       ...ownTerminalSteps(context),
@@ -37,11 +38,10 @@ export const terminal: FilePlanner<TerminalFile> = (record, context) => {
 /** Once: what the terminal was like, and whose it was. */
 function outerTerminalSteps({ input, fds, isFirst }: FilePlanContext): Step[] {
   const { outerTerminal } = input.process.files;
-  if (!outerTerminal || !isFirst('the outer terminal')) return [];
-  const { settings, isForeground } = outerTerminal;
+  if (!outerTerminal || !isForeground(input) || !isFirst('the outer terminal')) return [];
+  const { settings } = outerTerminal;
   const [fd = -1] = fds;
   const about = 'the terminal';
-  if (!isForeground) return [];
   const { pid, processGroup } = input.process.identity;
   const group = int32s(pid);
   return [
@@ -53,12 +53,17 @@ function outerTerminalSteps({ input, fds, isFirst }: FilePlanContext): Step[] {
 }
 
 /** The terminal's size may be another one than the process knows. */
-export function resizeSteps({ process, terminal }: RestoreInput): Step[] {
-  if (!process.files.outerTerminal?.isForeground || terminal === undefined) return [];
+export function resizeSteps(input: RestoreInput): Step[] {
+  if (!isForeground(input)) return [];
   const info = new Uint8Array(SIGINFO_BYTES);
   info.set(int32s(windowChanged, 0, fromKernel));
-  const args = [process.identity.pid, windowChanged, { bytes: info }];
+  const args = [input.process.identity.pid, windowChanged, { bytes: info }];
   return [call('rt_sigqueueinfo', args, 'SIGWINCH')];
+}
+
+/** Whether the process had its terminal, and ours can be given to it. */
+function isForeground({ process, terminal }: RestoreInput): boolean {
+  return process.files.outerTerminal?.isForeground === true && terminal?.isForeground === true;
 }
 
 function noTerminal({ path }: TerminalFile, fds: readonly number[]): never {
