@@ -3,5 +3,5 @@
 
 #include <napi.h>
 
-/** Adds fileOwner, bytesWaiting, hasHungUp and pathOfHandle: what procfs does not show of open files. */
+/** Adds fileOwner, bytesWaiting, hasHungUp and pathOfHandle: of open files, what procfs hides. */
 void InitFileState(Napi::Env env, Napi::Object exports);

@@ -1,4 +1,4 @@
-import { statSync } from 'node:fs';
+import { lstatSync, statSync } from 'node:fs';
 import { ImageError } from '../errors.js';
 import type { CheckFileStep, CheckPathStep } from './plan/step.js';
 
@@ -29,7 +29,7 @@ export function checkFile({ file, about }: CheckFileStep): string | undefined {
  * @throws ImageError `FILE_UNREADABLE`, `FILE_CHANGED`
  */
 export function checkPath({ path, inode, isFifo, about }: CheckPathStep): string | undefined {
-  const found = lookAt(path, about);
+  const found = lookAt(path, about, lstatSync);
   if (isFifo && !found.isFIFO())
     throw new ImageError(
       'FILE_CHANGED',
@@ -40,9 +40,9 @@ export function checkPath({ path, inode, isFifo, about }: CheckPathStep): string
   return `${path}, ${about}, is another file than at the dump`;
 }
 
-function lookAt(path: string, about: string) {
+function lookAt(path: string, about: string, stat: typeof lstatSync = statSync) {
   try {
-    return statSync(path, { bigint: true });
+    return stat(path, { bigint: true });
   } catch (error) {
     throw new ImageError(
       'FILE_UNREADABLE',

@@ -15,7 +15,8 @@
 
 #include "../check.h"
 
-static void run(int master, char **argv)
+/* Before anything can be told: there is no echo of the first line either. */
+static int open_slave(int master)
 {
 	struct termios settings;
 	int slave = open(ptsname(master), O_RDWR | O_NOCTTY);
@@ -24,6 +25,11 @@ static void run(int master, char **argv)
 	settings.c_lflag &= ~ECHO;
 	settings.c_oflag &= ~OPOST;
 	CHECK(tcsetattr(slave, TCSANOW, &settings) == 0);
+	return slave;
+}
+
+static void run(int slave, char **argv)
+{
 	CHECK(setsid() == getpid() && ioctl(slave, TIOCSCTTY, 0) == 0);
 	CHECK(dup2(slave, 0) == 0 && dup2(slave, 1) == 1 && dup2(slave, 2) == 2);
 	CHECK(close_range(3, ~0U, 0) == 0);
@@ -44,15 +50,17 @@ static int carry(int from, int to)
 
 int main(int argc, char **argv)
 {
-	int status, master = open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC);
+	int slave, status, master = open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC);
 	struct pollfd events[] = { { .fd = master, .events = POLLIN },
 				   { .fd = 0, .events = POLLIN } };
 	pid_t child;
 
 	CHECK(argc > 1 && master >= 0 && unlockpt(master) == 0);
+	slave = open_slave(master);
 	child = fork();
 	if (child == 0)
-		run(master, argv + 1);
+		run(slave, argv + 1);
+	CHECK(close(slave) == 0);
 	for (;;) {
 		CHECK(poll(events, 2, -1) > 0);
 		if ((events[1].revents & (POLLIN | POLLHUP)) && !carry(0, master))

@@ -1,7 +1,7 @@
 import type { OpenFileRecord } from '../../../process/file-record.js';
 import type { RestoreInput } from '../input.js';
 import { call, type CheckStep, type Step } from '../step.js';
-import type { FilePlanContext, FilePlanner, PlannedFile } from './file-planner.js';
+import type { FilePlanContext, FilePlanner } from './file-planner.js';
 import { lockSteps, ownerSteps } from './attribute-steps.js';
 import { epoll, eventfd } from './event-files.js';
 import { inheritedFile, inheritedSlot } from './inherited-file.js';
@@ -66,23 +66,7 @@ export function planFiles(input: RestoreInput): PlannedFiles {
   const above = Math.max(2, ...descriptors.map(({ fd }) => fd), ...input.inherited.values()) + 1;
   const named = new Set<string>();
   const isFirst = (name: string) => named.size < named.add(name).size;
-  const planned = open.map((file) => {
-    const own = descriptors.filter((descriptor) => descriptor.file === file.id);
-    const fds = own.map(({ fd }) => fd);
-    const made = { slot: `file ${file.id}` };
-    const context = { input, fds, file: made, above, isFirst };
-    const { checks = [], steps, lateSteps = [], watchSteps = [] } = planFile(file, context);
-    const place = placeSteps(file, own, above);
-    const [fd = -1] = fds;
-    return {
-      checks,
-      steps: [...steps, ...place],
-      lateSteps,
-      watchSteps,
-      lockSteps: lockSteps(file, fd),
-      lastSteps: ownerSteps(file, fd),
-    };
-  });
+  const planned = open.map((file) => planFile(file, { input, above, isFirst }));
   return {
     checks: planned.flatMap(({ checks }) => checks),
     firstSteps: moveInherited(input, above),
@@ -98,9 +82,26 @@ export function planFiles(input: RestoreInput): PlannedFiles {
   };
 }
 
-function planFile(file: OpenFileRecord, context: FilePlanContext): PlannedFile {
+/** One open file, with what is planned for all of them in the same way. */
+function planFile(
+  file: OpenFileRecord,
+  common: Pick<FilePlanContext, 'input' | 'above' | 'isFirst'>,
+) {
+  const { descriptors } = common.input.process.files;
+  const own = descriptors.filter((descriptor) => descriptor.file === file.id);
+  const fds = own.map(({ fd }) => fd);
+  const [fd = -1] = fds;
   const planner = planners[file.kind] as FilePlanner<OpenFileRecord>;
-  return planner(file, context);
+  const planned = planner(file, { ...common, fds, file: { slot: `file ${file.id}` } });
+  const { checks = [], steps, lateSteps = [], watchSteps = [] } = planned;
+  return {
+    checks,
+    steps: [...steps, ...placeSteps(file, own, common.above)],
+    lateSteps,
+    watchSteps,
+    lockSteps: lockSteps(file, fd),
+    lastSteps: ownerSteps(file, fd),
+  };
 }
 
 function placeSteps(
