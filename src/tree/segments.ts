@@ -1,6 +1,6 @@
 import { RunTable } from '../dump/runs.js';
 import type { RoundMeta, SegmentDetails, VmaRecord } from '../image/index.js';
-import { isSegment } from '../image/vma-record.js';
+import { isSegment, isSysV } from '../image/vma-record.js';
 import { layoutAt } from '../image/index.js';
 
 /** Shared memory that members map. */
@@ -17,7 +17,13 @@ export interface Segment extends Omit<SegmentDetails, 'kind' | 'unknownFields'> 
 export interface SegmentMapper {
   number: number;
   vmas: readonly VmaRecord[];
+  /** `ipc:[4026531839]`, whose SysV memory it maps */
+  ipcNamespace?: string | undefined;
 }
+
+/** What a segment is known by. */
+type SegmentName = Pick<VmaRecord, 'dev' | 'inode' | 'path'> &
+  Pick<SegmentMapper, 'ipcNamespace'>;
 
 /** What to store of a segment. */
 export interface SegmentPlan {
@@ -43,15 +49,17 @@ export class Segments {
     const last = rounds.at(-1);
     if (!last) return segments;
     segments.#nextNumber = last.nextSegment;
-    for (const { segment, dev, inode, path, nrPages } of last.segments) {
-      const found = { segment, dev, inode, path, nrPages, mappers: new Set<string>() };
+    const byNumber = new Map<number, Segment>();
+    for (const { segment, dev, inode, path, ipcNamespace, nrPages } of last.segments) {
+      const name = { dev, inode, path, ipcNamespace };
       const before = { nrPagesBefore: nrPages, mappersBefore: new Set<string>() };
-      segments.#last.set(keyOf(found), { ...found, ...before });
+      const found = { segment, ...name, nrPages, mappers: new Set<string>(), ...before };
+      byNumber.set(segment, found);
+      segments.#last.set(keyOf(name), found);
     }
     for (const { member } of last.members)
       for (const vma of layoutAt(rounds, member))
-        if (vma.segment !== undefined)
-          segments.#last.get(keyOf(vma))?.mappers.add(mapperOf(member, vma));
+        byNumber.get(vma.segment ?? -1)?.mappers.add(mapperOf(member, vma));
     return segments;
   }
 
@@ -62,13 +70,15 @@ export class Segments {
   assign(members: readonly SegmentMapper[]): Segment[] {
     const found = new Map<string, Segment>();
     let next = this.#nextNumber;
-    for (const { number, vmas } of members) {
+    for (const { number, vmas, ipcNamespace } of members) {
       for (const vma of vmas) {
-        if (!isSegment(vma) || vma.inode === 0) continue;
-        const key = keyOf(vma);
+        if (!isSegment(vma) || (vma.inode === 0 && !isSysV(vma))) continue;
+        const { dev, inode, path } = vma;
+        const name = { dev, inode, path, ...(isSysV(vma) && { ipcNamespace }) };
+        const key = keyOf(name);
         let segment = found.get(key);
         if (!segment) {
-          segment = this.#begin(vma, () => next++);
+          segment = this.#begin(name, () => next++);
           found.set(key, segment);
         }
         vma.segment = segment.segment;
@@ -86,12 +96,12 @@ export class Segments {
     for (const { segment } of segments) this.#nextNumber = Math.max(this.#nextNumber, segment + 1);
   }
 
-  #begin({ dev, inode, path }: VmaRecord, takeNumber: () => number): Segment {
-    const last = this.#last.get(keyOf({ dev, inode }));
+  #begin(name: SegmentName, takeNumber: () => number): Segment {
+    const last = this.#last.get(keyOf(name));
     const segment = last?.segment ?? takeNumber();
     const nrPages = last?.nrPages ?? 0;
     const before = { nrPagesBefore: nrPages, mappersBefore: last?.mappers ?? new Set<string>() };
-    return { segment, dev, inode, path, nrPages, mappers: new Set(), ...before };
+    return { segment, ...name, nrPages, mappers: new Set(), ...before };
   }
 }
 
@@ -170,6 +180,7 @@ export function mapperOf(member: number, { region = 0 }: Pick<VmaRecord, 'region
   return `${member} ${region}`;
 }
 
-function keyOf({ dev, inode }: Pick<VmaRecord, 'dev' | 'inode'>): string {
-  return `${dev} ${inode}`;
+/** The inode number of SysV memory is its id, on the file system of memfds and of /dev/zero. */
+function keyOf({ dev, inode, path, ipcNamespace }: SegmentName): string {
+  return isSysV({ path }) ? `${dev} ${inode} ${ipcNamespace ?? ''}` : `${dev} ${inode}`;
 }

@@ -13,7 +13,9 @@ import {
   type SegmentDetails,
   type VmaRecord,
 } from '../image/index.js';
+import { isSysV } from '../image/vma-record.js';
 import type { Harvest } from '../native.js';
+import { ipcNamespaceOf } from '../proc/ipc-namespace.js';
 import { copyShared } from './copy-shared.js';
 import type { FrozenMembers } from './frozen-members.js';
 import { planHeir, withoutCleared, type HeirPlan } from './heir-plan.js';
@@ -142,7 +144,11 @@ class TreeRound {
   }
 
   #living() {
-    return this.#rounds.map(({ member, vmas }) => ({ number: member.number, vmas }));
+    return this.#rounds.map(({ member, vmas }) => ({
+      number: member.number,
+      vmas,
+      ipcNamespace: vmas.some(isSysV) ? ipcNamespaceOf(member.pid) : undefined,
+    }));
   }
 
   async #prepare(member: TreeMember): Promise<MemberRound> {

@@ -33,6 +33,31 @@ describe('Segments', () => {
   });
 });
 
+describe('Segments of SysV', () => {
+  const sysV = (): VmaRecord => ({ ...mapping(300, 2, 0), path: '/SYSV00000000' });
+  const [one, other] = ['ipc:[1]', 'ipc:[2]'];
+
+  it('are others than a memfd with the same inode number, and than those of other namespaces', () => {
+    const found = new Segments().assign([
+      { number: 0, vmas: [mapping(100, 10, 0), sysV()], ipcNamespace: one },
+      { number: 1, vmas: [sysV()], ipcNamespace: one },
+      { number: 2, vmas: [sysV()], ipcNamespace: other },
+    ]);
+    expect(found.map(({ nrPages, mappers }) => [nrPages, mappers.size])).to.deep.equal([
+      [10, 1],
+      [2, 2],
+      [2, 1],
+    ]);
+  });
+
+  it('are segments where their number is 0', () => {
+    const first = { ...sysV(), inode: 0 };
+    const [found] = new Segments().assign([{ number: 0, vmas: [first], ipcNamespace: one }]);
+    expect(found?.inode).to.equal(0);
+    expect(first.segment).to.equal(0);
+  });
+});
+
 describe('planSegment', () => {
   const size = { nrPages: 100, nrPagesBefore: 80 };
   const rows = (...values: number[]) => Float64Array.from(values);
