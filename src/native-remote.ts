@@ -92,16 +92,17 @@ export interface NativeRemote {
 
   /**
    * Makes a copy of this process that stands, with `keptFds` alone open, a trampoline at `base` and
-   * an area for arguments in the pages behind it, which `area` shows here.
-   * @param options.pidNamespace an fd, or -1 for this process' own
+   * an area for arguments in the pages behind it, which `area` shows here. With `isInNamespace` it is
+   * the init of a new pid namespace, with mounts of its own, and is told to make `pid`; when that is
+   * let go it reaps, and writes the siginfo of its end to its `reaperFd`, which is read at `statusFd`.
    */
   stubStart(options: {
     pid: number;
     base: number;
     areaBytes: number;
-    pidNamespace: number;
+    isInNamespace: boolean;
     keptFds: readonly number[];
-  }): { handle: StubHandle; pid: number; area: ArrayBuffer };
+  }): { handle: StubHandle; pid: number; area: ArrayBuffer; statusFd: number; reaperFd: number };
   /** Runs calls until one fails. `children`: processes and threads that they have made. */
   stubCalls(
     handle: StubHandle,

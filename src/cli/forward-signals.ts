@@ -1,15 +1,17 @@
 import { readFileSync } from 'node:fs';
+import { Interruption } from './interruption.js';
 
 /** Signals that a program that stands for another one passes on. */
-const forwarded = ['SIGTERM', 'SIGHUP', 'SIGUSR2', 'SIGCONT'] as const;
+const forwarded = ['SIGTERM', 'SIGHUP', 'SIGUSR1', 'SIGUSR2', 'SIGCONT'] as const;
 /** Those that a terminal sends to a whole process group. */
 const fromTerminals = ['SIGINT', 'SIGQUIT', 'SIGWINCH'] as const;
 
 /**
  * Passes signals on to a process instead of obeying them, until it is disposed of. What terminals
  * send is not passed on to a process of our own group, which gets it anyway.
+ * @param aborted of a signal that came before, when there was no process yet to pass it on to
  */
-export function forwardSignals(pid: number): Disposable {
+export function forwardSignals(pid: number, aborted: AbortSignal): Disposable {
   const isOwnGroup = groupOf(pid) === groupOf(process.pid);
   const undo: (() => void)[] = [];
   for (const signal of [...forwarded, ...fromTerminals]) {
@@ -25,6 +27,7 @@ export function forwardSignals(pid: number): Disposable {
       for (const listener of before) process.on(signal, listener);
     });
   }
+  if (aborted.reason instanceof Interruption) send(pid, aborted.reason.signal);
   return {
     [Symbol.dispose]: () => {
       for (const step of undo) step();

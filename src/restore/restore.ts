@@ -3,6 +3,7 @@ import { native } from '../native.js';
 import type { ProcessExit } from '../native-remote.js';
 import { planRestore } from './plan/plan-restore.js';
 import type { Step } from './plan/step.js';
+import { readExit } from './read-exit.js';
 import { readInput, verifyContent } from './read-input.js';
 import { runPlan } from './run-plan.js';
 
@@ -13,6 +14,8 @@ export interface RestoreOptions {
   inherited?: ReadonlyMap<number, number>;
   /** leave it stopped, as by SIGSTOP */
   isStopped?: boolean;
+  /** make it in a new pid namespace, below an init of ours: whoever has its pid does not matter then */
+  isInNamespace?: boolean;
   signal?: AbortSignal;
 }
 
@@ -22,6 +25,8 @@ export interface RestoredProcess {
   pid: number;
   /** in this process' pid namespace */
   hostPid: number;
+  /** what tells of its end, where it is not our child */
+  statusFd: number | null;
   nrThreads: number;
   warnings: string[];
   durationMs: number;
@@ -44,21 +49,25 @@ export async function restoreProcess(options: RestoreOptions): Promise<RestoredP
   const input = inputOf(images, options);
   const steps = planRestore(input);
   await verifyContent(images);
-  const { hostPid, warnings } = await runPlan(steps, { signal: options.signal });
+  const result = await runPlan(steps, { signal: options.signal });
   return {
     pid: input.process.identity.pid,
-    hostPid,
     nrThreads: input.process.threads.length,
-    warnings,
+    ...result,
     durationMs: performance.now() - startMs,
   };
 }
 
-/** Waits until a restored process has ended. */
-export function waitForExit({ hostPid }: RestoredProcess): Promise<ProcessExit> {
-  return native.waitExit(hostPid);
+/** Waits until a restored process has ended. To be called once. */
+export function waitForExit({ hostPid, statusFd }: RestoredProcess): Promise<ProcessExit> {
+  return statusFd === null ? native.waitExit(hostPid) : readExit(hostPid, statusFd);
 }
 
-function inputOf(images: ImageDirectory, { inherited, isStopped = false }: RestoreOptions) {
-  return readInput(images, { inherited: inherited ?? new Map<number, number>(), isStopped });
+function inputOf(images: ImageDirectory, options: RestoreOptions) {
+  const { inherited, isStopped = false, isInNamespace = false } = options;
+  return readInput(images, {
+    inherited: inherited ?? new Map<number, number>(),
+    isStopped,
+    isInNamespace,
+  });
 }

@@ -9,6 +9,8 @@ import { Stub } from './stub.js';
 export interface RunResult {
   /** by this process' pid namespace */
   hostPid: number;
+  /** where to read the siginfo of its end, which the caller closes; null where it is our child */
+  statusFd: number | null;
   /** what is not quite as it was */
   warnings: string[];
 }
@@ -39,8 +41,7 @@ export async function runPlan(
         stub = new Stub(step);
       } else if (stub && start) await runStep(stub, step, start);
     }
-    const hostPid = stub?.hostPid ?? 0;
-    return { hostPid, warnings };
+    return { hostPid: stub?.hostPid ?? 0, statusFd: stub?.statusFd ?? null, warnings };
   } finally {
     // Does nothing where it was let go.
     stub?.[Symbol.dispose]();
@@ -58,6 +59,9 @@ async function runStep(
       return;
     case 'call':
       stub.call(step);
+      return;
+    case 'fork':
+      stub.fork(step);
       return;
     case 'free-name':
       freeName(step);

@@ -8,11 +8,12 @@ interface RestoreOptions {
   dir: string;
   detach: boolean;
   stopped: boolean;
+  'pid-namespace': boolean;
   'inherit-fd': Map<number, number>;
   'dry-run': boolean;
 }
 
-/** `tracker restore DIR [--detach] [--stopped] [--inherit-fd FD[:OWN]...] [--dry-run]` */
+/** `tracker restore DIR [--detach] [--stopped] [--pid-namespace] [--inherit-fd FD[:OWN]...] [--dry-run]` */
 export const restore = defineCommand<RestoreOptions>({
   options: (yargs) =>
     yargs
@@ -31,6 +32,11 @@ export const restore = defineCommand<RestoreOptions>({
         type: 'boolean',
         default: false,
         describe: 'Leave it stopped, until SIGCONT',
+      })
+      .option('pid-namespace', {
+        type: 'boolean',
+        default: false,
+        describe: 'Restore into a new pid namespace, for when the pid is taken',
       })
       .option('inherit-fd', {
         type: 'string',
@@ -66,21 +72,25 @@ async function restoreImages(options: RestoreOptions, context: Context): Promise
   const { output, signal } = context;
   const restored = await restoreProcess({ ...toRestore(options), signal });
   for (const warning of restored.warnings) output.warn(`tracker: ${warning}`);
-  const { pid, nrThreads, durationMs } = restored;
-  const document = { images: options.dir, ...restored };
+  const { statusFd: _statusFd, ...facts } = restored;
+  const { pid, hostPid, nrThreads, durationMs } = facts;
+  const document = { images: options.dir, ...facts };
   if (options.detach) {
+    const who = hostPid === pid ? '' : `, pid ${hostPid} outside of its namespace,`;
     const threads = formatCount(nrThreads, 'thread');
-    output.print(`pid ${pid} runs again, with ${threads}, after ${formatDuration(durationMs)}`);
+    output.print(
+      `pid ${pid}${who} runs again, with ${threads}, after ${formatDuration(durationMs)}`,
+    );
     return { document };
   }
   // Standard output may be the process' own now: nothing more is printed but with --json.
-  using _forwarding = forwardSignals(restored.hostPid);
+  using _forwarding = forwardSignals(hostPid, signal);
   const exit = await waitForExit(restored);
   const code = exit.code ?? exitCode.signalBase + (exit.signal ?? 0);
   return { document: { ...document, exit }, exitCode: code };
 }
 
 function toRestore(options: RestoreOptions) {
-  const { dir, stopped, 'inherit-fd': inherited } = options;
-  return { images: dir, isStopped: stopped, inherited };
+  const { dir, stopped, 'inherit-fd': inherited, 'pid-namespace': isInNamespace } = options;
+  return { images: dir, isStopped: stopped, inherited, isInNamespace };
 }

@@ -26,4 +26,6 @@ export interface RestoreInput {
   inherited: ReadonlyMap<number, number>;
   /** stop the process instead of letting it go on */
   isStopped: boolean;
+  /** make it in a new pid namespace */
+  isInNamespace: boolean;
 }

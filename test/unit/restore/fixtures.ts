@@ -103,6 +103,7 @@ export function restoreInput(fields: Partial<RestoreInput>): RestoreInput {
     ownMappings: [],
     inherited: new Map(),
     isStopped: false,
+    isInNamespace: false,
     ...fields,
   };
 }

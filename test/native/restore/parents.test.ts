@@ -1,0 +1,148 @@
+import { expect } from 'chai';
+import { readFileSync } from 'node:fs';
+import { Program } from '../../support/programs.js';
+import { dumpProgram, handedIn, ImagesDirectory, restoreProgram } from '../../support/restored.js';
+import { waitFor } from '../../support/wait-for.js';
+
+/** What `/proc/PID/status` has, '' where there is no such process. */
+function statusOf(pid: number, field: string): string {
+  try {
+    const text = readFileSync(`/proc/${pid}/status`, 'utf8');
+    return new RegExp(`^${field}:\\s*(.*)$`, 'm').exec(text)?.[1] ?? '';
+  } catch {
+    return '';
+  }
+}
+
+/** Restores as a child of one who gets orphans, which tells whom it reaps. */
+async function restoreDetached(images: string, ...options: string[]): Promise<Program> {
+  const fds = handedIn().flatMap((fd) => ['--inherit-fd', String(fd)]);
+  const main = [process.execPath, '--import=tsx', 'src/cli/main.ts', 'restore', images];
+  return Program.start('subreaper', ...main, '--detach', ...fds, ...options);
+}
+
+describe('restore, whose child the process is', function () {
+  this.timeout(240_000);
+
+  it('leaves it to who gets orphans with --detach, and ends', async () => {
+    using images = new ImagesDirectory();
+    using program = await Program.start('restore/counter');
+    const { pid } = program;
+    await dumpProgram(program, images.path);
+    await program.exit;
+    using parent = await restoreDetached(images.path);
+    expect(await parent.line(60_000)).to.match(new RegExp(`^pid ${pid} runs again, with 1 thread`));
+    expect(await parent.line()).to.match(/^\d+ exited 0$/);
+    expect(statusOf(pid, 'PPid')).to.equal(String(parent.pid));
+    expect(await parent.ask('')).to.equal(`${pid} 8 4 5`);
+    parent.end();
+    expect(await parent.line()).to.equal(`${pid} exited 42`);
+  });
+
+  it('leaves it stopped with --detach --stopped', async () => {
+    using images = new ImagesDirectory();
+    using program = await Program.start('restore/counter');
+    const { pid } = program;
+    await dumpProgram(program, images.path);
+    await program.exit;
+    using parent = await restoreDetached(images.path, '--stopped');
+    await parent.line(60_000);
+    expect(await parent.line()).to.match(/^\d+ exited 0$/);
+    await waitFor('it is stopped', () => statusOf(pid, 'State').startsWith('T'));
+    process.kill(pid, 'SIGCONT');
+    expect(await parent.ask('')).to.equal(`${pid} 8 4 5`);
+  });
+
+  for (const signal of ['SIGTERM', 'SIGUSR1'] as const)
+    it(`passes ${signal} on, and ends as the process does`, async () => {
+      using images = new ImagesDirectory();
+      using program = await Program.start('restore/counter');
+      const { pid } = program;
+      await dumpProgram(program, images.path);
+      await program.exit;
+      using restored = await restoreProgram(pid, images.path);
+      expect(await restored.ask('')).to.equal(`${pid} 8 4 5`);
+      process.kill(restored.pid, signal);
+      const number = signal === 'SIGTERM' ? 15 : 10;
+      expect(await restored.exit).to.deep.equal({ code: 128 + number, signal: null });
+      expect(statusOf(pid, 'State')).to.equal('');
+    });
+
+  it('keeps signals that are ignored and those that are not, whatever tracker ignores', async () => {
+    using images = new ImagesDirectory();
+    using program = await Program.start('restore/counter');
+    const { pid } = program;
+    const ignored = statusOf(pid, 'SigIgn');
+    await dumpProgram(program, images.path);
+    await program.exit;
+    using restored = await restoreProgram(pid, images.path);
+    expect(await restored.ask('')).to.equal(`${pid} 8 4 5`);
+    expect(statusOf(pid, 'SigIgn')).to.equal(ignored);
+  });
+});
+
+describe('restore into a pid namespace', function () {
+  this.timeout(240_000);
+
+  it('makes a process whose pid is taken, below an init that reaps it', async () => {
+    using images = new ImagesDirectory();
+    using program = await Program.start('restore/counter');
+    const { pid } = program;
+    await dumpProgram(program, images.path, { leaveRunning: true });
+    using restored = await restoreProgram(null, images.path, '--pid-namespace');
+    expect(await restored.ask('')).to.equal(`${pid} 8 4 5`);
+    expect(await program.ask('')).to.equal(`${pid} 8 4 5`);
+    const [init = 0] = childrenOf(restored.pid);
+    expect(statusOf(init, 'Name')).to.equal('tracker-init');
+    expect(statusOf(init, 'NSpid')).to.equal(`${init}\t1`);
+    const [child = 0] = childrenOf(init);
+    expect(statusOf(child, 'NSpid')).to.equal(`${child}\t${pid}`);
+    expect(Number(/\d+/.exec(statusOf(init, 'VmSize'))?.[0])).to.be.below(64);
+    restored.end();
+    expect(await restored.exit).to.deep.equal({ code: 42, signal: null });
+    expect(statusOf(init, 'State')).to.equal('');
+  });
+
+  it('hands signals in, and the one that has ended the process out', async () => {
+    using images = new ImagesDirectory();
+    using program = await Program.start('restore/counter');
+    await dumpProgram(program, images.path, { leaveRunning: true });
+    using restored = await restoreProgram(null, images.path, '--pid-namespace');
+    expect(await restored.ask('')).to.equal(`${program.pid} 8 4 5`);
+    process.kill(restored.pid, 'SIGTERM');
+    expect(await restored.exit).to.deep.equal({ code: 128 + 15, signal: null });
+  });
+
+  it('keeps 60 threads with their ids', async () => {
+    using images = new ImagesDirectory();
+    using program = await Program.start('restore/threads', '60');
+    await dumpProgram(program, images.path, { leaveRunning: true });
+    using restored = await restoreProgram(null, images.path, '--pid-namespace');
+    expect(await restored.ask('', 60_000)).to.equal('on');
+    restored.end();
+    expect(await restored.exit).to.deep.equal({ code: 17, signal: null });
+  });
+
+  it('goes on with --detach, and its init ends with it', async () => {
+    using images = new ImagesDirectory();
+    using program = await Program.start('restore/counter');
+    const { pid } = program;
+    await dumpProgram(program, images.path, { leaveRunning: true });
+    using parent = await restoreDetached(images.path, '--pid-namespace');
+    const line = await parent.line(60_000);
+    const hostPid = Number(new RegExp(`^pid ${pid}, pid (\\d+) outside`).exec(line)?.[1]);
+    expect(await parent.line()).to.match(/^\d+ exited 0$/);
+    expect(await parent.ask('')).to.equal(`${pid} 8 4 5`);
+    const init = Number(statusOf(hostPid, 'PPid'));
+    expect(statusOf(init, 'PPid')).to.equal(String(parent.pid));
+    parent.end();
+    expect(await parent.line()).to.equal(`${init} exited 0`);
+  });
+});
+
+function childrenOf(pid: number): number[] {
+  return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')
+    .split(' ')
+    .filter((text) => text !== '')
+    .map(Number);
+}
