@@ -78,8 +78,10 @@ export interface NativeRemote {
   threadState(handle: FreezeHandle, tid: number): ThreadState;
   /**
    * Runs system calls in a thread of a frozen process, by the instruction at `address`. Afterwards it
-   * stands as it stood. With `scratch`, memory of the process, a signal that it was about to get is
-   * put back into its queue.
+   * stands as it stood, out of a restartable sequence if it was inside of one. With `scratch`, memory
+   * of the process, a signal that it was about to get is put back into its queue first. With
+   * `fallback`, memory that begins with the code of `fallbackCode`, the thread comes back by itself
+   * should this process be killed meanwhile; `address` is the same then.
    */
   targetCalls(
     handle: FreezeHandle,
@@ -87,6 +89,7 @@ export interface NativeRemote {
     tid: number,
     address: number,
     scratch: number,
+    fallback: number,
     calls: BigUint64Array,
   ): BigInt64Array;
 
@@ -131,6 +134,13 @@ export interface NativeRemote {
   /** 0: the same; 1, 2: an order */
   kcmp(pid: number, otherPid: number, type: number, index: number, otherIndex: number): number;
   scheduling(tid: number): { attributes: Uint8Array; affinity: Uint8Array; ioPriority: number };
+  /** Lets a process' timerfd count how often it has gone off: procfs shows it then. */
+  settleTimerFile(pid: number, fd: number): void;
+  /**
+   * What is to be added to the scheduler's time of CPUs for CLOCK_MONOTONIC, in milliseconds; NaN where
+   * that cannot be seen.
+   */
+  schedulerOffsets(cpus: Int32Array): Float64Array;
   /** Waits for a child to end, and takes its status. */
   waitExit(pid: number): Promise<ProcessExit>;
 }

@@ -17,14 +17,15 @@ export function forwardSignals(pid: number, aborted: AbortSignal): Disposable {
   for (const signal of [...forwarded, ...fromTerminals]) {
     const isSkipped = isOwnGroup && fromTerminals.some((name) => name === signal);
     const before = process.listeners(signal);
-    process.removeAllListeners(signal);
     const forward = () => {
       if (!isSkipped) send(pid, signal);
     };
+    // Never without a listener: a signal that node has got and not handed out yet would be lost.
     process.on(signal, forward);
+    for (const listener of before) process.off(signal, listener);
     undo.push(() => {
-      process.off(signal, forward);
       for (const listener of before) process.on(signal, listener);
+      process.off(signal, forward);
     });
   }
   if (aborted.reason instanceof Interruption) send(pid, aborted.reason.signal);

@@ -7,7 +7,7 @@ import { collectSignals } from './collect-signals.js';
 import { collectThreads } from './collect-threads.js';
 import { collectTimers, settleTimers } from './collect-timers.js';
 import { collectFiles } from './files/collect-files.js';
-import { forwardTimerFiles } from './files/timer-files.js';
+import { settleTimerFiles } from './files/timer-files.js';
 import { listDescriptors } from './files/open-descriptor.js';
 import { refuseUndumpable } from './refusals.js';
 import { RemoteTarget } from './remote-target.js';
@@ -32,7 +32,7 @@ export function collectProcess(
   const { pid, tids } = frozen;
   refuseUndumpable({ pid, tids, mappings, descriptors: listDescriptors(pid), external });
   using target = new RemoteTarget(frozen, mappings);
-  forwardTimerFiles(target, listDescriptors(pid));
+  settleTimerFiles(listDescriptors(pid));
   const timers = collectTimers(target);
   // The threads before the signals: what was on its way to them is in their queues then.
   const threads = collectThreads(target);

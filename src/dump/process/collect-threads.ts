@@ -4,7 +4,6 @@ import type { ThreadState } from '../../native-remote.js';
 import { readStatus, type StatusFields } from '../../proc/status.js';
 import type { AltStack, Credentials, ThreadRecord } from '../../process/thread-record.js';
 import type { RemoteTarget } from './remote-target.js';
-import { abortSequence } from './rseq-abort.js';
 
 const prctl = { getPdeathsig: 2, getTidAddress: 40, getSecurebits: 27 } as const;
 /** Offsets of answers. */
@@ -30,7 +29,6 @@ function collectThread(target: RemoteTarget, tid: number): ThreadRecord {
     tid,
     name: readFileSync(`/proc/${path}/comm`, 'utf8').replace(/\n$/, ''),
     ...stateOf(state),
-    registers: abortSequence(target, state),
     ...asked,
     schedAttributes: attributes,
     affinity,

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { readFileSync } from 'node:fs';
 import { Program } from '../../support/programs.js';
 import { dumpProgram, handedIn, ImagesDirectory, restoreProgram } from '../../support/restored.js';
-import { waitFor } from '../../support/wait-for.js';
+import { waitFor, within } from '../../support/wait-for.js';
 
 /** What `/proc/PID/status` has, '' where there is no such process. */
 function statusOf(pid: number, field: string): string {
@@ -64,7 +64,7 @@ describe('restore, whose child the process is', function () {
       expect(await restored.ask('')).to.equal(`${pid} 8 4 5`);
       process.kill(restored.pid, signal);
       const number = signal === 'SIGTERM' ? 15 : 10;
-      expect(await restored.exit).to.deep.equal({ code: 128 + number, signal: null });
+      expect(await within('its end', restored.exit)).to.deep.equal({ code: 128 + number, signal: null });
       expect(statusOf(pid, 'State')).to.equal('');
     });
 
@@ -99,7 +99,7 @@ describe('restore into a pid namespace', function () {
     expect(statusOf(child, 'NSpid')).to.equal(`${child}\t${pid}`);
     expect(Number(/\d+/.exec(statusOf(init, 'VmSize'))?.[0])).to.be.below(64);
     restored.end();
-    expect(await restored.exit).to.deep.equal({ code: 42, signal: null });
+    expect(await within('its end', restored.exit)).to.deep.equal({ code: 42, signal: null });
     expect(statusOf(init, 'State')).to.equal('');
   });
 
@@ -110,7 +110,7 @@ describe('restore into a pid namespace', function () {
     using restored = await restoreProgram(null, images.path, '--pid-namespace');
     expect(await restored.ask('')).to.equal(`${program.pid} 8 4 5`);
     process.kill(restored.pid, 'SIGTERM');
-    expect(await restored.exit).to.deep.equal({ code: 128 + 15, signal: null });
+    expect(await within('its end', restored.exit)).to.deep.equal({ code: 128 + 15, signal: null });
   });
 
   it('keeps 60 threads with their ids', async () => {
@@ -120,7 +120,7 @@ describe('restore into a pid namespace', function () {
     using restored = await restoreProgram(null, images.path, '--pid-namespace');
     expect(await restored.ask('', 60_000)).to.equal('on');
     restored.end();
-    expect(await restored.exit).to.deep.equal({ code: 17, signal: null });
+    expect(await within('its end', restored.exit)).to.deep.equal({ code: 17, signal: null });
   });
 
   it('goes on with --detach, and its init ends with it', async () => {
