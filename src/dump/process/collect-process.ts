@@ -9,6 +9,7 @@ import { collectTimers, settleTimers } from './collect-timers.js';
 import { collectFiles } from './files/collect-files.js';
 import { settleTimerFiles } from './files/timer-files.js';
 import { listDescriptors } from './files/open-descriptor.js';
+import type { ObservedWaits } from './observe-waits.js';
 import { refuseUndumpable } from './refusals.js';
 import { RemoteTarget } from './remote-target.js';
 
@@ -16,6 +17,8 @@ import { RemoteTarget } from './remote-target.js';
 export interface CollectOptions {
   /** descriptors that the one who restores is going to hand in */
   external: ReadonlySet<number>;
+  /** since when its threads wait, from before the freeze */
+  waits: ObservedWaits;
 }
 
 /**
@@ -27,7 +30,7 @@ export interface CollectOptions {
 export function collectProcess(
   frozen: Frozen,
   mappings: readonly SmapsEntry[],
-  { external }: CollectOptions,
+  { external, waits }: CollectOptions,
 ): ProcessRecord {
   const { pid, tids } = frozen;
   refuseUndumpable({ pid, tids, mappings, descriptors: listDescriptors(pid), external });
@@ -35,7 +38,7 @@ export function collectProcess(
   settleTimerFiles(listDescriptors(pid));
   const timers = collectTimers(target);
   // The threads before the signals: what was on its way to them is in their queues then.
-  const threads = collectThreads(target);
+  const threads = collectThreads(target, waits);
   const signals = collectSignals(target);
   const pending = [...signals.pending, ...threads.flatMap((thread) => thread.pending)];
   return {

@@ -16,6 +16,7 @@ import { planActions, planPending } from './plan-signals.js';
 import {
   finishedThreads,
   planClones,
+  planLeftTimes,
   planThreadCredentials,
   planThreadStates,
 } from './plan-threads.js';
@@ -65,6 +66,7 @@ export function planRestore(input: RestoreInput): Step[] {
     ...planThreadCredentials(input),
     ...planDumpable(input),
     ...planPending(input),
+    ...planLeftTimes(input),
     ...planTimers(input),
     {
       op: 'finish',

@@ -1,0 +1,72 @@
+import { expect } from 'chai';
+import { Program } from '../../support/programs.js';
+import { dumpAndRestore, dumpProgram, ImagesDirectory } from '../../support/restored.js';
+import { waitFor } from '../../support/wait-for.js';
+
+const seconds = 6;
+/** As the calls end, without the time: those that do not return 0. */
+const results: Readonly<Record<string, string>> = {
+  futex: '-1 ETIMEDOUT',
+  pipe: '5 0',
+  eventfd: '8 0',
+};
+const timed = [
+  ...['nanosleep', 'remaining', 'clock_nanosleep', 'absolute', 'poll', 'ppoll', 'select'],
+  ...['pselect6', 'epoll_wait', 'futex'],
+];
+
+/** What each call has returned, and how long it took. */
+async function readResults(program: Program): Promise<Map<string, [string, number]>> {
+  const found = new Map<string, [string, number]>();
+  for (let line = await program.line(60_000); line !== 'done'; line = await program.line(60_000)) {
+    const [name = '', result, error, elapsedMs] = line.split(' ');
+    found.set(name, [`${result ?? ''} ${error ?? ''}`, Number(elapsedMs)]);
+  }
+  return found;
+}
+
+/** Reads end at once when the program runs again, which tells how long it was away at most. */
+async function untilBack(restored: Program, startMs: number): Promise<[string, number]> {
+  restored.send('');
+  const line = await restored.line(60_000);
+  return [line, performance.now() - startMs];
+}
+
+/** Half of the time has to pass, for what is left to differ from the whole. */
+async function untilHalf(startMs: number): Promise<void> {
+  const halfMs = startMs + seconds * 500;
+  await waitFor('half of the time has passed', () => performance.now() >= halfMs, 60_000);
+}
+
+describe('restore of interrupted system calls', function () {
+  this.timeout(240_000);
+
+  for (const isInterruptedBefore of [false, true]) {
+    const what = isInterruptedBefore ? ', interrupted before' : '';
+    it(`lets each kind of wait${what} go on for the time that was left`, async () => {
+      using images = new ImagesDirectory();
+      using earlier = new ImagesDirectory();
+      using program = await Program.start('restore/waits', `${seconds}`);
+      const startMs = performance.now();
+      if (isInterruptedBefore) {
+        await dumpProgram(program, earlier.path, { leaveRunning: true });
+        expect(await program.line()).to.match(/^epoll_wait -1 EINTR /);
+      }
+      await untilHalf(startMs);
+      const dumpMs = performance.now();
+      using restored = await dumpAndRestore(program, images.path);
+      const [first, awayMs] = await untilBack(restored, dumpMs);
+      expect(first).to.match(/^(pipe 5|eventfd 8) 0 /);
+      const found = await readResults(restored);
+      const expected = isInterruptedBefore ? timed.filter((name) => name !== 'epoll_wait') : timed;
+      expect([...found.keys()]).to.include.members(expected);
+      for (const [name, [result, elapsedMs]] of found) {
+        expect(result, name).to.equal(results[name] ?? '0 0');
+        if (!expected.includes(name)) continue;
+        expect(elapsedMs, name).to.be.least(seconds * 1000 - 1);
+        // Anew, it would have waited for all of it after the restore.
+        if (!isInterruptedBefore) expect(elapsedMs - awayMs, name).to.be.below(seconds * 1250);
+      }
+    });
+  }
+});
