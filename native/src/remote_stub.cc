@@ -195,6 +195,7 @@ bool RemoteStub::Run(pid_t tid, const std::vector<RemoteCall>& calls, std::vecto
     if (WaitForTracee(outcome.child, &status) != 0)
       return FailCall(failure, ESRCH, "clone3", NameOf(outcome.child));
     if (!TakeChild(outcome.child, failure)) return false;
+    if (reaper_status_ && tid == pid_) made_ = outcome.child;
     children->push_back(outcome.child);
   }
   return true;

@@ -101,6 +101,7 @@ class RemoteStub {
   uint64_t base_ = 0;
   pid_t pid_ = 0;     /* whom it has started */
   pid_t process_ = 0; /* as itself knows it */
+  pid_t made_ = 0;    /* by the init of its namespace */
   bool is_released_ = false;
   uint8_t* area_ = nullptr;
   size_t area_bytes_ = 0;

@@ -5,6 +5,7 @@
 asm(R"(
   .pushsection .rodata
   .globl tracker_trampoline, tracker_trampoline_end
+  .balign 16
 tracker_trampoline:
   syscall
   int3

@@ -1,3 +1,4 @@
+import path from 'node:path';
 import { ImageDirectory } from '../image/index.js';
 import { native } from '../native.js';
 import type { ProcessExit } from '../native-remote.js';
@@ -5,6 +6,7 @@ import { planRestore } from './plan/plan-restore.js';
 import type { Step } from './plan/step.js';
 import { readExit } from './read-exit.js';
 import { readInput, verifyContent } from './read-input.js';
+import { relocateMappings, relocateProcess } from './relocate.js';
 import { runPlan } from './run-plan.js';
 
 /** What to restore, and how. */
@@ -16,6 +18,8 @@ export interface RestoreOptions {
   isStopped?: boolean;
   /** make it in a new pid namespace, below an init of ours: whoever has its pid does not matter then */
   isInNamespace?: boolean;
+  /** where the files of the process are by now, instead of `/` */
+  root?: string | undefined;
   signal?: AbortSignal;
 }
 
@@ -64,10 +68,17 @@ export function waitForExit({ hostPid, statusFd }: RestoredProcess): Promise<Pro
 }
 
 function inputOf(images: ImageDirectory, options: RestoreOptions) {
-  const { inherited, isStopped = false, isInNamespace = false } = options;
-  return readInput(images, {
+  const { inherited, isStopped = false, isInNamespace = false, root } = options;
+  const input = readInput(images, {
     inherited: inherited ?? new Map<number, number>(),
     isStopped,
     isInNamespace,
   });
+  if (root === undefined) return input;
+  const top = path.resolve(root);
+  return {
+    ...input,
+    process: relocateProcess(input.process, top),
+    vmas: relocateMappings(input.vmas, top),
+  };
 }

@@ -52,7 +52,7 @@ export function handedIn(): number[] {
 }
 
 /** Pipes to this process, and what it has itself from whoever has started it. */
-function externalOf(pid: number): number[] {
+export function externalOf(pid: number): number[] {
   return [0, 1, 2, ...leaked().filter((fd) => linkOf(pid, fd) === linkOf('self', fd))];
 }
 

@@ -1,7 +1,7 @@
 import { formatCount, formatDuration } from '../../report/units.js';
 import { type Context, defineCommand, type Outcome } from '../command.js';
 import { exitCode } from '../exit-code.js';
-import { forwardSignals } from '../forward-signals.js';
+import { SignalForwarding } from '../forward-signals.js';
 import { parseInherited, parsePath } from '../option-values.js';
 
 interface RestoreOptions {
@@ -9,11 +9,12 @@ interface RestoreOptions {
   detach: boolean;
   stopped: boolean;
   'pid-namespace': boolean;
+  root?: string;
   'inherit-fd': Map<number, number>;
   'dry-run': boolean;
 }
 
-/** `tracker restore DIR [--detach] [--stopped] [--pid-namespace] [--inherit-fd FD[:OWN]...] [--dry-run]` */
+/** `tracker restore DIR [--detach] [--stopped] [--pid-namespace] [--root DIR] [--inherit-fd FD[:OWN]...]` */
 export const restore = defineCommand<RestoreOptions>({
   options: (yargs) =>
     yargs
@@ -37,6 +38,12 @@ export const restore = defineCommand<RestoreOptions>({
         type: 'boolean',
         default: false,
         describe: 'Restore into a new pid namespace, for when the pid is taken',
+      })
+      .option('root', {
+        type: 'string',
+        requiresArg: true,
+        describe: 'Where the files of the process are by now, instead of /',
+        coerce: parsePath('--root'),
       })
       .option('inherit-fd', {
         type: 'string',
@@ -70,6 +77,7 @@ async function showPlan(options: RestoreOptions, { output }: Context): Promise<O
 async function restoreImages(options: RestoreOptions, context: Context): Promise<Outcome> {
   const { restoreProcess, waitForExit } = await import('../../restore/restore.js');
   const { output, signal } = context;
+  using forwarding = new SignalForwarding();
   const restored = await restoreProcess({ ...toRestore(options), signal });
   for (const warning of restored.warnings) output.warn(`tracker: ${warning}`);
   const { statusFd: _statusFd, ...facts } = restored;
@@ -84,13 +92,13 @@ async function restoreImages(options: RestoreOptions, context: Context): Promise
     return { document };
   }
   // Standard output may be the process' own now: nothing more is printed but with --json.
-  using _forwarding = forwardSignals(hostPid, signal);
+  forwarding.start(hostPid, signal);
   const exit = await waitForExit(restored);
   const code = exit.code ?? exitCode.signalBase + (exit.signal ?? 0);
   return { document: { ...document, exit }, exitCode: code };
 }
 
 function toRestore(options: RestoreOptions) {
-  const { dir, stopped, 'inherit-fd': inherited, 'pid-namespace': isInNamespace } = options;
-  return { images: dir, isStopped: stopped, inherited, isInNamespace };
+  const { dir, stopped, root, 'inherit-fd': inherited, 'pid-namespace': isInNamespace } = options;
+  return { images: dir, isStopped: stopped, inherited, isInNamespace, root };
 }

@@ -15,14 +15,15 @@ const absoluteTime = 1n;
 /**
  * The registers of a thread that stands, with the name of the call that it was in: one that had been
  * interrupted before is restart_syscall by now. Which one that was, the program's code in front of the
- * system call instruction tells where it is as the C library has it.
+ * system call instruction tells where it is as the C library has it, or what the kernel waited in.
+ * @param channel the kernel's function, '' where that is not known
  */
-export function namedCall(memory: Memory, registers: Uint8Array): Uint8Array {
+export function namedCall(memory: Memory, registers: Uint8Array, channel: string): Uint8Array {
   const before = new CallRegisters(registers);
   if (before.get('rax') !== interruptedResults.block) return registers;
   if (before.get('origRax') !== waitCalls.restart) return registers;
   const code = memory.read(Number(before.get('rip')) - codeBytes, codeBytes);
-  const call = findNumber(code);
+  const call = findNumber(code) ?? numberBy(channel, before);
   if (call === undefined) return registers;
   const named = new Uint8Array(registers);
   new CallRegisters(named).set('origRax', call);
@@ -37,6 +38,16 @@ function findNumber(code: Buffer): bigint | undefined {
     if ([poll, nanosleep, futex, clockNanosleep].some((call) => call === number)) return number;
   }
   return undefined;
+}
+
+/** More clocks than there are; no address is that small. */
+const maxClocks = 64n;
+
+function numberBy(channel: string, registers: CallRegisters): bigint | undefined {
+  if (channel.includes('poll')) return waitCalls.poll;
+  if (channel.includes('futex')) return waitCalls.futex;
+  if (!channel.includes('nanosleep')) return undefined;
+  return registers.get('rdi') < maxClocks ? waitCalls.clockNanosleep : waitCalls.nanosleep;
 }
 
 /**

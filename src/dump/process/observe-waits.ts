@@ -6,6 +6,8 @@ import { threadsOf } from '../../proc/threads.js';
 /** A thread that sleeps in a system call. */
 interface Wait {
   call: number;
+  /** the kernel's function that it waits in */
+  channel: string;
   /** how often it had given up its CPU when it was looked at */
   nrSwitches: number;
   /** CLOCK_MONOTONIC of then */
@@ -19,7 +21,7 @@ interface Wait {
  */
 export class ObservedWaits {
   readonly #waits = new Map<number, Wait>();
-  readonly #waited = new Map<number, { call: number; waitedNs: number }>();
+  readonly #waited = new Map<number, { call: number; channel: string; waitedNs: number }>();
 
   /** To be looked at right before the freeze. */
   constructor(pid: number) {
@@ -35,10 +37,11 @@ export class ObservedWaits {
   /** To be called right after it, before anything else is done to the threads. */
   settle(): void {
     const nowMs = Number(process.hrtime.bigint()) / 1e6;
-    for (const [tid, { nrSwitches, sinceMs, call }] of this.#waits) {
+    for (const [tid, { nrSwitches, sinceMs, call, channel }] of this.#waits) {
       // It was woken once, by the freeze, and has stopped: anything else is another wait.
       if (unlessGone(() => schedulerState(tid))?.nrSwitches !== nrSwitches + 1) continue;
-      this.#waited.set(tid, { call, waitedNs: Math.max(0, Math.round((nowMs - sinceMs) * 1e6)) });
+      const waitedNs = Math.max(0, Math.round((nowMs - sinceMs) * 1e6));
+      this.#waited.set(tid, { call, channel, waitedNs });
     }
   }
 
@@ -50,13 +53,19 @@ export class ObservedWaits {
     const waited = this.#waited.get(tid);
     return waited && BigInt(waited.call) === call ? waited.waitedNs : 0;
   }
+
+  /** The kernel's function that a thread had waited in; '' where that is not known. */
+  channel(tid: number): string {
+    return this.#waited.get(tid)?.channel ?? '';
+  }
 }
 
 function lookAt(tid: number) {
   const call = parseInt(readFileSync(`/proc/${tid}/syscall`, 'utf8'), 10);
   if (!(call >= 0) || readStat(tid).state !== 'S') return [];
   const fields = readFileSync(`/proc/${tid}/stat`, 'utf8').replace(/^.*\) /s, '').split(' ');
-  return [{ tid, call, cpu: Number(fields[cpuField]), ...schedulerState(tid) }];
+  const channel = readFileSync(`/proc/${tid}/wchan`, 'utf8');
+  return [{ tid, call, channel, cpu: Number(fields[cpuField]), ...schedulerState(tid) }];
 }
 
 /** The CPU in `/proc/TID/stat`, counted from the state. */

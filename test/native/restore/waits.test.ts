@@ -3,7 +3,7 @@ import { Program } from '../../support/programs.js';
 import { dumpAndRestore, dumpProgram, ImagesDirectory } from '../../support/restored.js';
 import { waitFor } from '../../support/wait-for.js';
 
-const seconds = 6;
+const seconds = 12;
 /** As the calls end, without the time: those that do not return 0. */
 const results: Readonly<Record<string, string>> = {
   futex: '-1 ETIMEDOUT',
@@ -32,10 +32,10 @@ async function untilBack(restored: Program, startMs: number): Promise<[string, n
   return [line, performance.now() - startMs];
 }
 
-/** Half of the time has to pass, for what is left to differ from the whole. */
-async function untilHalf(startMs: number): Promise<void> {
-  const halfMs = startMs + seconds * 500;
-  await waitFor('half of the time has passed', () => performance.now() >= halfMs, 60_000);
+/** A third of the time has to pass, for what is left to differ from the whole. */
+async function untilThird(startMs: number): Promise<void> {
+  const thirdMs = startMs + (seconds * 1000) / 3;
+  await waitFor('a third of the time has passed', () => performance.now() >= thirdMs, 60_000);
 }
 
 describe('restore of interrupted system calls', function () {
@@ -52,7 +52,7 @@ describe('restore of interrupted system calls', function () {
         await dumpProgram(program, earlier.path, { leaveRunning: true });
         expect(await program.line()).to.match(/^epoll_wait -1 EINTR /);
       }
-      await untilHalf(startMs);
+      await untilThird(startMs);
       const dumpMs = performance.now();
       using restored = await dumpAndRestore(program, images.path);
       const [first, awayMs] = await untilBack(restored, dumpMs);
@@ -65,7 +65,7 @@ describe('restore of interrupted system calls', function () {
         if (!expected.includes(name)) continue;
         expect(elapsedMs, name).to.be.least(seconds * 1000 - 1);
         // Anew, it would have waited for all of it after the restore.
-        if (!isInterruptedBefore) expect(elapsedMs - awayMs, name).to.be.below(seconds * 1250);
+        if (!isInterruptedBefore) expect(elapsedMs - awayMs, name).to.be.below(seconds * 1166);
       }
     });
   }
