@@ -60,8 +60,8 @@ Napi::Value Scheduling(const Napi::CallbackInfo& info) {
 }
 
 /**
- * settleTimerFile(pid, fd): lets a timerfd of another process count how often it has gone off: until
- * somebody asks, what procfs shows is the time of then.
+ * settleTimerFile(pid, fd): lets a timerfd of another process count how often it has gone off:
+ * until somebody asks, what procfs shows is the time of then.
  */
 Napi::Value SettleTimerFile(const Napi::CallbackInfo& info) {
   const pid_t pid = info[0].As<Napi::Number>();
@@ -71,8 +71,7 @@ Napi::Value SettleTimerFile(const Napi::CallbackInfo& info) {
   UniqueFd own(static_cast<int>(syscall(SYS_pidfd_getfd, pidfd.get(), fd, 0)));
   if (!own) return ThrowOf(info.Env(), "pidfd_getfd", pid);
   itimerspec left = {};
-  if (timerfd_gettime(own.get(), &left) != 0)
-    return ThrowOf(info.Env(), "timerfd_gettime", pid);
+  if (timerfd_gettime(own.get(), &left) != 0) return ThrowOf(info.Env(), "timerfd_gettime", pid);
   return info.Env().Undefined();
 }
 

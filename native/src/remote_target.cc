@@ -82,8 +82,8 @@ bool TargetCalls::Begin(ErrnoFailure* failure) {
 }
 
 /**
- * A thread inside of a restartable sequence goes on at its abort handler. The kernel sees to that when
- * it resumes one, but calls from elsewhere make it forget the sequence.
+ * A thread inside of a restartable sequence goes on at its abort handler. The kernel sees to that
+ * when it resumes one, but calls from elsewhere make it forget the sequence.
  */
 bool TargetCalls::AbortSequence(ErrnoFailure* failure) {
   TraceeState state = {};

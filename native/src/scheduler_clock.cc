@@ -35,10 +35,11 @@ double OffsetMs(int cpu) {
   if (sched_setaffinity(0, sizeof(set), &set) != 0) return NAN;
   /* Off the CPU and onto it again: the start is that of now. */
   usleep(1);
+  const double start_ms = OwnStartMs();
+  /* After it: what lies between lets a thread wait for longer, never for too short. */
   timespec now = {};
   clock_gettime(CLOCK_MONOTONIC, &now);
-  return static_cast<double>(now.tv_sec) * 1e3 + static_cast<double>(now.tv_nsec) / 1e6 -
-         OwnStartMs();
+  return static_cast<double>(now.tv_sec) * 1e3 + static_cast<double>(now.tv_nsec) / 1e6 - start_ms;
 }
 
 /** schedulerOffsets(cpus): Float64Array of milliseconds; NaN where a CPU's clock cannot be seen */

@@ -22,7 +22,7 @@ tracker_trampoline:
   je 1b
   test %eax, %eax
   js 2f
-  cmp %r12d, 12(%rsp)       /* si_pid */
+  cmp %r12d, 16(%rsp)       /* si_pid */
   jne 1b
   mov $1, %eax              /* write(r13, rsp, sizeof(siginfo_t)) */
   mov %r13d, %edi

@@ -1,9 +1,8 @@
 import { execFileSync, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { closeSync, constants, createReadStream, openSync, writeSync } from 'node:fs';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
-import { compileProgram, type Exit } from './programs.js';
+import { compileProgram, type Exit, exitOf } from './programs.js';
 import { within } from './wait-for.js';
 
 const boundMs = 60_000;
@@ -37,7 +36,7 @@ export class FifoProgram implements Disposable {
     ]();
     const child = spawn(compileProgram(name), args, { stdio: [input, output, 'inherit'] });
     this.pid = child.pid ?? 0;
-    this.exit = once(child, 'exit').then(([code, signal]) => ({ code, signal }) as Exit);
+    this.exit = exitOf(child);
   }
 
   /** Starts it and waits for its first line. */
@@ -53,8 +52,12 @@ export class FifoProgram implements Disposable {
     return next.done === true ? '' : next.value;
   }
 
-  async ask(command: string): Promise<string> {
+  send(command: string): void {
     writeSync(this.#input, `${command}\n`);
+  }
+
+  async ask(command: string): Promise<string> {
+    this.send(command);
     return this.line();
   }
 

@@ -141,7 +141,8 @@ export class Program implements Disposable {
   }
 }
 
-async function exitOf(child: ChildProcess): Promise<Exit> {
+/** How a child ends. */
+export async function exitOf(child: ChildProcess): Promise<Exit> {
   const [code, signal] = (await once(child, 'exit')) as [Exit['code'], Exit['signal']];
   return { code, signal };
 }

@@ -26,8 +26,8 @@ function collectThread(target: RemoteTarget, tid: number, waits: ObservedWaits):
   const { secureBits, ...asked } = ask(target, tid);
   // After the calls: a signal that was on its way is in the queue again.
   const state = target.state(tid);
-  const registers = namedCall(target, state.registers, waits.channel(tid));
   const interruptedCall = new CallRegisters(state.registers).get('origRax');
+  const registers = namedCall(target, state.registers, waits.channel(tid, interruptedCall));
   const path = `${target.pid}/task/${tid}`;
   const { attributes, affinity, ioPriority } = native.scheduling(tid);
   return {

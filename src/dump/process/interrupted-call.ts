@@ -1,4 +1,9 @@
-import { CallRegisters, interruptedResults, isEpollWait, waitCalls } from '../../process/system-waits.js';
+import {
+  CallRegisters,
+  interruptedResults,
+  isEpollWait,
+  waitCalls,
+} from '../../process/system-waits.js';
 import type { RemoteTarget } from './remote-target.js';
 
 /** What is looked at: the process' memory. */

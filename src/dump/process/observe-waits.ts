@@ -21,7 +21,7 @@ interface Wait {
  */
 export class ObservedWaits {
   readonly #waits = new Map<number, Wait>();
-  readonly #waited = new Map<number, { call: number; channel: string; waitedNs: number }>();
+  readonly #waited = new Map<number, { call: number; waitedNs: number }>();
 
   /** To be looked at right before the freeze. */
   constructor(pid: number) {
@@ -37,11 +37,11 @@ export class ObservedWaits {
   /** To be called right after it, before anything else is done to the threads. */
   settle(): void {
     const nowMs = Number(process.hrtime.bigint()) / 1e6;
-    for (const [tid, { nrSwitches, sinceMs, call, channel }] of this.#waits) {
+    for (const [tid, { nrSwitches, sinceMs, call }] of this.#waits) {
       // It was woken once, by the freeze, and has stopped: anything else is another wait.
       if (unlessGone(() => schedulerState(tid))?.nrSwitches !== nrSwitches + 1) continue;
       const waitedNs = Math.max(0, Math.round((nowMs - sinceMs) * 1e6));
-      this.#waited.set(tid, { call, channel, waitedNs });
+      this.#waited.set(tid, { call, waitedNs });
     }
   }
 
@@ -54,16 +54,19 @@ export class ObservedWaits {
     return waited && BigInt(waited.call) === call ? waited.waitedNs : 0;
   }
 
-  /** The kernel's function that a thread had waited in; '' where that is not known. */
-  channel(tid: number): string {
-    return this.#waited.get(tid)?.channel ?? '';
+  /** The kernel's function that a thread had waited in by this call; '' where that is not known. */
+  channel(tid: number, call: bigint): string {
+    const wait = this.#waits.get(tid);
+    return wait && BigInt(wait.call) === call ? wait.channel : '';
   }
 }
 
 function lookAt(tid: number) {
   const call = parseInt(readFileSync(`/proc/${tid}/syscall`, 'utf8'), 10);
   if (!(call >= 0) || readStat(tid).state !== 'S') return [];
-  const fields = readFileSync(`/proc/${tid}/stat`, 'utf8').replace(/^.*\) /s, '').split(' ');
+  const fields = readFileSync(`/proc/${tid}/stat`, 'utf8')
+    .replace(/^.*\) /s, '')
+    .split(' ');
   const channel = readFileSync(`/proc/${tid}/wchan`, 'utf8');
   return [{ tid, call, channel, cpu: Number(fields[cpuField]), ...schedulerState(tid) }];
 }
@@ -73,7 +76,8 @@ const cpuField = 36;
 
 function schedulerState(tid: number) {
   const text = readFileSync(`/proc/${tid}/sched`, 'utf8');
-  const field = (name: string) => Number(new RegExp(`^${name}\\s*:\\s*(\\S+)`, 'm').exec(text)?.[1]);
+  const field = (name: string) =>
+    Number(new RegExp(`^${name}\\s*:\\s*(\\S+)`, 'm').exec(text)?.[1]);
   return { startMs: field('se\\.exec_start'), nrSwitches: field('nr_voluntary_switches') };
 }
 

@@ -64,7 +64,9 @@ export function planLeftTimes(input: RestoreInput): Step[] {
 
 function writableIn({ vmas }: RestoreInput): IsWritable {
   return (address, length) => {
-    const [first, last] = [address, address + length - 1].map((byte) => Math.floor(byte / PAGE_SIZE));
+    const [first, last] = [address, address + length - 1].map((byte) =>
+      Math.floor(byte / PAGE_SIZE),
+    );
     if (first === undefined || last === undefined) return false;
     return vmas.some(
       ({ startPage, endPage, prot, shared }) =>

@@ -52,10 +52,13 @@ function resumeEpoll(
   const call = new CallRegisters(registers);
   const timeout = call.get('r10');
   const isEndless =
-    call.get('origRax') === waitCalls.epollPwait2 ? timeout === 0n : BigInt.asIntN(32, timeout) < 0n;
+    call.get('origRax') === waitCalls.epollPwait2
+      ? timeout === 0n
+      : BigInt.asIntN(32, timeout) < 0n;
   if (!isEndless && thread.leftNs === null) return { registers, time: null };
   const time = setTime(thread, call, isWritable);
-  if (isEndless || call.get('r10') !== timeout || time) call.set('rax', interruptedResults.noHandler);
+  if (isEndless || call.get('r10') !== timeout || time)
+    call.set('rax', interruptedResults.noHandler);
   return { registers, time };
 }
 

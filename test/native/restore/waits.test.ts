@@ -1,6 +1,7 @@
 import { expect } from 'chai';
-import { Program } from '../../support/programs.js';
-import { dumpAndRestore, dumpProgram, ImagesDirectory } from '../../support/restored.js';
+import { restoreProcess, waitForExit } from '../../../src/restore/restore.js';
+import { FifoProgram } from '../../support/fifo-program.js';
+import { dumpProgram, handedIn, ImagesDirectory } from '../../support/restored.js';
 import { waitFor } from '../../support/wait-for.js';
 
 const seconds = 12;
@@ -16,20 +17,13 @@ const timed = [
 ];
 
 /** What each call has returned, and how long it took. */
-async function readResults(program: Program): Promise<Map<string, [string, number]>> {
+async function readResults(program: FifoProgram): Promise<Map<string, [string, number]>> {
   const found = new Map<string, [string, number]>();
-  for (let line = await program.line(60_000); line !== 'done'; line = await program.line(60_000)) {
+  for (let line = await program.line(); line !== 'done'; line = await program.line()) {
     const [name = '', result, error, elapsedMs] = line.split(' ');
     found.set(name, [`${result ?? ''} ${error ?? ''}`, Number(elapsedMs)]);
   }
   return found;
-}
-
-/** Reads end at once when the program runs again, which tells how long it was away at most. */
-async function untilBack(restored: Program, startMs: number): Promise<[string, number]> {
-  restored.send('');
-  const line = await restored.line(60_000);
-  return [line, performance.now() - startMs];
 }
 
 /** A third of the time has to pass, for what is left to differ from the whole. */
@@ -46,7 +40,8 @@ describe('restore of interrupted system calls', function () {
     it(`lets each kind of wait${what} go on for the time that was left`, async () => {
       using images = new ImagesDirectory();
       using earlier = new ImagesDirectory();
-      using program = await Program.start('restore/waits', `${seconds}`);
+      const { directory } = images;
+      using program = await FifoProgram.start(directory, 'restore/waits', `${seconds}`);
       const startMs = performance.now();
       if (isInterruptedBefore) {
         await dumpProgram(program, earlier.path, { leaveRunning: true });
@@ -54,12 +49,16 @@ describe('restore of interrupted system calls', function () {
       }
       await untilThird(startMs);
       const dumpMs = performance.now();
-      using restored = await dumpAndRestore(program, images.path);
-      const [first, awayMs] = await untilBack(restored, dumpMs);
-      expect(first).to.match(/^(pipe 5|eventfd 8) 0 /);
-      const found = await readResults(restored);
+      await dumpProgram(program, images.path);
+      await program.exit;
+      const inherited = new Map([...handedIn().map((fd) => [fd, fd] as const), ...program.fds]);
+      const restored = await restoreProcess({ images: images.path, inherited });
+      const awayMs = performance.now() - dumpMs;
+      program.send('');
+      const found = await readResults(program);
+      await waitForExit(restored);
       const expected = isInterruptedBefore ? timed.filter((name) => name !== 'epoll_wait') : timed;
-      expect([...found.keys()]).to.include.members(expected);
+      expect([...found.keys()]).to.have.members([...expected, 'pipe', 'eventfd']);
       for (const [name, [result, elapsedMs]] of found) {
         expect(result, name).to.equal(results[name] ?? '0 0');
         if (!expected.includes(name)) continue;
