@@ -80,7 +80,7 @@ export const systemCalls = {
   rt_tgsigqueueinfo: 297,
   prlimit64: 302,
   setns: 308,
-  process_vm_writev: 310,
+  process_vm_writev: 311,
   sched_setattr: 314,
   memfd_create: 319,
   mlock2: 325,
