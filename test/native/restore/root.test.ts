@@ -1,5 +1,6 @@
 import { expect } from 'chai';
-import { cpSync, mkdirSync, readlinkSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, readlinkSync } from 'node:fs';
 import path from 'node:path';
 import { readMaps } from '../../../src/proc/maps.js';
 import { Program } from '../../support/programs.js';
@@ -15,8 +16,8 @@ describe('restore --root', function () {
     const root = path.join(images.directory, 'root');
     const maps = await readMaps(pid);
     const files = new Set(maps.filter(({ inode }) => inode !== 0).map((entry) => entry.path));
-    for (const file of [...files, '/etc/passwd'])
-      cpSync(file, path.join(root, file), { preserveTimestamps: true, recursive: true });
+    mkdirSync(root);
+    execFileSync('cp', ['--archive', '--dereference', '--parents', ...files, '/etc/passwd', root]);
     const cwd = readlinkSync(`/proc/${pid}/cwd`);
     mkdirSync(path.join(root, cwd), { recursive: true });
     await dumpProgram(program, images.path);
