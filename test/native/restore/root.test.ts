@@ -16,8 +16,10 @@ describe('restore --root', function () {
     const root = path.join(images.directory, 'root');
     const maps = await readMaps(pid);
     const files = new Set(maps.filter(({ inode }) => inode !== 0).map((entry) => entry.path));
-    mkdirSync(root);
-    execFileSync('cp', ['--archive', '--dereference', '--parents', ...files, '/etc/passwd', root]);
+    for (const file of [...files, '/etc/passwd']) {
+      mkdirSync(path.join(root, path.dirname(file)), { recursive: true });
+      execFileSync('cp', ['--archive', '--dereference', file, path.join(root, file)]);
+    }
     const cwd = readlinkSync(`/proc/${pid}/cwd`);
     mkdirSync(path.join(root, cwd), { recursive: true });
     await dumpProgram(program, images.path);
