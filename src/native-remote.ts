@@ -103,8 +103,10 @@ export interface NativeRemote {
   threadState(handle: FreezeHandle, tid: number): ThreadState;
   /**
    * Runs system calls in a thread of a frozen process, by the instruction at `address`. Afterwards it
-   * stands as it stood. With `scratch`, memory of the process, a signal that it was about to get is
-   * put back into its queue.
+   * stands as it stood, out of a restartable sequence if it was inside of one. With `scratch`, memory
+   * of the process, a signal that it was about to get is put back into its queue first. With
+   * `fallback`, memory that begins with the code of `fallbackCode`, the thread comes back by itself
+   * should this process be killed meanwhile; `address` is the same then.
    */
   targetCalls(
     handle: FreezeHandle,
@@ -112,21 +114,23 @@ export interface NativeRemote {
     tid: number,
     address: number,
     scratch: number,
+    fallback: number,
     calls: BigUint64Array,
   ): BigInt64Array;
 
   /**
    * Makes a copy of this process that stands, with `keptFds` alone open, a trampoline at `base` and
-   * an area for arguments in the pages behind it, which `area` shows here.
-   * @param options.pidNamespace an fd, or -1 for this process' own
+   * an area for arguments in the pages behind it, which `area` shows here. With `isInNamespace` it is
+   * the init of a new pid namespace, with mounts of its own, and is told to make `pid`; when that is
+   * let go it reaps, and writes the siginfo of its end to its `reaperFd`, which is read at `statusFd`.
    */
   stubStart(options: {
     pid: number;
     base: number;
     areaBytes: number;
-    pidNamespace: number;
+    isInNamespace: boolean;
     keptFds: readonly number[];
-  }): { handle: StubHandle; pid: number; area: ArrayBuffer };
+  }): { handle: StubHandle; pid: number; area: ArrayBuffer; statusFd: number; reaperFd: number };
   /** Runs calls until one fails. `children`: processes and threads that they have made. */
   stubCalls(
     handle: StubHandle,
@@ -167,6 +171,13 @@ export interface NativeRemote {
   /** 0: the same; 1, 2: an order */
   kcmp(pid: number, otherPid: number, type: number, index: number, otherIndex: number): number;
   scheduling(tid: number): { attributes: Uint8Array; affinity: Uint8Array; ioPriority: number };
+  /** Lets a process' timerfd count how often it has gone off: procfs shows it then. */
+  settleTimerFile(pid: number, fd: number): void;
+  /**
+   * What is to be added to the scheduler's time of CPUs for CLOCK_MONOTONIC, in milliseconds; NaN where
+   * that cannot be seen.
+   */
+  schedulerOffsets(cpus: Int32Array): Float64Array;
   /** Waits for a child to end, and takes its status. */
   waitExit(pid: number): Promise<ProcessExit>;
 }

@@ -52,6 +52,7 @@ export const systemCalls = {
   mlockall: 151,
   prctl: 157,
   chroot: 161,
+  mount: 165,
   futex: 202,
   sched_setaffinity: 203,
   epoll_create: 213,
@@ -80,11 +81,13 @@ export const systemCalls = {
   rt_tgsigqueueinfo: 297,
   prlimit64: 302,
   setns: 308,
+  process_vm_writev: 311,
   sched_setattr: 314,
   memfd_create: 319,
   mlock2: 325,
   rseq: 334,
   clone3: 435,
+  close_range: 436,
 } as const;
 
 export type SystemCall = keyof typeof systemCalls;

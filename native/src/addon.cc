@@ -11,6 +11,7 @@
 #include "ptrace.h"
 #include "remote_stub_api.h"
 #include "remote_target.h"
+#include "scheduler_clock.h"
 #include "session.h"
 #include "socket_state.h"
 #include "terminal_state.h"
@@ -27,6 +28,7 @@ static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   InitPipeContent(env, exports);
   InitProcessCalls(env, exports);
   InitRemoteTarget(env, exports);
+  InitSchedulerClock(env, exports);
   InitRemoteStub(env, exports);
   InitSocketState(env, exports);
   InitTerminalState(env, exports);

@@ -11,6 +11,8 @@ import { Stub } from './stub.js';
 export interface RunResult {
   /** by this process' pid namespace */
   hostPid: number;
+  /** where to read the siginfo of its end, which the caller closes; null where it is our child */
+  statusFd: number | null;
   /** what is not quite as it was */
   warnings: string[];
 }
@@ -44,12 +46,14 @@ export async function runPlan(
       } else if (stub && start) await runStep(stub, step, start);
       if (step.op === 'free-name') names.push(step.path);
     }
-    const hostPid = stub?.hostPid ?? 0;
-    return { hostPid, warnings };
+    return { hostPid: stub?.hostPid ?? 0, statusFd: stub?.statusFd ?? null, warnings };
   } catch (error) {
     stub?.[Symbol.dispose]();
     names.forEach(removeName);
     throw error;
+  } finally {
+    // Does nothing where it was let go.
+    stub?.[Symbol.dispose]();
   }
 }
 
@@ -64,6 +68,9 @@ async function runStep(
       return;
     case 'call':
       stub.call(step);
+      return;
+    case 'fork':
+      stub.fork(step);
       return;
     case 'free-name':
       freeName(step);

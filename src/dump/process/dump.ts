@@ -6,10 +6,11 @@ import { readStat } from '../../proc/stat.js';
 import { checkTrackable } from '../../proc/target.js';
 import { threadsOf } from '../../proc/threads.js';
 import { encodeProcess } from '../../process/process-record.js';
-import { collectProcess } from './collect-process.js';
+import { type CollectOptions, collectProcess } from './collect-process.js';
 import { copyProcess } from './copy-process.js';
 import { describeMappings } from './describe-mappings.js';
 import { listDescriptors } from './files/open-descriptor.js';
+import { ObservedWaits } from './observe-waits.js';
 import { refuseUndumpable } from './refusals.js';
 
 /** Whom to dump, and where to. */
@@ -59,8 +60,15 @@ export async function dumpProcess(options: DumpOptions): Promise<DumpReport> {
   refuseUndumpable({ pid, tids, mappings, descriptors, external, isShellJob });
   const prepared = await prepareImages(options.images, { target });
   try {
+    const waits = new ObservedWaits(pid);
     using frozen = new Frozen(pid);
-    const report = await storeProcess(frozen, prepared.images, { ...options, external });
+    waits.settle();
+    const report = await storeProcess(frozen, prepared.images, {
+      external,
+      isShellJob,
+      waits,
+      signal: options.signal,
+    });
     if (!leaveRunning) process.kill(pid, 'SIGKILL');
     frozen.thaw();
     await prepared.images.close();
@@ -76,14 +84,15 @@ async function storeProcess(
   images: ImageDirectory,
   {
     external,
-    isShellJob = false,
+    isShellJob,
+    waits,
     signal,
-  }: Omit<DumpOptions, 'external'> & { external: ReadonlySet<number> },
+  }: CollectOptions & { signal: AbortSignal | undefined },
 ): Promise<Omit<DumpReport, 'freezeMs' | 'isKilled'>> {
   const { pid } = frozen;
   const startMs = performance.now();
   const mappings = await readSmaps(pid);
-  const record = collectProcess(frozen, mappings, { external, isShellJob });
+  const record = collectProcess(frozen, mappings, { external, isShellJob, waits });
   const vmas = await describeMappings(pid, mappings);
   await using writer = await images.beginRound();
   const segments = await copyProcess({ pid, member, writer, mappings, vmas, signal });

@@ -15,9 +15,14 @@ export function formatStep(step: Step): string {
     case 'free-name':
       return `remove the socket ${step.path} if the process has left it`;
     case 'start':
-      return `start process ${step.pid} with a trampoline at ${hex(step.base)}`;
+      return (
+        `start ${step.isInNamespace ? 'the init of a pid namespace' : `process ${step.pid}`} ` +
+        `with a trampoline at ${hex(step.base)}`
+      );
     case 'clear':
       return `unmap all else, the vdso is put to ${hex(step.scratch)}`;
+    case 'fork':
+      return `the init makes process ${step.pid}`;
     case 'read':
       return `read ${sumOfPages(step.runs)} pages (${step.about}) from {${step.file.slot}}`;
     case 'create-timer':

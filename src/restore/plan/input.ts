@@ -36,4 +36,6 @@ export interface RestoreInput {
   terminal?: OwnTerminal | undefined;
   /** stop the process instead of letting it go on */
   isStopped: boolean;
+  /** make it in a new pid namespace */
+  isInNamespace: boolean;
 }

@@ -86,6 +86,8 @@ export interface FreeNameStep {
 export interface StartStep {
   op: 'start';
   pid: number;
+  /** start the init of a new pid namespace first, pid 1: it makes the process by a `fork` step */
+  isInNamespace: boolean;
   base: number;
   areaBytes: number;
   /** our descriptors that it begins with, each at the number it has here */
@@ -106,6 +108,15 @@ export interface ClearStep {
   /** those that the process shall have, by address */
   kernelMappings: readonly KernelMapping[];
   scratch: number;
+}
+
+/**
+ * The init of a new pid namespace makes the process; steps from here on are that one's unless they
+ * name thread 1. All that it has open is closed here, and in the process what only the init needs.
+ */
+export interface ForkStep {
+  op: 'fork';
+  pid: number;
 }
 
 /** A timer of timer_create with the id that it had, which older kernels cannot be told. */
@@ -153,6 +164,7 @@ export type Step =
   | FreeNameStep
   | StartStep
   | ClearStep
+  | ForkStep
   | CallStep
   | ReadStep
   | CreateTimerStep
