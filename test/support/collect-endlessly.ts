@@ -11,6 +11,6 @@ for (;;) {
   const waits = new ObservedWaits(pid);
   using frozen = new Frozen(pid);
   waits.settle();
-  collectProcess(frozen, await readSmaps(pid), { external, waits });
+  collectProcess(frozen, await readSmaps(pid), { external, isShellJob: false, waits });
   frozen.thaw();
 }
