@@ -12,6 +12,8 @@ export interface CopyPlanOptions {
   isFrozen: boolean;
   /** `copyRegion` if absent */
   copy?: (target: CopyTarget, region: number, plan: RegionPlan) => Promise<void>;
+  /** `copyMemory` if absent */
+  copyUntracked?: typeof copyMemory;
 }
 
 /**
@@ -21,8 +23,9 @@ export interface CopyPlanOptions {
 export async function copyPlan(
   { pid, session, signal, onProgress }: TargetContext,
   plan: RoundPlan,
-  { writer, totalPages, isFrozen, copy = copyRegion }: CopyPlanOptions,
+  options: CopyPlanOptions,
 ): Promise<Map<VmaRecord, number>> {
+  const { writer, totalPages, isFrozen, copy = copyRegion, copyUntracked = copyMemory } = options;
   const progress = new Float64Array(1);
   const target: CopyTarget = { pid, session, writer, isFrozen, progress, signal };
   const stopReporting = reportProgress(onProgress, () => ({
@@ -35,7 +38,7 @@ export async function copyPlan(
     for (let i = 0; i < cleared.length; i += 2) writer.clear(cleared[i] ?? 0, cleared[i + 1] ?? 0);
     for (const [region, regionPlan] of plan.regions) await copy(target, region, regionPlan);
     await copyNameless(target, plan.nameless);
-    const stored = await copyMemory(target, plan.memory);
+    const stored = await copyUntracked(target, plan.memory);
     for (const vma of plan.segments) stored.set(vma, await copySegment(target, vma));
     return stored;
   } finally {

@@ -64,23 +64,50 @@ export async function copyMemory(
   target: CopyTarget,
   vmas: readonly VmaRecord[],
 ): Promise<Map<VmaRecord, number>> {
-  const runs = new RunTable(3);
-  const stored = new Map<VmaRecord, number>();
+  const { runs, counts } = await existingPages(target.session, vmas);
+  await appendExisting(target, runs.view());
+  return counts;
+}
+
+/**
+ * Finds the pages that exist in mappings that are not tracked, and are not a file's.
+ * @returns page, nrPages, and how many each mapping has
+ */
+export async function existingPages(
+  session: Session,
+  vmas: readonly VmaRecord[],
+): Promise<{ runs: RunTable; counts: Map<VmaRecord, number> }> {
+  const runs = new RunTable(2);
+  const counts = new Map<VmaRecord, number>();
   for (const vma of vmas) {
-    const resident = await residentOf(target.session, vma);
-    let nrPages = 0;
+    const resident = await residentOf(session, vma);
+    let count = 0;
     for (let i = 0; i < resident.length; i += 3) {
-      const page = resident[i] ?? 0;
-      const isOwn = ((resident[i + 2] ?? 0) & residentAnon) !== 0;
+      const [page = 0, nrPages = 0, flags = 0] = resident.subarray(i, i + 3);
+      const isOwn = (flags & residentAnon) !== 0;
       if (!isOwn && vma.kind === 'file-private') continue;
-      runs.push(page, page, resident[i + 1] ?? 0);
-      nrPages += resident[i + 1] ?? 0;
+      runs.push(page, nrPages);
+      count += nrPages;
     }
-    stored.set(vma, nrPages);
+    counts.set(vma, count);
   }
+  return { runs, counts };
+}
+
+/**
+ * Stores pages that {@link existingPages} has found.
+ * @param pages page, nrPages
+ */
+export async function appendExisting(
+  target: CopyTarget,
+  pages: Float64Array,
+): Promise<AppendResult | undefined> {
+  const runs = new RunTable(3);
+  for (let i = 0; i < pages.length; i += 2)
+    runs.push(pages[i] ?? 0, pages[i] ?? 0, pages[i + 1] ?? 0);
   const result = await appendMemory(target, runs);
   if (result && target.isFrozen) assertReadable(result, target.pid);
-  return stored;
+  return result;
 }
 
 /** The kernel writes to AIO rings without the target's page table: all of their pages exist. */

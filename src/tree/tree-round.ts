@@ -21,8 +21,9 @@ import type { FrozenMembers } from './frozen-members.js';
 import { planHeir, withoutCleared, type HeirPlan } from './heir-plan.js';
 import type { Members } from './members.js';
 import { copySegments } from './copy-segments.js';
+import { copyUntracked } from './copy-untracked.js';
 import { type Segment, Segments } from './segments.js';
-import { StoredDonors } from './stored-donors.js';
+import type { StoredPages } from './stored-pages.js';
 import { reportTreeRound } from './report-tree-round.js';
 import { TreeMember } from './tree-member.js';
 import type { TreeRoundReport } from './tree-reports.js';
@@ -31,7 +32,9 @@ import type { TreeRoundReport } from './tree-reports.js';
 export interface TreeState {
   members: Members;
   images: ImageDirectory;
-  donors: StoredDonors;
+  donors: StoredPages;
+  /** of memory that is not tracked, by page frame */
+  frames: StoredPages;
   segments: Segments;
 }
 
@@ -81,11 +84,11 @@ export async function takeTreeRound(
   const round = new TreeRound(state, options);
   try {
     const taken = await round.take();
-    state.donors.keep();
+    for (const pages of [state.donors, state.frames]) pages.keep();
     return reportTreeRound(taken, state.members.takeNews());
   } catch (error) {
     round.putBack();
-    state.donors.forget();
+    for (const pages of [state.donors, state.frames]) pages.forget();
     throw error;
   }
 }
@@ -191,8 +194,9 @@ class TreeRound {
   }
 
   async #copy(writer: RoundWriter): Promise<void> {
-    const { donors } = this.#state;
+    const { donors, frames, images } = this.#state;
     const shared = { donors, round: writer.number };
+    const store = { frames, images, writer };
     await this.#each(
       [...this.#rounds],
       async (round) => {
@@ -208,14 +212,15 @@ class TreeRound {
           totalPages: harvest?.nrPages ?? 0,
           isFrozen: this.#isFrozen,
           copy: (target, region, regionPlan) => copyShared(target, region, regionPlan, shared),
+          copyUntracked: (target, vmas) => copyUntracked(target, vmas, store),
         });
         // After an exec the process' memory is another one's. Nobody refers to these pages yet.
         await member.context.session.layout();
-        donors.mark();
+        for (const pages of [donors, frames]) pages.mark();
       },
       (round) => {
         writer.dropMember(round.member.number);
-        donors.rewind();
+        for (const pages of [donors, frames]) pages.rewind();
       },
     );
   }
