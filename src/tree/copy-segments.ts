@@ -76,7 +76,8 @@ async function copyFromOne(
     const { pid, session, signal } = round.member.context;
     const target: CopyTarget = { pid, session, writer, isFrozen, signal };
     try {
-      if (vma.region !== undefined) await copyRegion(target, vma.region, { ...plan, isShared: true });
+      if (vma.region !== undefined)
+        await copyRegion(target, vma.region, { ...plan, isShared: true });
       else await copySegment(target, vma, { page: 0, endPage: nrPages, regionPage: 0 });
       return true;
     } catch (error) {

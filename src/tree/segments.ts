@@ -22,8 +22,7 @@ export interface SegmentMapper {
 }
 
 /** What a segment is known by. */
-type SegmentName = Pick<VmaRecord, 'dev' | 'inode' | 'path'> &
-  Pick<SegmentMapper, 'ipcNamespace'>;
+type SegmentName = Pick<VmaRecord, 'dev' | 'inode' | 'path'> & Pick<SegmentMapper, 'ipcNamespace'>;
 
 /** What to store of a segment. */
 export interface SegmentPlan {

@@ -82,12 +82,7 @@ export async function dumpProcess(options: DumpOptions): Promise<DumpReport> {
 async function storeProcess(
   frozen: Frozen,
   images: ImageDirectory,
-  {
-    external,
-    isShellJob,
-    waits,
-    signal,
-  }: CollectOptions & { signal: AbortSignal | undefined },
+  { external, isShellJob, waits, signal }: CollectOptions & { signal: AbortSignal | undefined },
 ): Promise<Omit<DumpReport, 'freezeMs' | 'isKilled'>> {
   const { pid } = frozen;
   const startMs = performance.now();
