@@ -1,6 +1,6 @@
 import { RunTable } from '../dump/runs.js';
 import type { RoundMeta, SegmentDetails, VmaRecord } from '../image/index.js';
-import { isSegment, isSysV } from '../image/vma-record.js';
+import { isSegment, isSysV, segmentKey } from '../image/vma-record.js';
 import { layoutAt } from '../image/index.js';
 
 /** Shared memory that members map. */
@@ -179,7 +179,6 @@ export function mapperOf(member: number, { region = 0 }: Pick<VmaRecord, 'region
   return `${member} ${region}`;
 }
 
-/** The inode number of SysV memory is its id, on the file system of memfds and of /dev/zero. */
-function keyOf({ dev, inode, path, ipcNamespace }: SegmentName): string {
-  return isSysV({ path }) ? `${dev} ${inode} ${ipcNamespace ?? ''}` : `${dev} ${inode}`;
+function keyOf({ ipcNamespace, ...name }: SegmentName): string {
+  return `${segmentKey(name)} ${ipcNamespace ?? ''}`;
 }
