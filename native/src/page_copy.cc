@@ -54,8 +54,8 @@ class PageCopier final : public PageWorker {
   PageState states_[kBatchPages];
   std::vector<iovec> parts_;  // of buffer_, to be written
   ExtentBuilder extents_;
-  std::vector<double> unreadable_;  // page, nrPages pairs
-  uint64_t nr_written_ = 0;         // pages
+  RunBuilder unreadable_;
+  uint64_t nr_written_ = 0;  // pages
   uint64_t nr_zero_ = 0;
   uint64_t nr_pages_ = 0;
 };
@@ -109,13 +109,7 @@ bool PageCopier::AddPage(uint64_t page, size_t index) {
   uint8_t* const data = buffer_.get() + index * kPageSize;
   // The last page of a file is padded with zeros, as in memory.
   if (states_[index] == PageState::kMissing) {
-    const double number = static_cast<double>(page);
-    const size_t size = unreadable_.size();
-    if (size > 0 && unreadable_[size - 2] + unreadable_[size - 1] == number) {
-      unreadable_[size - 1]++;
-    } else {
-      unreadable_.insert(unreadable_.end(), {number, 1});
-    }
+    unreadable_.Add(static_cast<int64_t>(page));
     return allow_unreadable_;
   }
   nr_pages_++;
@@ -152,12 +146,10 @@ Napi::Value PageCopier::Result(Napi::Env env) {
   const std::vector<Extent>& extents = extents_.extents();
   Napi::Uint8Array table = Napi::Uint8Array::New(env, extents.size() * sizeof(Extent));
   if (!extents.empty()) memcpy(table.Data(), extents.data(), table.ByteLength());
-  Napi::Float64Array unreadable = Napi::Float64Array::New(env, unreadable_.size());
-  for (size_t i = 0; i < unreadable_.size(); i++) unreadable[i] = unreadable_[i];
 
   Napi::Object result = Napi::Object::New(env);
   result.Set("extents", table);
-  result.Set("unreadable", unreadable);
+  result.Set("unreadable", unreadable_.ToArray(env));
   result.Set("bytesWritten", static_cast<double>(nr_written_ * kPageSize));
   result.Set("nrPages", static_cast<double>(nr_pages_));
   result.Set("nrZeroPages", static_cast<double>(nr_zero_));
