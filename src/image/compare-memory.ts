@@ -98,7 +98,8 @@ export async function compareMemory(
     }
   }
   await compare();
-  return total.result(async (runs) =>
+  // The files are needed until it is there.
+  return await total.result(async (runs) =>
     options.openMappedFile ? countBeyondEnd(runs, chain.vmas, (vma) => mappedFiles.file(vma)) : 0,
   );
 }

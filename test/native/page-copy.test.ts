@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { readSync } from 'node:fs';
-import { mkdir, open, readdir, statfs, writeFile } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, readdir, statfs, writeFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { expect } from 'chai';
 import { crc32c } from '../../src/image/crc32c.js';
@@ -259,12 +259,21 @@ describe('native page copy', () => {
 
     it('tells what lies behind the end of its file from what cannot be read', async () => {
       const vma = anonVma(16, 22, { kind: 'anon-shared', offset: PAGE_SIZE });
+      const other = anonVma(30, 32, { kind: 'anon-shared', offset: 4 * PAGE_SIZE });
       const { directory, options } = await makeSparse(vma, [0, 1, 2, 3, 4], []);
-      const sourceFd = await scratch.source([1, 2, 3, 4, 5, 6]);
-      await addRound(directory, { vmas: [vma], sourceFd, runs: [0, 16, 6] });
+      const sourceFd = await scratch.source([1, 2, 3, 4, 5, 6, 7, 8]);
+      const runs = [0, 16, 6, 6, 30, 2];
+      await addRound(directory, { vmas: [vma, other], sourceFd, runs });
       const memFd = await makeMemory([1, 2, 3]);
-      const result = await compareMemory(directory, { ...options, memFd });
-      expect(result).to.include({ nrPages: 3, nrMismatches: 0, nrUnreadable: 1, nrBeyondEnd: 2 });
+      const opened: FileHandle[] = [];
+      const openMappedFile = async () => {
+        const file = await open(scratch.file('mapped'), 'r');
+        opened.push(file);
+        return file;
+      };
+      const result = await compareMemory(directory, { ...options, openMappedFile, memFd });
+      expect(opened.map(({ fd }) => fd)).to.deep.equal([-1]);
+      expect(result).to.include({ nrPages: 3, nrMismatches: 0, nrUnreadable: 2, nrBeyondEnd: 3 });
       await directory.close();
     });
 
