@@ -1,10 +1,12 @@
 /*
- * The main job on a real program, inside the guest: track a busy Redis through some rounds, stop,
- * prove that the images hold its memory, and that it goes on with its data right.
+ * The main job on a real program, inside the guest: track a busy Redis through some rounds, stop it
+ * for the last one, prove that the images hold its memory, end it, and restore it from them with the
+ * data of the moment of the freeze.
  *
  *   redis.js OUT   leaves images, report.json and demo.log in the directory OUT
  */
 import { execFileSync, spawn } from 'node:child_process';
+import { setTimeout as delay } from 'node:timers/promises';
 import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -14,6 +16,7 @@ const nrRounds = 6;
 const nrKeys = 70_000;
 const valueBytes = 1000;
 const port = '6400';
+const answerBoundMs = 60_000;
 
 const out = process.argv[2] ?? '/out';
 const images = path.join(out, 'images');
@@ -41,18 +44,42 @@ function tracker<T>(...argv: string[]): T {
   return JSON.parse(text) as T;
 }
 
+/** A server that nobody waits for: its streams lead nowhere, its log is a file. */
 async function startRedis(): Promise<number> {
+  const file = path.join(out, 'redis.log');
   const options = ['--port', port, '--save', '', '--appendonly', 'no', '--dir', '/tmp'];
-  const server = spawn('redis-server', [...options, '--enable-debug-command', 'local'], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  for await (const chunk of server.stdout) {
-    appendFileSync(log, String(chunk));
-    if (String(chunk).includes('Ready to accept connections')) break;
-  }
-  server.stdout.resume();
+  const words = [...options, '--logfile', file, '--enable-debug-command', 'local'];
+  const server = spawn('redis-server', words, { stdio: 'ignore', detached: true });
   if (server.pid === undefined) throw new Error('redis-server does not start');
+  await untilAnswer();
   return server.pid;
+}
+
+/** Waits until the server answers. */
+async function untilAnswer(): Promise<void> {
+  const endMs = performance.now() + answerBoundMs;
+  while (!isAnswering()) {
+    if (performance.now() > endMs) throw new Error('redis-server does not answer');
+    await delay(50);
+  }
+}
+
+function isAnswering(): boolean {
+  try {
+    return redis('ping') === 'PONG';
+  } catch {
+    return false;
+  }
+}
+
+/** Whether the server has ended. */
+function hasEnded(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return false;
+  } catch {
+    return true;
+  }
 }
 
 function startLoad(): () => Promise<void> {
@@ -67,6 +94,14 @@ function startLoad(): () => Promise<void> {
     load.kill();
     await ended;
   };
+}
+
+/** Restores the server, and waits for it. */
+async function restart(target: string): Promise<string> {
+  while (!hasEnded(Number(target))) await delay(50);
+  show('restore', images, '--detach');
+  await untilAnswer();
+  return `restored, it answers with ${redis('dbsize')} keys`;
 }
 
 async function main(): Promise<boolean> {
@@ -93,8 +128,10 @@ async function main(): Promise<boolean> {
   show('status', target);
   await stopLoad();
   const digest = redis('debug', 'digest');
-  const stop = tracker<StopReport>('stop', target, '--images', images, '--verify');
+  const stop = tracker<StopReport>('stop', target, '--images', images, '--verify', '--kill');
   rounds.push(stop.final);
+  const isEnded = !isAnswering() && stop.isKilled;
+  say(`\npid ${target} ${isEnded ? 'is killed' : 'LIVES'}; ${await restart(target)}`);
   const digestMatches = redis('debug', 'digest') === digest;
   redis('set', 'after', 'alive');
   const isAlive = redis('get', 'after') === 'alive';
@@ -119,10 +156,10 @@ async function main(): Promise<boolean> {
     finalFreezeMs: Math.round(stop.freezeMs),
   };
   writeFileSync(path.join(out, 'report.json'), `${JSON.stringify(report, null, 2)}\n`);
-  const isRight = lostWrites === 0 && digestMatches && isAlive;
+  const isRight = lostWrites === 0 && isEnded && digestMatches && isAlive;
   say(
     `\n${String(report.verifiedPages)} pages compared: lost writes: ${lostWrites}; ` +
-      `Redis ${isAlive ? 'answers' : 'does not answer'}, its data ${digestMatches ? 'matches' : 'DIFFERS'}`,
+      `the restored Redis ${isAlive ? 'answers' : 'does not answer'}, its data ${digestMatches ? 'matches' : 'DIFFERS'}`,
   );
   say(isRight ? 'VERDICT: the images are exact' : 'VERDICT: FAILED');
   return isRight;

@@ -3,6 +3,8 @@ import { removeImages, prepareImages } from './dump/new-images.js';
 import type { Progress, RoundReport, StopReport } from './dump/reports.js';
 import { MostlyUnwritten } from './dump/mostly-unwritten.js';
 import { PinnedRanges } from './dump/pinned-ranges.js';
+import { ObservedWaits } from './dump/process/observe-waits.js';
+import { storeTracked } from './dump/process/store-tracked.js';
 import { type RoundContext, type RoundState, takeRound } from './dump/round.js';
 import { refuseSharing, SharedMappings } from './dump/sharing.js';
 import { whileShared } from './dump/swap-new.js';
@@ -40,12 +42,17 @@ export interface TrackerOptions {
 /** How to end tracking. */
 export interface StopOptions {
   /**
-   * kill the target instead of letting it go on, unless `verify` has found the images wrong, or
-   * there is memory that they cannot hold (`untracked` of kind `special`)
+   * kill the target instead of letting it go on, unless `verify` has found the images wrong, there
+   * is memory that they cannot hold (`untracked` of kind `special`), or the process cannot be
+   * restored from them
    */
   kill?: boolean;
   /** compare the target's memory with the images before it goes on */
   verify?: boolean;
+  /** descriptors that the one who restores is going to hand in */
+  external?: Iterable<number>;
+  /** it is a job of a shell: its terminal is that of whoever restores */
+  isShellJob?: boolean;
 }
 
 /** What the next round builds on. */
@@ -156,11 +163,12 @@ export class Tracker implements AsyncDisposable {
   }
 
   /**
-   * Freezes the target, takes the final round, puts its memory back as it was, and lets it go on
-   * (or kills it). On an error the target goes on, tracked.
+   * Freezes the target, takes the final round, puts its memory back as it was, stores what else the
+   * process is in a round of its own, and lets it go on (or kills it). On an error the target goes
+   * on, tracked; that it cannot be restored from the images is none (`notRestorable`).
    */
-  async stop({ kill = false, verify = false }: StopOptions = {}): Promise<StopReport> {
-    const report = await whileShared((extraTids) => this.#stopFrozen(extraTids, kill, verify));
+  async stop(options: StopOptions = {}): Promise<StopReport> {
+    const report = await whileShared((extraTids) => this.#stopFrozen(extraTids, options));
     await this.close();
     return report;
   }
@@ -181,13 +189,14 @@ export class Tracker implements AsyncDisposable {
 
   async #stopFrozen(
     extraTids: readonly number[],
-    kill: boolean,
-    verify: boolean,
+    { kill = false, verify = false, external = [], isShellJob = false }: StopOptions,
   ): Promise<StopReport> {
     const { session, onProgress } = this.#context;
     onProgress?.({ phase: 'freeze', donePages: 0, totalPages: 0 });
+    const waits = new ObservedWaits(this.pid);
     const frozen = new Frozen(this.pid, { extraTids });
     try {
+      waits.settle();
       // An empty swap: the module checks that nothing runs on this memory any more.
       await session.swap(new Float64Array(0), frozen);
       const final = await this.#take(frozen);
@@ -197,16 +206,20 @@ export class Tracker implements AsyncDisposable {
       const revert = await this.#revert(frozen);
       await verification?.afterRevert();
       const report = verification?.report ?? null;
+      const collect = { external: new Set(external), isShellJob, waits };
+      const stored = await storeTracked(frozen, { ...this.#context, ...collect });
       // Wrong or incomplete images must not be all that is left of the target.
       const isComplete = final.untracked.every(({ kind }) => kind !== 'special');
-      const isKilled = kill && isComplete && (report?.lostWrites ?? 0) === 0;
+      const isRight = (report?.lostWrites ?? 0) === 0;
+      const isKilled = kill && isComplete && isRight && stored.process !== null;
       if (isKilled) process.kill(this.pid, 'SIGKILL');
       frozen.thaw();
       const { freezeMs } = frozen;
       const { revertMs } = revert;
       const verifyMs = report?.durationMs ?? 0;
-      const freeze = { ...final.freeze, totalMs: freezeMs, revertMs, verifyMs };
-      return { final, freezeMs, freeze, ...revert, verify: report, isKilled };
+      const processMs = stored.process?.durationMs ?? 0;
+      const freeze = { ...final.freeze, totalMs: freezeMs, revertMs, verifyMs, processMs };
+      return { final, freezeMs, freeze, ...revert, verify: report, ...stored, isKilled };
     } finally {
       frozen.thaw();
     }

@@ -18,10 +18,18 @@ export interface RoundLimits {
   until?: number;
 }
 
+/** How `Tracker.stop` ends. */
+export interface StopOptions {
+  kill: boolean;
+  verify: boolean;
+  external: number[];
+  isShellJob: boolean;
+}
+
 /** The part of `Tracker` that commands use. */
 export interface TrackerControl extends AsyncDisposable {
   rounds(limits: RoundLimits): AsyncGenerator<RoundReport>;
-  stop(options: { kill: boolean; verify: boolean }): Promise<StopReport>;
+  stop(options: StopOptions): Promise<StopReport>;
 }
 
 /** The static part of `Tracker` that commands use. */

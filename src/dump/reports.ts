@@ -1,4 +1,5 @@
 import type { VmaKind } from '../kernel/layout.js';
+import type { StoredProcess } from './process/store-tracked.js';
 
 /** Memory of a target that is not tracked: it is dumped in full each round. */
 export interface Untracked {
@@ -38,6 +39,8 @@ export interface FreezeTimes {
   commitMs: number;
   revertMs: number;
   verifyMs: number;
+  /** looking at the process, for what it is besides its memory */
+  processMs: number;
 }
 
 /** What a round has done. Sizes are in bytes, times in milliseconds. */
@@ -101,6 +104,10 @@ export interface StopReport {
   /** mappings put back */
   revertedVmas: number;
   verify: VerifyReport | null;
+  /** what the images have of the process besides its memory; null where they cannot */
+  process: StoredProcess | null;
+  /** why they cannot: it is not possible to restore it */
+  notRestorable: string | null;
   isKilled: boolean;
 }
 
@@ -122,4 +129,5 @@ export const noFreeze: FreezeTimes = {
   commitMs: 0,
   revertMs: 0,
   verifyMs: 0,
+  processMs: 0,
 };

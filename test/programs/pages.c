@@ -3,6 +3,7 @@
  * A target that does with its memory what it is told, one line a command:
  *
  *   map BYTES                       private anonymous memory; prints its address
+ *   share BYTES                     a memfd, mapped shared; its descriptor stays open
  *   write ADDRESS FIRST NR STEP V   writes V into NR pages, each STEP pages on
  *   sum ADDRESS NR                  reads NR pages; prints the sum of their values
  *   dontneed ADDRESS BYTES
@@ -104,6 +105,19 @@ static void *map_file(void *address, size_t bytes, const char *path)
 	return memory;
 }
 
+static void *share(size_t bytes)
+{
+	int fd = memfd_create("pages", MFD_CLOEXEC);
+	void *memory;
+
+	if (fd < 0 || ftruncate(fd, bytes))
+		exit(1);
+	memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (memory == MAP_FAILED)
+		exit(1);
+	return memory;
+}
+
 static int comb(char *memory, size_t pages)
 {
 	for (size_t i = 1; i < pages; i += 2)
@@ -129,6 +143,9 @@ static void obey(const char *line)
 	if (!strcmp(name, "map")) {
 		sscanf(line, "map %lu", &a);
 		printf("%lx\n", (unsigned long)map(a));
+	} else if (!strcmp(name, "share")) {
+		sscanf(line, "share %lu", &a);
+		printf("%lx\n", (unsigned long)share(a));
 	} else if (!strcmp(name, "write")) {
 		sscanf(line, "write %lx %lu %lu %lu %lu", &a, &b, &c, &d, &e);
 		for (unsigned long i = 0; i < c; i++)

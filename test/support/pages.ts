@@ -15,12 +15,23 @@ export class Pages implements Disposable {
     return new Pages(await Program.start('pages'));
   }
 
+  /** The program, after it was restored. */
+  static of(program: Program): Pages {
+    return new Pages(program);
+  }
+
   get pid(): number {
     return this.program.pid;
   }
 
   async map(bytes: number): Promise<Area> {
     const address = await this.program.ask(`map ${bytes}`);
+    return { address, page: parseInt(address, 16) / 4096 };
+  }
+
+  /** A memfd, mapped shared. */
+  async share(bytes: number): Promise<Area> {
+    const address = await this.program.ask(`share ${bytes}`);
     return { address, page: parseInt(address, 16) / 4096 };
   }
 

@@ -5,6 +5,7 @@ import { ImageDirectory, PageReader } from '../../src/image/index.js';
 import { Device } from '../../src/kernel/device.js';
 import { Tracker } from '../../src/tracker.js';
 import { Pages } from '../support/pages.js';
+import { externalOf } from '../support/restored.js';
 import { newImagesPath, valueOf } from '../support/vm.js';
 
 describe('rounds', () => {
@@ -160,8 +161,10 @@ describe('rounds', () => {
     const { tracker } = await Tracker.start({ pid: target.pid, images });
     const pages = `${images}/round-0000.pages`;
     writeFileSync(pages, Buffer.alloc(statSync(pages).size, 1));
-    const stop = await tracker.stop({ kill: true, verify: true });
+    const external = externalOf(target.pid);
+    const stop = await tracker.stop({ kill: true, verify: true, external });
     expect(stop.verify?.lostWrites).to.be.greaterThan(63);
+    expect(stop.notRestorable).to.equal(null);
     expect(stop.isKilled).to.equal(false);
     expect(await target.sum(area, 64)).to.equal(64 * 5);
   });
@@ -179,7 +182,7 @@ describe('rounds', () => {
   it('end with a dead target where that is asked for', async () => {
     using target = await Pages.start();
     const { tracker } = await Tracker.start({ pid: target.pid, images: newImagesPath() });
-    const stop = await tracker.stop({ kill: true });
+    const stop = await tracker.stop({ kill: true, external: externalOf(target.pid) });
     expect(stop.isKilled).to.equal(true);
     expect(await target.program.exit).to.deep.equal({ code: null, signal: 'SIGKILL' });
   });

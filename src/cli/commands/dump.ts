@@ -1,43 +1,32 @@
 import { formatBytes, formatCount, formatDuration } from '../../report/units.js';
 import { defineCommand } from '../command.js';
-import { parseFds, parsePath, parsePid } from '../option-values.js';
+import { dumpedOptions } from '../dumped-options.js';
+import { parsePath, parsePid } from '../option-values.js';
 
 /** `tracker dump PID --images DIR [--leave-running] [--shell-job] [--external FD...]` */
 export const dump = defineCommand({
   options: (yargs) =>
-    yargs
-      .positional('pid', {
-        type: 'string',
-        demandOption: true,
-        describe: 'The process',
-        coerce: parsePid,
-      })
-      .option('images', {
-        type: 'string',
-        demandOption: true,
-        requiresArg: true,
-        describe: 'A new directory for the images',
-        coerce: parsePath('--images'),
-      })
-      .option('leave-running', {
-        type: 'boolean',
-        default: false,
-        describe: 'Let the process go on instead of ending it',
-      })
-      .option('shell-job', {
-        type: 'boolean',
-        default: false,
-        describe: 'It runs on a terminal: the restore gives it its own',
-      })
-      .option('external', {
-        type: 'string',
-        array: true,
-        nargs: 1,
-        default: [],
-        requiresArg: true,
-        describe: 'A descriptor that the restore is going to be handed',
-        coerce: parseFds('external'),
-      }),
+    dumpedOptions(
+      yargs
+        .positional('pid', {
+          type: 'string',
+          demandOption: true,
+          describe: 'The process',
+          coerce: parsePid,
+        })
+        .option('images', {
+          type: 'string',
+          demandOption: true,
+          requiresArg: true,
+          describe: 'A new directory for the images',
+          coerce: parsePath('--images'),
+        })
+        .option('leave-running', {
+          type: 'boolean',
+          default: false,
+          describe: 'Let the process go on instead of ending it',
+        }),
+    ),
 
   async run(
     { pid, images, 'leave-running': leaveRunning, 'shell-job': isShellJob, external },

@@ -3,6 +3,7 @@ import { formatCount, formatDuration } from '../../report/units.js';
 import { formatMembers } from '../../report/tree-tables.js';
 import type { TreeStopReport } from '../../tree/tree-reports.js';
 import { type Context, defineCommand, type Outcome } from '../command.js';
+import { type DumpedOptions, dumpedOptions } from '../dumped-options.js';
 import { isTracked } from '../is-tracked.js';
 import { roundPrinter, treeRoundPrinter } from '../print-rounds.js';
 import {
@@ -12,16 +13,17 @@ import {
   trackerOptions,
   treeOptions,
 } from '../target-options.js';
+import { UsageError } from '../usage-error.js';
 
-interface StopOptions extends TargetOptions {
+interface StopOptions extends TargetOptions, DumpedOptions {
   kill: boolean;
   verify: boolean;
 }
 
-/** `tracker stop [PID...] --images DIR [--kill] [--verify]` */
+/** `tracker stop [PID...] --images DIR [--kill] [--verify] [--shell-job] [--external FD...]` */
 export const stop = defineCommand({
   options: (yargs) =>
-    targetOptions(yargs)
+    dumpedOptions(targetOptions(yargs))
       .option('kill', {
         type: 'boolean',
         default: false,
@@ -34,19 +36,21 @@ export const stop = defineCommand({
       }),
 
   async run(options, context) {
-    const { images, kill, verify } = options;
+    const { images, kill, verify, external, 'shell-job': isShellJob } = options;
     const pid = await singlePid(options, context);
     if (pid === undefined) return stopTree(options, context);
     const Tracker = await context.services.tracker();
     await using tracker = await Tracker.resume(trackerOptions({ pid, images }, context));
-    const report = await tracker.stop({ kill, verify });
+    const report = await tracker.stop({ kill, verify, external, isShellJob });
     const { output } = context;
     roundPrinter(output)(report.final);
     output.print(formatEnd(pid, report));
+    output.print(formatProcess(images, report));
     if (report.verify) output.print(formatVerdict(report.verify));
+    const isWrong = report.verify !== null && report.verify.lostWrites !== 0;
     return {
       document: { pid, images, ...report },
-      isFailure: report.verify !== null && report.verify.lostWrites !== 0,
+      isFailure: isWrong || (kill && !report.isKilled),
     };
   },
 
@@ -61,9 +65,11 @@ export const stop = defineCommand({
 });
 
 async function stopTree(
-  { pid: pids, images, kill, verify }: StopOptions,
+  { pid: pids, images, kill, verify, external, 'shell-job': isShellJob }: StopOptions,
   context: Context,
 ): Promise<Outcome> {
+  if (isShellJob || external.length > 0)
+    throw new UsageError(`--shell-job and --external are for one process: ${images} is of a tree`);
   const TreeTracker = await context.services.tree();
   await using tracker = await TreeTracker.resume({ ...treeOptions(images, context), pids });
   const report = await tracker.stop({ kill, verify });
@@ -103,6 +109,13 @@ function formatEnd(pid: number, { freezeMs, revertMs, revertedVmas, isKilled }: 
     `pid ${pid} runs on untracked: ${mappings} put back in ${formatDuration(revertMs)}, ` +
     `it stood for ${formatDuration(freezeMs)}`
   );
+}
+
+function formatProcess(images: string, { process: stored, notRestorable }: StopReport): string {
+  if (!stored) return `memory alone is in ${images}: ${notRestorable ?? ''}`;
+  const { nrThreads, nrFiles, round } = stored;
+  const parts = `${formatCount(nrThreads, 'thread')}, ${formatCount(nrFiles, 'descriptor')}`;
+  return `round ${round} has the process (${parts}): tracker restore ${images}`;
 }
 
 function formatVerdict({ pages, unreadable, durationMs, ...found }: VerifyReport) {

@@ -71,8 +71,14 @@ describe('tracker iterate', () => {
 describe('tracker stop', () => {
   it('says how the process goes on', async () => {
     const { code, stdout, calls } = await runCli('stop 12 --images x');
-    expect(calls[0]).to.deep.equal(['stop', 12, 'x', { kill: false, verify: false }]);
+    expect(calls[0]).to.deep.equal([
+      ...['stop', 12, 'x'],
+      { kill: false, verify: false, external: [], isShellJob: false },
+    ]);
     expect(stdout).to.contain('12 mappings put back in 2.0 ms, it stood for 30 ms');
+    expect(stdout).to.contain(
+      'round 6 has the process (2 threads, 5 descriptors): tracker restore x\n',
+    );
     expect(stdout).not.to.contain('lost writes');
     expect(code).to.equal(0);
   });
@@ -86,9 +92,27 @@ describe('tracker stop', () => {
   it('prints that no write was lost', async () => {
     const stop = stopReport({ verify: verifyReport(0), isKilled: true });
     const { code, stdout, calls } = await runCli('stop 12 --images x --kill --verify', { stop });
-    expect(calls[0]).to.deep.equal(['stop', 12, 'x', { kill: true, verify: true }]);
+    expect(calls[0]).to.deep.equal([
+      ...['stop', 12, 'x'],
+      { kill: true, verify: true, external: [], isShellJob: false },
+    ]);
     expect(stdout).to.contain('pid 12 is killed\n').and.to.contain('\nlost writes: 0\n');
     expect(code).to.equal(0);
+  });
+
+  it('says why the images have the memory alone, and fails if the process was to be killed', async () => {
+    const notRestorable = 'cannot dump pid 12: fd 7 of pid 12: TCP connection';
+    const stop = stopReport({ process: null, notRestorable });
+    const { code, stdout } = await runCli('stop 12 --images x --external 1 --shell-job', { stop });
+    expect(stdout).to.contain(`memory alone is in x: ${notRestorable}\n`);
+    expect(code).to.equal(0);
+    expect((await runCli('stop 12 --images x --kill', { stop })).code).to.equal(1);
+  });
+
+  it('hands on how the process is going to be restored', async () => {
+    const { calls } = await runCli('stop 12 --images x --external 1 --external 7 --shell-job');
+    const how = { kill: false, verify: false, external: [1, 7], isShellJob: true };
+    expect(calls[0]).to.deep.equal(['stop', 12, 'x', how]);
   });
 
   it('tells pages that others have changed from lost ones', async () => {

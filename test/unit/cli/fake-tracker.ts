@@ -47,6 +47,8 @@ export function stopReport(more: Partial<StopReport> = {}): StopReport {
     revertMs: 2,
     revertedVmas: 12,
     verify: null,
+    process: { round: 6, nrThreads: 2, nrFiles: 5, durationMs: 9 },
+    notRestorable: null,
     isKilled: false,
     ...more,
   };
