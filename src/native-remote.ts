@@ -141,6 +141,12 @@ export interface NativeRemote {
   stubRead(handle: StubHandle, fd: number, runs: Float64Array): Promise<void>;
   /** Takes the trampoline away and lets all threads go on; with `stopSignal`, stopped. */
   stubFinish(handle: StubHandle, threads: readonly ThreadEnd[], stopSignal: number): void;
+  /** Does the same, but they stand: to be let go by `thaw`, as what `freeze` returns. */
+  stubHold(
+    handle: StubHandle,
+    threads: readonly ThreadEnd[],
+    stopSignal: number,
+  ): { handle: FreezeHandle; tids: number[]; stopNs: number };
   stubKill(handle: StubHandle): void;
 
   /** Pages that private mappings have of their own: page, nrPages; and so on. */

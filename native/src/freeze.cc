@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "thread_state.h"
 
@@ -55,6 +56,15 @@ std::unique_ptr<FrozenProcess> FrozenProcess::Freeze(pid_t pid,
   if (is_stopped) return frozen;
   *failure = frozen->failure_;
   return nullptr;
+}
+
+std::unique_ptr<FrozenProcess> FrozenProcess::Adopt(std::unique_ptr<TracerThread> tracer, pid_t pid,
+                                                    const std::vector<pid_t>& tids) {
+  std::unique_ptr<FrozenProcess> frozen(new FrozenProcess());
+  frozen->tracer_ = std::move(tracer);
+  frozen->processes_ = {pid};
+  for (const pid_t tid : tids) frozen->threads_.push_back({tid, State::kStopped});
+  return frozen;
 }
 
 FrozenProcess::~FrozenProcess() {

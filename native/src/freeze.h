@@ -46,6 +46,9 @@ class FrozenProcess {
   static std::unique_ptr<FrozenProcess> Freeze(pid_t pid, const std::vector<pid_t>& extra_tids,
                                                std::chrono::milliseconds timeout,
                                                FreezeFailure* failure);
+  /** Takes threads over that `tracer` traces and that stand, all of the process. */
+  static std::unique_ptr<FrozenProcess> Adopt(std::unique_ptr<TracerThread> tracer, pid_t pid,
+                                              const std::vector<pid_t>& tids);
   ~FrozenProcess();
 
   /**

@@ -44,17 +44,7 @@ Napi::Value Freeze(const Napi::CallbackInfo& info) {
   FreezeFailure failure;
   Handle frozen = FrozenProcess::Freeze(pid, TidsOf(info[2]), timeout, &failure);
   if (!frozen) return ThrowFailure(info.Env(), pid, failure);
-
-  const std::vector<pid_t> tids = frozen->tids();
-  Napi::Array array = Napi::Array::New(info.Env(), tids.size());
-  for (size_t i = 0; i < tids.size(); i++) array[i] = Napi::Number::New(info.Env(), tids[i]);
-  Napi::Object result = Napi::Object::New(info.Env());
-  result.Set("tids", array);
-  result.Set("stopNs", static_cast<double>(frozen->stop_time().count()));
-  result.Set("handle",
-             Napi::External<Handle>::New(info.Env(), new Handle(std::move(frozen)),
-                                         [](Napi::Env, Handle* handle) { delete handle; }));
-  return result;
+  return FrozenTo(info.Env(), std::move(frozen));
 }
 
 /** thaw(handle): lets every thread go on; a second call does nothing */
@@ -64,6 +54,19 @@ Napi::Value Thaw(const Napi::CallbackInfo& info) {
 }
 
 }  // namespace
+
+Napi::Value FrozenTo(Napi::Env env, std::shared_ptr<FrozenProcess> frozen) {
+  const std::vector<pid_t> tids = frozen->tids();
+  Napi::Array array = Napi::Array::New(env, tids.size());
+  for (size_t i = 0; i < tids.size(); i++) array[i] = Napi::Number::New(env, tids[i]);
+  Napi::Object result = Napi::Object::New(env);
+  result.Set("tids", array);
+  result.Set("stopNs", static_cast<double>(frozen->stop_time().count()));
+  result.Set("handle",
+             Napi::External<Handle>::New(env, new Handle(std::move(frozen)),
+                                         [](Napi::Env, Handle* handle) { delete handle; }));
+  return result;
+}
 
 std::shared_ptr<FrozenProcess> FrozenOf(const Napi::Value& value) {
   return value.IsExternal() ? *value.As<Napi::External<Handle>>().Data() : nullptr;

@@ -15,3 +15,6 @@ class FrozenProcess;
  * the last one forgets it: a thaw during a swap takes effect when that is done.
  */
 std::shared_ptr<FrozenProcess> FrozenOf(const Napi::Value& value);
+
+/** What freeze() returns: { handle, tids, stopNs }. */
+Napi::Value FrozenTo(Napi::Env env, std::shared_ptr<FrozenProcess> frozen);

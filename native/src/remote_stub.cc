@@ -208,8 +208,8 @@ bool RemoteStub::FinishThread(const ThreadEnd& end, ErrnoFailure* failure) {
   return WriteTraceeState(end.tid, end.regs, end.xstate, end.signal_mask, failure);
 }
 
-bool RemoteStub::Finish(const std::vector<ThreadEnd>& threads, int stop_signal,
-                        ErrnoFailure* failure) {
+bool RemoteStub::FinishAll(const std::vector<ThreadEnd>& threads, int stop_signal,
+                           ErrnoFailure* failure) {
   if (threads.empty()) return FailCall(failure, ESRCH, "ptrace", NameOf(pid_));
   const pid_t first = threads.front().tid;
   if (!MustCall(first, {SYS_munmap, {base_, kPageSize + area_bytes_, 0, 0, 0, 0}}, failure))
@@ -217,13 +217,34 @@ bool RemoteStub::Finish(const std::vector<ThreadEnd>& threads, int stop_signal,
   for (const ThreadEnd& end : threads)
     if (!FinishThread(end, failure)) return false;
   if (stop_signal) kill(first, stop_signal);
-  if (reaper_status_ && !FinishReaper(failure)) return false;
+  return !reaper_status_ || FinishReaper(failure);
+}
+
+bool RemoteStub::Finish(const std::vector<ThreadEnd>& threads, int stop_signal,
+                        ErrnoFailure* failure) {
+  if (!FinishAll(threads, stop_signal, failure)) return false;
   for (const ThreadEnd& end : threads) {
     if (ptrace(PTRACE_DETACH, end.tid, nullptr, nullptr) != 0)
       return FailCall(failure, errno, "ptrace(PTRACE_DETACH)", NameOf(end.tid));
   }
   is_released_ = true;
   return true;
+}
+
+std::unique_ptr<FrozenProcess> RemoteStub::Hold(const std::vector<ThreadEnd>& threads,
+                                                int stop_signal, ErrnoFailure* failure) {
+  if (!FinishAll(threads, stop_signal, failure)) return nullptr;
+  std::vector<pid_t> tids;
+  for (const ThreadEnd& end : threads) {
+    /* From now on it survives this process, as everything does that is frozen. */
+    if (ptrace(PTRACE_SETOPTIONS, end.tid, nullptr, nullptr) != 0) {
+      FailCall(failure, errno, "ptrace(PTRACE_SETOPTIONS)", NameOf(end.tid));
+      return nullptr;
+    }
+    tids.push_back(end.tid);
+  }
+  is_released_ = true;
+  return FrozenProcess::Adopt(std::move(tracer_), tids.front(), tids);
 }
 
 /** It goes on by itself before the process does: nobody else reaps what that leaves. */

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "errno_error.h"
+#include "freeze.h"
 #include "page_runs.h"
 #include "remote_call.h"
 #include "tracer_thread.h"
@@ -74,12 +75,20 @@ class RemoteStub {
    * `stop_signal` (SIGSTOP), not before somebody sends SIGCONT.
    */
   bool Finish(const std::vector<ThreadEnd>& threads, int stop_signal, ErrnoFailure* failure);
+  /**
+   * Does the same, but for letting them go: they stand, in the hands of the tracer thread that is
+   * handed over. Null on a failure. Nothing can be done with the stub afterwards.
+   */
+  std::unique_ptr<FrozenProcess> Hold(const std::vector<ThreadEnd>& threads, int stop_signal,
+                                      ErrnoFailure* failure);
 
   /** Ends it, and all of its threads, unless it has been let go. A second call does nothing. */
   void Kill();
 
   /** Runs work on the tracer thread: whatever calls the members above. */
-  void OnTracer(const std::function<void()>& work) { tracer_->Run(work); }
+  void OnTracer(const std::function<void()>& work) {
+    if (tracer_) tracer_->Run(work);
+  }
 
  private:
   RemoteStub() = default;
@@ -87,6 +96,7 @@ class RemoteStub {
   bool MapArea(size_t bytes, ErrnoFailure* failure);
   bool Attach(ErrnoFailure* failure);
   bool MakeStatusPipe(ErrnoFailure* failure);
+  bool FinishAll(const std::vector<ThreadEnd>& threads, int stop_signal, ErrnoFailure* failure);
   bool FinishThread(const ThreadEnd& end, ErrnoFailure* failure);
   bool FinishReaper(ErrnoFailure* failure);
   bool MustCall(pid_t tid, const RemoteCall& call, ErrnoFailure* failure);

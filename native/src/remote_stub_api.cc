@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "promise_worker.h"
+#include "ptrace.h"
 #include "remote_stub.h"
 #include "remote_values.h"
 
@@ -123,16 +124,32 @@ ThreadEnd EndIn(const Napi::Object& in) {
   return end;
 }
 
-/** stubFinish(handle, threads, stopSignal): see native.ts */
-Napi::Value Finish(const Napi::CallbackInfo& info) {
-  const Stub stub = StubIn(info[0]);
-  const Napi::Array threads = info[1].As<Napi::Array>();
-  const int stop_signal = info[2].As<Napi::Number>();
+std::vector<ThreadEnd> EndsIn(const Napi::Value& value) {
+  const Napi::Array threads = value.As<Napi::Array>();
   std::vector<ThreadEnd> ends;
   for (uint32_t i = 0; i < threads.Length(); i++) {
     const Napi::Value thread = threads[i];
     ends.push_back(EndIn(thread.As<Napi::Object>()));
   }
+  return ends;
+}
+
+/** stubHold(handle, threads, stopSignal): see native-remote.ts */
+Napi::Value Hold(const Napi::CallbackInfo& info) {
+  const Stub stub = StubIn(info[0]);
+  const std::vector<ThreadEnd> ends = EndsIn(info[1]);
+  const int stop_signal = info[2].As<Napi::Number>();
+  ErrnoFailure failure = {ESRCH, "ptrace", "a stub that is gone"};
+  std::unique_ptr<FrozenProcess> frozen;
+  if (stub) stub->OnTracer([&] { frozen = stub->Hold(ends, stop_signal, &failure); });
+  return frozen ? FrozenTo(info.Env(), std::move(frozen)) : Throw(info.Env(), failure);
+}
+
+/** stubFinish(handle, threads, stopSignal): see native-remote.ts */
+Napi::Value Finish(const Napi::CallbackInfo& info) {
+  const Stub stub = StubIn(info[0]);
+  const std::vector<ThreadEnd> ends = EndsIn(info[1]);
+  const int stop_signal = info[2].As<Napi::Number>();
   ErrnoFailure failure = {ESRCH, "ptrace", "a stub that is gone"};
   bool is_done = false;
   if (stub) stub->OnTracer([&] { is_done = stub->Finish(ends, stop_signal, &failure); });
@@ -152,6 +169,7 @@ void InitRemoteStub(Napi::Env env, Napi::Object exports) {
   exports.Set("stubStart", Napi::Function::New<Start>(env, "stubStart"));
   exports.Set("stubCalls", Napi::Function::New<Calls>(env, "stubCalls"));
   exports.Set("stubRead", Napi::Function::New<Read>(env, "stubRead"));
+  exports.Set("stubHold", Napi::Function::New<Hold>(env, "stubHold"));
   exports.Set("stubFinish", Napi::Function::New<Finish>(env, "stubFinish"));
   exports.Set("stubKill", Napi::Function::New<Kill>(env, "stubKill"));
 }

@@ -10,6 +10,9 @@ export interface FreezeOptions {
   extraTids?: readonly number[];
 }
 
+/** What the addon says of a process that stands. */
+export type HeldProcess = ReturnType<typeof native.freeze>;
+
 /** The outcome of {@link withFrozen}. */
 export interface FrozenResult<T> {
   result: T;
@@ -41,12 +44,14 @@ export class Frozen implements Disposable {
    * Stops a process. Blocks, for the target's sake, up to the timeout.
    * @throws TargetError `FREEZE_TIMEOUT` (`facts` has tid, state, wchan; no thread is held),
    *   `NO_SUCH_PROCESS`, `TRACED` (by `facts.tracer`, e.g. a debugger), `NOT_PERMITTED`
+   * @param held it stands already
    */
   constructor(
     readonly pid: number,
     { timeoutMs = defaultTimeoutMs, extraTids = [] }: FreezeOptions = {},
+    held: HeldProcess = freeze(pid, timeoutMs, extraTids),
   ) {
-    const { handle, tids, stopNs } = freeze(pid, timeoutMs, extraTids);
+    const { handle, tids, stopNs } = held;
     this.#handle = handle;
     this.tids = tids;
     this.stopMs = stopNs / 1e6;

@@ -1,17 +1,29 @@
 import { close, read } from 'node:fs';
 import { promisify } from 'node:util';
 import { TargetError } from '../errors.js';
+import { native } from '../native.js';
 import type { ProcessExit } from '../native-remote.js';
 import { SIGINFO_BYTES } from '../process/thread-record.js';
 
 const exited = 1;
 const offset = { code: 8, status: 24 } as const;
 
+/** Waits until a restored process has ended, and forgets it. To be called once. */
+export function waitForExit({
+  hostPid,
+  statusFd,
+}: {
+  hostPid: number;
+  statusFd: number | null;
+}): Promise<ProcessExit> {
+  return statusFd === null ? native.waitExit(hostPid) : readExit(hostPid, statusFd);
+}
+
 /**
  * How a process ended, by the siginfo that the init of its pid namespace reports. Closes the descriptor.
  * @throws TargetError `INIT_GONE` where the init was killed, and all of the namespace with it
  */
-export async function readExit(pid: number, fd: number): Promise<ProcessExit> {
+async function readExit(pid: number, fd: number): Promise<ProcessExit> {
   const info = new DataView(new ArrayBuffer(SIGINFO_BYTES));
   try {
     const { bytesRead } = await promisify(read)(fd, info, 0, SIGINFO_BYTES, null);

@@ -1,14 +1,14 @@
 import path from 'node:path';
 import { ImageDirectory } from '../image/index.js';
-import { native } from '../native.js';
-import type { ProcessExit } from '../native-remote.js';
+import type { Frozen } from '../proc/freeze.js';
 import { planRestore } from './plan/plan-restore.js';
 import type { OwnTerminal } from './plan/input.js';
 import type { Step } from './plan/step.js';
-import { readExit } from './read-exit.js';
 import { readInput, verifyContent } from './read-input.js';
 import { relocateMappings, relocateProcess } from './relocate.js';
 import { runPlan } from './run-plan.js';
+
+export { waitForExit } from './read-exit.js';
 
 /** What to restore, and how. */
 export interface RestoreOptions {
@@ -23,6 +23,8 @@ export interface RestoreOptions {
   isInNamespace?: boolean;
   /** where the files of the process are by now, instead of `/` */
   root?: string | undefined;
+  /** what to do with the process before it goes on, e.g. to track it */
+  beforeRun?: ((frozen: Frozen) => Promise<void>) | undefined;
   signal?: AbortSignal;
 }
 
@@ -56,18 +58,13 @@ export async function restoreProcess(options: RestoreOptions): Promise<RestoredP
   const input = inputOf(images, options);
   const steps = planRestore(input);
   await verifyContent(images);
-  const result = await runPlan(steps, { signal: options.signal });
+  const result = await runPlan(steps, { signal: options.signal, beforeRun: options.beforeRun });
   return {
     pid: input.process.identity.pid,
     nrThreads: input.process.threads.length,
     ...result,
     durationMs: performance.now() - startMs,
   };
-}
-
-/** Waits until a restored process has ended. To be called once. */
-export function waitForExit({ hostPid, statusFd }: RestoredProcess): Promise<ProcessExit> {
-  return statusFd === null ? native.waitExit(hostPid) : readExit(hostPid, statusFd);
 }
 
 function inputOf(images: ImageDirectory, options: RestoreOptions) {

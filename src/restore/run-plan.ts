@@ -4,7 +4,9 @@ import { createTimer } from './create-timer.js';
 import { clearStub } from './clear-stub.js';
 import { freeName, removeName } from './free-name.js';
 import { openPty } from './open-pty.js';
-import type { StartStep, Step } from './plan/step.js';
+import type { Frozen } from '../proc/freeze.js';
+import type { FinishStep, StartStep, Step } from './plan/step.js';
+import { waitForExit } from './read-exit.js';
 import { Stub } from './stub.js';
 
 /** What has come of a plan. */
@@ -20,6 +22,8 @@ export interface RunResult {
 /** How to run a plan. */
 export interface RunOptions {
   signal?: AbortSignal | undefined;
+  /** what to do with the process before it goes on; should it fail, nothing is left of it */
+  beforeRun?: ((frozen: Frozen) => Promise<void>) | undefined;
 }
 
 /**
@@ -29,7 +33,7 @@ export interface RunOptions {
  */
 export async function runPlan(
   steps: readonly Step[],
-  { signal }: RunOptions = {},
+  { signal, beforeRun }: RunOptions = {},
 ): Promise<RunResult> {
   const warnings: string[] = [];
   const names: string[] = [];
@@ -43,6 +47,8 @@ export async function runPlan(
       else if (step.op === 'start') {
         start = step;
         stub = new Stub(step);
+      } else if (step.op === 'finish') {
+        if (stub) await finish(stub, step, beforeRun);
       } else if (stub && start) await runStep(stub, step, start);
       if (step.op === 'free-name') names.push(step.path);
     }
@@ -59,7 +65,7 @@ export async function runPlan(
 
 async function runStep(
   stub: Stub,
-  step: Exclude<Step, { op: 'check-file' | 'check-path' | 'start' }>,
+  step: Exclude<Step, { op: 'check-file' | 'check-path' | 'start' | 'finish' }>,
   start: StartStep,
 ): Promise<void> {
   switch (step.op) {
@@ -86,9 +92,27 @@ async function runStep(
       return;
     case 'open-pty':
       openPty(stub, step);
-      return;
-    case 'finish':
-      stub.finish(step);
+  }
+}
+
+async function finish(
+  stub: Stub,
+  step: FinishStep,
+  beforeRun: RunOptions['beforeRun'],
+): Promise<void> {
+  if (!beforeRun) {
+    stub.finish(step);
+    return;
+  }
+  using frozen = stub.hold(step);
+  try {
+    await beforeRun(frozen);
+  } catch (error) {
+    // It has not run since it was dumped: nothing is lost.
+    process.kill(frozen.pid, 'SIGKILL');
+    frozen.thaw();
+    await waitForExit(stub);
+    throw error;
   }
 }
 

@@ -3,6 +3,7 @@ import { isSystemError, TargetError } from '../errors.js';
 import { PAGE_SIZE } from '../image/page.js';
 import { native } from '../native.js';
 import type { StubHandle } from '../native-remote.js';
+import { Frozen } from '../proc/freeze.js';
 import { systemCalls } from '../system-calls.js';
 import { ArgumentArea, type Output, type Slots, slotsIn } from './argument-area.js';
 import { errorName } from './errno.js';
@@ -148,13 +149,25 @@ export class Stub implements Disposable {
   }
 
   /** Lets it go. */
-  finish({ threads, stopSignal }: FinishStep): void {
+  finish(step: FinishStep): void {
     this.flush();
-    const ends = threads.map((thread) => ({
-      ...thread,
-      tid: this.#hostTids.get(thread.tid) ?? 0,
-    }));
-    native.stubFinish(this.#handle, ends, stopSignal);
+    native.stubFinish(this.#handle, this.#endsOf(step), step.stopSignal);
+    this.#setLetGo();
+  }
+
+  /** Makes it stand as it shall go on, until it is thawed: it is no stub any more. */
+  hold(step: FinishStep): Frozen {
+    this.flush();
+    const held = native.stubHold(this.#handle, this.#endsOf(step), step.stopSignal);
+    this.#setLetGo();
+    return new Frozen(this.hostPid, {}, held);
+  }
+
+  #endsOf({ threads }: FinishStep) {
+    return threads.map((thread) => ({ ...thread, tid: this.#hostTids.get(thread.tid) ?? 0 }));
+  }
+
+  #setLetGo(): void {
     this.#isLetGo = true;
     letGo.add(this.#handle);
   }

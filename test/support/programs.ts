@@ -10,6 +10,7 @@ const sources = path.join(packageRoot(), 'test/programs');
 const binaries = path.join(packageRoot(), 'build/programs');
 
 const slowStartMs = 60_000;
+const isCompiled = import.meta.url.endsWith('.js');
 
 /** How a program ended: one of the two is null. */
 export interface Exit {
@@ -83,12 +84,13 @@ export class Program implements Disposable {
   }
 
   /**
-   * Starts the command line of the sources, which takes its time on a busy machine; its first line is
-   * not waited for.
+   * Starts the command line: that of the sources, which takes its time on a busy machine, or the
+   * compiled one, by what this file is. Its first line is not waited for.
    */
   static async startTracker(...args: string[]): Promise<Program> {
-    const main = ['--import=tsx', 'src/cli/main.ts', ...args];
-    return Program.#spawn(process.execPath, main, slowStartMs);
+    const compiled = path.join(packageRoot(), 'build/dist/src/cli/main.js');
+    const main = isCompiled ? [compiled] : ['--import=tsx', 'src/cli/main.ts'];
+    return Program.#spawn(process.execPath, [...main, ...args], slowStartMs);
   }
 
   /** Starts a command on a terminal of its own, by `restore/relay.c`. Its first line is not waited for. */

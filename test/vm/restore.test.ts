@@ -3,7 +3,7 @@ import { restoreProcess } from '../../src/restore/restore.js';
 import { Tracker } from '../../src/tracker.js';
 import { Pages } from '../support/pages.js';
 import { Program } from '../support/programs.js';
-import { externalOf, ImagesDirectory, restoreProgram } from '../support/restored.js';
+import { dumpProgram, externalOf, ImagesDirectory, restoreProgram } from '../support/restored.js';
 import { waitFor } from '../support/wait-for.js';
 
 describe('images of a tracked process', function () {
@@ -94,6 +94,29 @@ describe('images of a tracked process', function () {
     const stop = await tracker.stop({ kill: true, external: externalOf(target.pid) });
     expect(stop.notRestorable).to.contain('/memfd:pages, of which 2 pages with content');
     expect(stop.isKilled).to.equal(false);
+  });
+
+  it('go on with it: the first round after a restore with --track is a delta', async () => {
+    using images = new ImagesDirectory();
+    using target = await Pages.start();
+    const nrPages = 512;
+    const areas = [await target.map(nrPages * 4096), await target.share(nrPages * 4096)];
+    for (const area of areas) await target.write(area, 0, nrPages, 1);
+    const { pid } = target;
+    await dumpProgram(target, images.path);
+    await target.program.exit;
+    using restored = Pages.of(await restoreProgram(pid, images.path, '--track'));
+    for (const area of areas) expect(await restored.sum(area, nrPages)).to.equal(nrPages);
+    const tracker = await Tracker.resume({ pid, images: images.path });
+    const [, first] = tracker.images.rounds;
+    expect(first?.members[0]).to.deep.include({ kind: 'delta' });
+    for (const area of areas) await restored.write(area, 7, 3, 5);
+    const round = await tracker.round();
+    expect(round).to.deep.include({ round: 2, kind: 'delta' });
+    expect(round.pages).to.be.within(6, 100);
+    const stop = await tracker.stop({ kill: true, verify: true, external: externalOf(pid) });
+    expect(stop.verify).to.deep.include({ lostWrites: 0, unreadable: 0 });
+    expect(stop.isKilled).to.equal(true);
   });
 
   it('say why they have the memory alone, and the process lives', async () => {

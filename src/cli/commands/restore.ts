@@ -1,3 +1,4 @@
+import type { Frozen } from '../../proc/freeze.js';
 import { formatCount, formatDuration } from '../../report/units.js';
 import { type Context, defineCommand, type Outcome } from '../command.js';
 import { exitCode } from '../exit-code.js';
@@ -13,12 +14,13 @@ interface RestoreOptions {
   'pid-namespace': boolean;
   root?: string | undefined;
   'inherit-fd': Map<number, number>;
+  track: boolean;
   'dry-run': boolean;
 }
 
 /**
  * `tracker restore DIR [--detach | --shell-job] [--stopped] [--pid-namespace] [--root DIR]
- * [--inherit-fd FD[:OWN]...] [--dry-run]`
+ * [--inherit-fd FD[:OWN]...] [--track] [--dry-run]`
  */
 export const restore = defineCommand<RestoreOptions>({
   options: (yargs) =>
@@ -64,6 +66,11 @@ export const restore = defineCommand<RestoreOptions>({
         describe: 'Hand in a descriptor of this command, as FD or FD:OWN',
         coerce: parseInherited('inherit-fd'),
       })
+      .option('track', {
+        type: 'boolean',
+        default: false,
+        describe: 'Track it from its first instruction on: its next round is a delta',
+      })
       .option('dry-run', {
         type: 'boolean',
         default: false,
@@ -101,7 +108,8 @@ async function restoreImages(options: RestoreOptions, context: Context): Promise
   const terminal = options['shell-job'] ? findTerminal() : undefined;
   using lent = terminal ? new LentTerminal(terminal) : undefined;
   using forwarding = new SignalForwarding();
-  const restored = await restoreProcess({ ...toRestore(options), terminal, signal });
+  const beforeRun = options.track ? await tracking(options.dir) : undefined;
+  const restored = await restoreProcess({ ...toRestore(options), terminal, signal, beforeRun });
   for (const warning of restored.warnings) output.warn(`tracker: ${warning}`);
   const { statusFd: _statusFd, ...facts } = restored;
   const { pid, hostPid, nrThreads, durationMs } = facts;
@@ -121,6 +129,16 @@ async function restoreImages(options: RestoreOptions, context: Context): Promise
   lent?.hasEnded(exit);
   const code = exit.code ?? exitCode.signalBase + (exit.signal ?? 0);
   return { document: { ...document, exit }, exitCode: code };
+}
+
+/** Finds out first whether there is a module. */
+async function tracking(images: string): Promise<(frozen: Frozen) => Promise<void>> {
+  const { Device } = await import('../../kernel/device.js');
+  const { trackRestored } = await import('../../track-restored.js');
+  Device.open().close();
+  return async (frozen) => {
+    await trackRestored(frozen, images);
+  };
 }
 
 function toRestore(options: RestoreOptions) {

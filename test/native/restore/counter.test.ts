@@ -1,5 +1,7 @@
 import { expect } from 'chai';
 import { dumpProcess } from '../../../src/dump/process/dump.js';
+import type { Frozen } from '../../../src/proc/freeze.js';
+import { readStat } from '../../../src/proc/stat.js';
 import { restoreProcess } from '../../../src/restore/restore.js';
 import { Program } from '../../support/programs.js';
 import {
@@ -52,6 +54,30 @@ describe('restore', function () {
     const { pid } = program;
     await dumpProgram(program, images.path, { leaveRunning: true });
     expect(await program.ask('')).to.equal(`${pid} 8 4 5`);
+  });
+
+  it('leaves nothing of a process with which something else fails before it runs', async () => {
+    using images = new ImagesDirectory();
+    using program = await Program.start('restore/counter');
+    const { pid } = program;
+    await dumpProgram(program, images.path);
+    await program.exit;
+    const inherited = new Map(handedIn().map((fd) => [fd, fd]));
+    let state = '';
+    const beforeRun = async (frozen: Frozen) => {
+      await Promise.resolve();
+      state = readStat(frozen.pid).state;
+      throw new Error('there is no module');
+    };
+    const failed: unknown = await restoreProcess({
+      images: images.path,
+      inherited,
+      beforeRun,
+    }).catch((reason: unknown) => reason);
+    expect(failed).to.have.property('message', 'there is no module');
+    expect(state).to.equal('t');
+    using restored = await restoreProgram(pid, images.path);
+    expect(await restored.ask('')).to.equal(`${pid} 8 4 5`);
   });
 
   it('refuses a pid that is taken', async () => {
