@@ -19,7 +19,10 @@ export function kernelMappingsOf({ vmas }: RestoreInput): KernelMapping[] {
     }));
 }
 
-/** Where the kernel thinks that the program's parts are, and which program it is. */
+/**
+ * Where the kernel thinks that the program's parts are, and which program it is: before anything is
+ * mapped, for a program of which a part is mapped cannot be replaced, and it may be tracker's own.
+ */
 export function planProgram({ process }: RestoreInput): Step[] {
   const { mm, auxv, exe, thpDisabled } = process.memory;
   const file = { slot: 'exe' };
