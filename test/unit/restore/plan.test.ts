@@ -195,6 +195,13 @@ describe('planRestore, program and timers', () => {
     expect(named).to.be.below(steps.indexOf(mapped as Step));
   });
 
+  it('registers for each of the barriers that the process may ask for', () => {
+    const record = processRecord({});
+    record.memory.barriers = 0x110;
+    const steps = planRestore(restoreInput({ process: record }));
+    expect(callsOf(steps, 'membarrier').map(({ args }) => args[0])).to.deep.equal([0x10, 0x100]);
+  });
+
   it('starts an interval timer anew whose signal waits, unless it counts processor time', () => {
     const waiting = [0n, 10_000n, 0n, 0n];
     const words = BigUint64Array.of(...waiting, ...waiting, 7n, 0n, 0n, 5n);
