@@ -2,12 +2,17 @@ import { expect } from 'chai';
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { dumpProcess } from '../../src/dump/process/dump.js';
+import { needPrograms } from '../support/installed.js';
 import { ImagesDirectory } from '../support/restored.js';
 import { Terminal } from '../support/terminal.js';
 import { waitFor } from '../support/wait-for.js';
 
 describe('restore of a vim', function () {
   this.timeout(240_000);
+
+  before(function () {
+    needPrograms(this, 'vim');
+  });
 
   it('has what was not saved, its registers and the past, on the terminal of whoever restores', async () => {
     using images = new ImagesDirectory();
