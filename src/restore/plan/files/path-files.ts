@@ -1,4 +1,9 @@
-import type { DeviceFile, DirectoryFile, KernelFile, RegularFile } from '../../../process/file-record.js';
+import type {
+  DeviceFile,
+  DirectoryFile,
+  KernelFile,
+  RegularFile,
+} from '../../../process/file-record.js';
 import { open } from '../constants.js';
 import { call, type Step } from '../step.js';
 import type { FilePlanContext, FilePlanner } from './file-planner.js';
