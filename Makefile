@@ -9,7 +9,7 @@ SEED ?=
 DEBUG_SOAK_MINUTES ?= 10
 
 .PHONY: all setup node_modules kmod native dist programs demo test test-unit test-native test-vm \
-	test-apps test-debug soak bench lint vagrant-test debug-kernel clean
+	test-programs test-apps test-debug soak bench lint vagrant-test debug-kernel clean
 .DELETE_ON_ERROR:
 
 all: kmod native dist programs
@@ -48,6 +48,10 @@ test-native: all
 
 test-vm: all
 	@scripts/test vm-$(KERNEL)
+
+test-programs: all
+	@vagrant/setup --programs
+	@scripts/test programs
 
 debug-kernel: setup
 	@vagrant/setup --debug-kernel

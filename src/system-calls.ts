@@ -84,6 +84,7 @@ export const systemCalls = {
   process_vm_writev: 311,
   sched_setattr: 314,
   memfd_create: 319,
+  membarrier: 324,
   mlock2: 325,
   rseq: 334,
   clone3: 435,

@@ -54,6 +54,13 @@ export interface DeviceFile extends OpenFileBase {
   path: string;
 }
 
+/** A file that the kernel writes while it is read, as in procfs, opened anew by its path. */
+export interface KernelFile extends OpenFileBase {
+  kind: 'kernel';
+  path: string;
+  offset: number;
+}
+
 /** What the one who restores has to hand in: a terminal, or what was named at the dump. */
 export interface InheritedFile extends OpenFileBase {
   kind: 'inherited';
@@ -187,6 +194,7 @@ export type OpenFileRecord =
   | RegularFile
   | DirectoryFile
   | DeviceFile
+  | KernelFile
   | InheritedFile
   | PipeFile
   | FifoFile
@@ -224,6 +232,7 @@ const readers: Readers = {
   }),
   directory: (reader) => ({ path: reader.string('path'), offset: reader.count('offset') }),
   device: (reader) => ({ path: reader.string('path') }),
+  kernel: (reader) => ({ path: reader.string('path'), offset: reader.count('offset') }),
   inherited: (reader) => ({ what: reader.string('what') }),
   pipe: (reader) => ({
     pipe: reader.count('pipe'),

@@ -26,6 +26,8 @@ export interface MemoryRecord {
   /** build id of the vdso in hexadecimal; '' where none is mapped */
   vdsoBuildId: string;
   thpDisabled: boolean;
+  /** MEMBARRIER_CMD_REGISTER_* that it has asked for, as far as the kernel tells */
+  barriers: number;
 }
 
 /** @throws ImageError `IMAGES_DAMAGED` */
@@ -38,5 +40,6 @@ export function readMemory(reader: FieldReader): MemoryRecord {
     exe: readFileIdentity(reader.inner(reader.map('exe'), 'exe')),
     vdsoBuildId: reader.string('vdsoBuildId'),
     thpDisabled: reader.boolean('thpDisabled'),
+    barriers: reader.has('barriers') ? reader.count('barriers') : 0,
   };
 }

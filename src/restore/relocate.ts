@@ -4,7 +4,7 @@ import type { OpenFileRecord } from '../process/file-record.js';
 import type { ProcessRecord } from '../process/process-record.js';
 
 /** Kinds of open files that are the machine's, wherever the process' own files are. */
-const ofTheMachine = new Set<string>(['device', 'inherited']);
+const ofTheMachine = new Set<string>(['device', 'kernel', 'inherited']);
 
 /**
  * A process whose files are all below another directory: its program, what it maps and has open, its

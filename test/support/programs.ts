@@ -78,6 +78,11 @@ export class Program implements Disposable {
     return Program.#run(compileProgram(name), args);
   }
 
+  /** Starts an installed command, and waits for its first line. */
+  static async startCommand(command: string, ...args: string[]): Promise<Program> {
+    return Program.#run(command, args, slowStartMs);
+  }
+
   /** Starts a TypeScript file of the tests in a node of its own, and waits for its first line. */
   static async startScript(file: string, ...args: string[]): Promise<Program> {
     return Program.#run(process.execPath, ['--import=tsx', file, ...args], slowStartMs);

@@ -16,6 +16,10 @@ apt_dir=$vm_dir/apt
     openssh-client                               # key of the ssh guest
     redis-server                                 # dumped and restored by the native tests
   )
+  programs_packages=(                            # real programs that are dumped and restored
+    golang-go openjdk-17-jdk-headless            # a static binary; a virtual machine
+    procps vim                                   # on a terminal
+  )
   lint_packages=(clang-format shellcheck sparse)
   vagrant_packages=(vagrant qemu-utils rsync)
   debug_kernel_packages=(bc bison flex lz4)

@@ -6,6 +6,7 @@ import type { SmapsEntry } from '../../proc/smaps.js';
 import { findBuildId } from '../../process/build-id.js';
 import type { FileIdentity } from '../../process/file-identity.js';
 import type { MemoryRecord, MmAddresses } from '../../process/memory-record.js';
+import { collectBarriers } from './collect-barriers.js';
 import type { RemoteTarget } from './remote-target.js';
 
 /** Fields of `/proc/PID/stat`, counted from the state (field 3 of proc(5)). */
@@ -32,6 +33,7 @@ export function collectMemory(target: RemoteTarget, mappings: readonly SmapsEntr
     auxv: new Uint8Array(readFileSync(`/proc/${pid}/auxv`)),
     exe: identityOfExe(pid),
     vdsoBuildId: vdsoBuildId(target, mappings),
+    barriers: collectBarriers(target),
     thpDisabled: readStatus(String(pid)).text('THP_enabled') === '0',
   };
 }

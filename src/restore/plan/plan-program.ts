@@ -19,9 +19,12 @@ export function kernelMappingsOf({ vmas }: RestoreInput): KernelMapping[] {
     }));
 }
 
-/** Where the kernel thinks that the program's parts are, and which program it is. */
+/**
+ * Where the kernel thinks that the program's parts are, and which program it is: before anything is
+ * mapped, for a program of which a part is mapped cannot be replaced, and it may be tracker's own.
+ */
 export function planProgram({ process }: RestoreInput): Step[] {
-  const { mm, auxv, exe, thpDisabled } = process.memory;
+  const { mm, auxv, exe, thpDisabled, barriers } = process.memory;
   const file = { slot: 'exe' };
   const words = [
     ...mmFields.map((field) => mm[field]),
@@ -37,6 +40,8 @@ export function planProgram({ process }: RestoreInput): Step[] {
   ];
   if (thpDisabled)
     steps.push(call('prctl', [prctl.setThpDisable, 1, 0, 0, 0], 'PR_SET_THP_DISABLE'));
+  for (let bit = 1; bit <= barriers; bit *= 2)
+    if ((barriers & bit) !== 0) steps.push(call('membarrier', [bit, 0, 0], 'barriers of memory'));
   return steps;
 }
 

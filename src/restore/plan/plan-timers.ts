@@ -4,6 +4,8 @@ import { call, type CreateTimerStep, type Step } from './step.js';
 
 /** Bytes of a `struct sigevent`. */
 const eventBytes = 64;
+/** ITIMER_REAL */
+const realTimer = 0;
 
 /** Makes the timers of timer_create, when all threads are there. */
 export function planTimerCreation({ process }: RestoreInput): CreateTimerStep[] {
@@ -20,7 +22,8 @@ export function planTimers({ process }: RestoreInput): Step[] {
   const { intervals, posix } = process.timers;
   const steps: Step[] = [];
   for (let which = 0; which < NR_INTERVAL_TIMERS; which++) {
-    const bytes = intervals.slice(which * INTERVAL_BYTES, (which + 1) * INTERVAL_BYTES);
+    const setting = intervals.slice(which * INTERVAL_BYTES, (which + 1) * INTERVAL_BYTES);
+    const bytes = which === realTimer ? restarted(setting) : setting;
     if (isSet(bytes))
       steps.push(call('setitimer', [which, { bytes }, 0], `interval timer ${which}`));
   }
@@ -28,6 +31,16 @@ export function planTimers({ process }: RestoreInput): Step[] {
     if (isSet(setting))
       steps.push(call('timer_settime', [id, 0, { bytes: setting }, 0], `timer ${id}`));
   return steps;
+}
+
+/**
+ * The kernel starts a timer that repeats when its signal is taken; as long as that waits, nothing is
+ * left of its time, with which it would not be set at all.
+ */
+function restarted(setting: Uint8Array): Uint8Array {
+  const interval = setting.subarray(0, INTERVAL_BYTES / 2);
+  const left = setting.subarray(INTERVAL_BYTES / 2);
+  return isSet(left) ? setting : Uint8Array.of(...interval, ...interval);
 }
 
 function isSet(setting: Uint8Array): boolean {

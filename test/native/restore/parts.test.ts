@@ -54,6 +54,13 @@ describe('restore of the parts of a process', function () {
     expect(mapsOf(program.pid)).to.deep.equal(before);
   });
 
+  it('keeps the barriers of memory that a program may ask for', async () => {
+    using images = new ImagesDirectory();
+    using program = await Program.start('restore/barriers');
+    using restored = await dumpAndRestore(program, images.path);
+    expect(await restored.ask('')).to.equal('right');
+  });
+
   for (const rights of [[], ['without rights']])
     it(`keeps the identity of a process ${rights.join() || 'with all rights'}`, async () => {
       using images = new ImagesDirectory();

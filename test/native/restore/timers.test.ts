@@ -13,6 +13,13 @@ describe('restore of timers', function () {
     expect(await restored.ask('')).to.equal('right');
   });
 
+  it('lets an interval timer go on whose signal had not been taken', async () => {
+    using images = new ImagesDirectory();
+    using program = await Program.start('restore/ticking');
+    using restored = await dumpAndRestore(program, images.path);
+    expect(await restored.ask('', 60_000)).to.equal('right');
+  });
+
   it('leaves timers as they are where the program runs on', async () => {
     using images = new ImagesDirectory();
     using program = await Program.start('restore/timers');

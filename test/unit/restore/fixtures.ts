@@ -84,6 +84,7 @@ export function processRecord(fields: Partial<ProcessRecord>): ProcessRecord {
       exe: { path: '/bin/x', size: 5, mtimeNs: 1_700_000_000_000_000_000n, inode: 3 },
       vdsoBuildId: '',
       thpDisabled: false,
+      barriers: 0,
     },
     signals: { actions: new Uint8Array(64 * 32), pending: [], stopSignal: 0 },
     threads: [threadRecord()],

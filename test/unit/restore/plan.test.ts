@@ -186,6 +186,39 @@ describe('planRestore, threads', () => {
   });
 });
 
+describe('planRestore, program and timers', () => {
+  it('names the program before anything is mapped: it may be tracker itself', () => {
+    const steps = planRestore(restoreInput({ vmas: [vmaRecord({})] }));
+    const named = steps.findIndex((step) => step.op === 'call' && step.about === 'PR_SET_MM_MAP');
+    const [mapped] = mapsAt(steps, 0x10000);
+    expect(named).to.be.above(0);
+    expect(named).to.be.below(steps.indexOf(mapped as Step));
+  });
+
+  it('registers for each of the barriers that the process may ask for', () => {
+    const record = processRecord({});
+    record.memory.barriers = 0x110;
+    const steps = planRestore(restoreInput({ process: record }));
+    expect(callsOf(steps, 'membarrier').map(({ args }) => args[0])).to.deep.equal([0x10, 0x100]);
+  });
+
+  it('starts an interval timer anew whose signal waits, unless it counts processor time', () => {
+    const waiting = [0n, 10_000n, 0n, 0n];
+    const words = BigUint64Array.of(...waiting, ...waiting, 7n, 0n, 0n, 5n);
+    const timers = { intervals: new Uint8Array(words.buffer), posix: [] };
+    const steps = planRestore(restoreInput({ process: processRecord({ timers }) }));
+    const settings = callsOf(steps, 'setitimer').map(({ args: [which, value] }) => [
+      which,
+      [...new BigUint64Array((value as { bytes: Uint8Array }).bytes.slice().buffer)],
+    ]);
+    expect(settings).to.deep.equal([
+      [0, [0n, 10_000n, 0n, 10_000n]],
+      [1, waiting],
+      [2, [7n, 0n, 0n, 5n]],
+    ]);
+  });
+});
+
 describe('planRestore, terminals', () => {
   const settings = new Uint8Array(44);
   const setForeground = 0x5410;

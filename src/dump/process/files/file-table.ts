@@ -8,6 +8,7 @@ import { inetSockets } from './inet-sockets.js';
 import { inotifyFiles } from './inotify-files.js';
 import { otherFiles } from './other-files.js';
 import { otherSockets } from './other-sockets.js';
+import { kernelFiles } from './kernel-files.js';
 import { pipes } from './pipes.js';
 import { directories, regularFiles, statelessDeviceFiles } from './path-files.js';
 import { ptyMasters, ptySlaves } from './ptys.js';
@@ -19,6 +20,7 @@ import { unixSockets } from './unix-sockets.js';
 /** Every kind of open file; the first that matches has it, and the last has what is left. */
 const handlers: readonly FileHandler[] = [
   inheritedFiles,
+  kernelFiles,
   regularFiles,
   directories,
   statelessDeviceFiles,

@@ -1,4 +1,9 @@
-import type { DeviceFile, DirectoryFile, RegularFile } from '../../../process/file-record.js';
+import type {
+  DeviceFile,
+  DirectoryFile,
+  KernelFile,
+  RegularFile,
+} from '../../../process/file-record.js';
 import { open } from '../constants.js';
 import { call, type Step } from '../step.js';
 import type { FilePlanContext, FilePlanner } from './file-planner.js';
@@ -15,6 +20,11 @@ export const regularFile: FilePlanner<RegularFile> = ({ file, flags, offset }, c
 
 /** Opened by its path, with its offset. */
 export const directory: FilePlanner<DirectoryFile> = ({ path, flags, offset }, context) => ({
+  steps: [openStep(path, flags, context), ...seekSteps(path, offset, context)],
+});
+
+/** Opened by its path, which may lead to the process itself: not to be looked at before that is there. */
+export const kernelFile: FilePlanner<KernelFile> = ({ path, flags, offset }, context) => ({
   steps: [openStep(path, flags, context), ...seekSteps(path, offset, context)],
 });
 

@@ -11,7 +11,7 @@ import { fifo } from './fifo.js';
 import { inotify } from './inotify.js';
 import { pipe } from './pipe.js';
 import { ptyMaster, ptySlave } from './pty.js';
-import { device, directory, regularFile } from './path-files.js';
+import { device, directory, kernelFile, regularFile } from './path-files.js';
 import { resizeSteps, terminal } from './terminal.js';
 import { signalfd, timerfd } from './timer-files.js';
 import { inetSocket } from './inet-socket.js';
@@ -26,6 +26,7 @@ const planners: Planners = {
   regular: regularFile,
   directory,
   device,
+  kernel: kernelFile,
   inherited: inheritedFile,
   pipe,
   fifo,
