@@ -131,7 +131,7 @@ async function countUnmapped(pid: number, vmas: readonly VmaRecord[]): Promise<n
   const fd = openSync(`/proc/${pid}/map_files/${range}`, 'r');
   try {
     const nrFilePages = Math.ceil(fstatSync(fd).size / PAGE_SIZE);
-    const data = await native.dataRuns([fd], Float64Array.from(gaps(vmas, nrFilePages)));
+    const data = await native.dataRuns(fd, Float64Array.from(gaps(vmas, nrFilePages)));
     let count = 0;
     for (let i = 2; i < data.length; i += 3) count += data[i] ?? 0;
     return count;
@@ -140,18 +140,18 @@ async function countUnmapped(pid: number, vmas: readonly VmaRecord[]): Promise<n
   }
 }
 
-/** Rows of 0, page, endPage of a file that none of its mappings shows. */
+/** Pairs of page, endPage of a file that none of its mappings shows. */
 function gaps(vmas: readonly VmaRecord[], nrFilePages: number): number[] {
   const mapped = vmas
     .map(({ offset, startPage, endPage }) => [offset / PAGE_SIZE, endPage - startPage] as const)
     .sort(([a], [b]) => a - b);
-  const rows: number[] = [];
+  const pairs: number[] = [];
   let position = 0;
   for (const [page, nrPages] of [...mapped, [nrFilePages, 0] as const]) {
-    if (position < Math.min(page, nrFilePages)) rows.push(0, position, Math.min(page, nrFilePages));
+    if (position < Math.min(page, nrFilePages)) pairs.push(position, Math.min(page, nrFilePages));
     position = Math.max(position, page + nrPages);
   }
-  return rows;
+  return pairs;
 }
 
 function notRestorable(pid: number, reason: string): TargetError {
