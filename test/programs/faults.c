@@ -29,6 +29,7 @@ static enum step step;
 static unsigned nth, nr_failed, nr_wrong;
 static bool is_injected;
 static int to_target, from_target;
+static pid_t target_pid;
 
 /* The calling thread's nth allocation from now on fails; 0: none. */
 static void arm(unsigned value)
@@ -92,12 +93,24 @@ static int call(enum step now, int fd, unsigned long request, void *args,
 
 #define CALL(now, fd, request, args) call(now, fd, request, args, sizeof(*(args)))
 
+/* It has closed its pipe: how it has ended says why. */
+static void target_is_gone(char what)
+{
+	int status = 0;
+
+	waitpid(target_pid, &status, 0);
+	fprintf(stderr, "step %s, allocation %u: the target has ended at '%c': status 0x%x\n",
+		names[step], nth, what, status);
+	_exit(1);
+}
+
 static void ask(char what)
 {
 	char answer;
 
 	CHECK(write(to_target, &what, 1) == 1);
-	CHECK(read(from_target, &answer, 1) == 1);
+	if (read(from_target, &answer, 1) != 1)
+		target_is_gone(what);
 	if (answer == 'f')
 		nr_failed++;
 	if (answer == 'f' || answer == 'i')
@@ -306,7 +319,7 @@ int main(void)
 	areas[2] = map(MAP_SHARED | MAP_ANONYMOUS, -1);
 	write_all();
 	CHECK(pipe(up) == 0 && pipe(down) == 0);
-	pid = fork();
+	pid = target_pid = fork();
 	if (pid == 0) {
 		close(up[0]);
 		close(down[1]);
