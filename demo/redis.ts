@@ -66,7 +66,11 @@ async function untilAnswer(): Promise<void> {
 
 function isAnswering(): boolean {
   try {
-    return redis('ping') === 'PONG';
+    const answer = execFileSync('redis-cli', ['-p', port, 'ping'], {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    return answer.trim() === 'PONG';
   } catch {
     return false;
   }

@@ -108,6 +108,10 @@ describe('images of a tracked process', function () {
     using restored = Pages.of(await restoreProgram(pid, images.path, '--track'));
     for (const area of areas) expect(await restored.sum(area, nrPages)).to.equal(nrPages);
     const tracker = await Tracker.resume({ pid, images: images.path });
+    const again: unknown = await restoreProcess({ images: images.path }).catch(
+      (error: unknown) => error,
+    );
+    expect(again).to.have.property('code', 'FD_NOT_INHERITED');
     const [, first] = tracker.images.rounds;
     expect(first?.members[0]).to.deep.include({ kind: 'delta' });
     for (const area of areas) await restored.write(area, 7, 3, 5);
