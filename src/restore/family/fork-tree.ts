@@ -56,7 +56,10 @@ function temporaryParent(child: ForkNode): ForkNode {
   return node;
 }
 
-/** For roots that share pages with an older tree: the process there that has most of them. */
+/**
+ * For roots that share pages with an older tree: the process there that has most of them. Where a root
+ * has pages of several trees, those are one: the younger ones' roots descend from the oldest.
+ */
 function findAncestors(
   processes: readonly FamilyProcess[],
   shared: readonly (readonly ContentPiece[])[],
@@ -64,15 +67,43 @@ function findAncestors(
   const rootOf = rootsOf(processes);
   const ancestors = new Map<number, number>();
   if (new Set(rootOf).size < 2) return ancestors;
-  for (const [root, pages] of countCommon(processes, shared, rootOf)) {
-    let most = 0;
-    for (const [process, nrPages] of pages) {
-      if (nrPages <= most) continue;
-      most = nrPages;
-      ancestors.set(root, process);
+  const age = (a: number, b: number) =>
+    (processes[a]?.born ?? 0) - (processes[b]?.born ?? 0) || a - b;
+  const common = countCommon(processes, shared, rootOf);
+  const tops = new Tops();
+  for (const root of [...common.keys()].sort(age)) {
+    const pages = [...(common.get(root) ?? [])].sort(([, a], [, b]) => b - a);
+    for (const [process] of pages) {
+      const other = rootOf[process] as number;
+      if (!ancestors.has(root)) {
+        ancestors.set(root, process);
+        tops.join(root, other);
+        continue;
+      }
+      const [older = 0, younger = 0] = [tops.of(root), tops.of(other)].sort(age);
+      if (older === younger) continue;
+      ancestors.set(younger, older);
+      tops.join(younger, older);
     }
   }
   return ancestors;
+}
+
+/** Roots of trees that have been joined, by those of their parts. */
+class Tops {
+  readonly #above = new Map<number, number>();
+
+  of(root: number): number {
+    let top = root;
+    for (let next = this.#above.get(top); next !== undefined; next = this.#above.get(top))
+      top = next;
+    if (top !== root) this.#above.set(root, top);
+    return top;
+  }
+
+  join(top: number, other: number): void {
+    this.#above.set(top, this.of(other));
+  }
 }
 
 function rootsOf(processes: readonly FamilyProcess[]): number[] {
