@@ -8,6 +8,7 @@ import { locksOf, refusedLocks } from './file-locks.js';
 import { ownerOf, refusedOwner } from './file-owner.js';
 import type { FileContext } from './file-handler.js';
 import { handlerOf } from './file-table.js';
+import { Holders } from './holders.js';
 import { nameOf, type OpenDescriptor } from './open-descriptor.js';
 import { ownTerminalOf } from './ptys.js';
 import { outerTerminalOf } from './terminals.js';
@@ -15,12 +16,14 @@ import { outerTerminalOf } from './terminals.js';
 const kcmpFile = 0;
 
 /** What cannot be dumped: `fd 7 of pid 12: socket:[1234]`, each. Looks at procfs only. */
-export function refusedFiles(context: FileContext): string[] {
+export function refusedFiles(fileContext: FileContext): string[] {
+  const holders = new Holders();
+  const context = { ...fileContext, holders };
   return context.descriptors.flatMap((descriptor) => {
     const { refusal, isOutside = false } = handlerOf(descriptor, context);
     const reason =
       refusal?.(descriptor, context) ??
-      (isOutside ? undefined : (refusedLocks(descriptor) ?? refusedOwner(descriptor)));
+      (isOutside ? undefined : (refusedLocks(descriptor, holders) ?? refusedOwner(descriptor)));
     return reason === undefined ? [] : [`${nameOf(descriptor)}: ${reason}`];
   });
 }

@@ -1,6 +1,5 @@
 import { native } from '../../../native.js';
 import type { FileContext, FileHandler } from './file-handler.js';
-import { holdersOf } from './holders.js';
 import type { OpenDescriptor } from './open-descriptor.js';
 import { otherName } from './path-files.js';
 
@@ -11,11 +10,11 @@ const noBytes = new Uint8Array(0);
 /** Named pipes that nobody else has open, with what is in them. */
 export const fifos: FileHandler = {
   matches: ({ stat, link }) => stat.isFIFO() && link.startsWith('/'),
-  refusal: (descriptor) => {
+  refusal: (descriptor, { holders }) => {
     const { link, pid, flags, isDeleted } = descriptor;
     if (isDeleted) return `deleted FIFO ${link}`;
     if ((flags & packetMode) !== 0) return `FIFO ${link} in packet mode`;
-    const others = isPathOnly(descriptor) ? [] : holdersOf(link, pid);
+    const others = isPathOnly(descriptor) ? [] : holders.of(link, pid);
     if (others.length > 0) return `FIFO ${link}, which pid ${others.join(', ')} has too`;
     return otherName(descriptor);
   },

@@ -1,5 +1,6 @@
 import type { OpenFileRecord } from '../../../process/file-record.js';
 import type { TargetCall } from '../remote-target.js';
+import type { Holders } from './holders.js';
 import type { OpenDescriptor } from './open-descriptor.js';
 
 /** What handlers know besides the descriptor they look at. */
@@ -12,6 +13,11 @@ export interface FileContext {
   isShellJob?: boolean;
   /** runs a system call in the process, which must not fail; only while it is collected */
   ask?: (call: TargetCall) => number;
+}
+
+/** What they are told when they are asked for reasons to refuse. */
+export interface RefusalContext extends FileContext {
+  holders: Holders;
 }
 
 /** What a handler adds to the record of an open file. */
@@ -29,7 +35,7 @@ export interface FileHandler {
    * Why this one cannot be dumped, to be read behind `fd 7 of pid 12: `; nothing if it can. Asked
    * before the process is touched: only procfs may be looked at, and sockets by what they tell.
    */
-  refusal?: (descriptor: OpenDescriptor, context: FileContext) => string | undefined;
+  refusal?: (descriptor: OpenDescriptor, context: RefusalContext) => string | undefined;
   /** it lies outside the images: its locks and the like are those of whoever hands it in */
   isOutside?: boolean;
   /** Asked once per open file, when the process stands. */

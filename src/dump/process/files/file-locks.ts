@@ -1,5 +1,5 @@
 import type { FileLock } from '../../../process/lock-record.js';
-import { sharersOf } from './holders.js';
+import type { Holders } from './holders.js';
 import type { OpenDescriptor } from './open-descriptor.js';
 
 const kinds: Readonly<Record<string, FileLock['kind']>> = {
@@ -12,14 +12,14 @@ const kinds: Readonly<Record<string, FileLock['kind']>> = {
 const lockLine = /^lock:\s*\d+: (\S+)\s+(\S+)\s+(\S+)\s+\S+ \S+ (\d+) (\d+|EOF)$/gm;
 
 /** Locks by a descriptor that cannot be kept: leases, and those that another process has too. */
-export function refusedLocks(descriptor: OpenDescriptor): string | undefined {
+export function refusedLocks(descriptor: OpenDescriptor, holders: Holders): string | undefined {
   const { link, info } = descriptor;
   const lines = [...info.matchAll(/^lock:\s*\d+: (\S+)/gm)];
   const [kind] = lines.map(([, name = '']) => name).filter((name) => !(name in kinds));
   if (kind !== undefined) return `${kind} lock on ${link}`;
   if (lines.length === 0) return undefined;
   const others = locksOf(descriptor).some(({ kind: each }) => each !== 'posix')
-    ? sharersOf(descriptor)
+    ? holders.sharing(descriptor)
     : [];
   return others.length === 0
     ? undefined

@@ -4,57 +4,82 @@ import type { OpenDescriptor } from './open-descriptor.js';
 
 const kcmpFile = 0;
 
+/** A descriptor of some process. */
+interface Holding {
+  pid: number;
+  fd: number;
+}
+
 /**
- * Other processes that have something open, by the name that procfs has for it: `pipe:[123]`.
- * @param pid the one that is known to
+ * Who has what open, on the whole machine: looked at once, when somebody first asks, for a process may
+ * have hundreds of pipes, and the machine thousands of descriptors.
  */
-export function holdersOf(link: string, pid: number, proc = '/proc'): number[] {
-  return readdirSync(proc)
-    .filter((name) => /^\d+$/.test(name))
-    .map(Number)
-    .filter((other) => other !== pid && hasOpen(other, link, proc));
+export class Holders {
+  readonly #proc: string;
+  /** by the name that procfs has for it: `pipe:[123]` */
+  #known: ReadonlyMap<string, readonly Holding[]> | undefined;
+
+  constructor(proc = '/proc') {
+    this.#proc = proc;
+  }
+
+  /**
+   * Other processes that have something open.
+   * @param link its name, with ` (deleted)` where it has none any more
+   * @param pid the one that is known to
+   */
+  of(link: string, pid: number): number[] {
+    return [...new Set(this.#having(link, pid).map((holding) => holding.pid))];
+  }
+
+  /** Other processes that have not only the same thing open, but by the very same open file. */
+  sharing({ pid, fd, link, isDeleted }: OpenDescriptor): number[] {
+    const shown = isDeleted ? `${link} (deleted)` : link;
+    const same = this.#having(shown, pid).filter((other) => isOneFile({ pid, fd }, other));
+    return [...new Set(same.map((holding) => holding.pid))];
+  }
+
+  #having(link: string, pid: number): Holding[] {
+    this.#known ??= lookAround(this.#proc);
+    return (this.#known.get(link) ?? []).filter((holding) => holding.pid !== pid);
+  }
+}
+
+function lookAround(proc: string): Map<string, Holding[]> {
+  const known = new Map<string, Holding[]>();
+  for (const pid of numbersIn(proc))
+    for (const fd of numbersIn(`${proc}/${pid}/fd`)) {
+      const link = linkOf(`${proc}/${pid}/fd/${fd}`);
+      if (link === undefined) continue;
+      const holdings = known.get(link);
+      if (holdings) holdings.push({ pid, fd });
+      else known.set(link, [{ pid, fd }]);
+    }
+  return known;
 }
 
 /** Processes come and go while they are looked at. */
-function hasOpen(pid: number, link: string, proc: string): boolean {
-  const directory = `${proc}/${pid}/fd`;
-  try {
-    return readdirSync(directory).some((fd) => isLink(`${directory}/${fd}`, link));
-  } catch {
-    return false;
-  }
-}
-
-function isLink(path: string, link: string): boolean {
-  try {
-    return readlinkSync(path) === link;
-  } catch {
-    return false;
-  }
-}
-
-/** Other processes that have not only the same thing open, but by the very same open file. */
-export function sharersOf({ pid, fd, link, isDeleted }: OpenDescriptor): number[] {
-  const shown = isDeleted ? `${link} (deleted)` : link;
-  return holdersOf(shown, pid).filter((other) =>
-    descriptorsOf(other, shown).some((its) => isOneFile(pid, fd, other, its)),
-  );
-}
-
-function descriptorsOf(pid: number, link: string): number[] {
-  const directory = `/proc/${pid}/fd`;
+function numbersIn(directory: string): number[] {
   try {
     return readdirSync(directory)
-      .filter((fd) => isLink(`${directory}/${fd}`, link))
+      .filter((name) => /^\d+$/.test(name))
       .map(Number);
   } catch {
     return [];
   }
 }
 
-function isOneFile(pid: number, fd: number, other: number, its: number): boolean {
+function linkOf(path: string): string | undefined {
   try {
-    return native.kcmp(pid, other, kcmpFile, fd, its) === 0;
+    return readlinkSync(path);
+  } catch {
+    return undefined;
+  }
+}
+
+function isOneFile(own: Holding, other: Holding): boolean {
+  try {
+    return native.kcmp(own.pid, other.pid, kcmpFile, own.fd, other.fd) === 0;
   } catch {
     // It has gone, or closed it, meanwhile.
     return false;

@@ -17,7 +17,7 @@ export const inetSockets: FileHandler = {
     isSocket(descriptor) &&
     isFamily(descriptor, family.inet, family.inet6) &&
     protocolOf(stateOf(descriptor)) !== undefined,
-  refusal: (descriptor) => {
+  refusal: (descriptor, { holders }) => {
     const state = stateOf(descriptor);
     const name = protocolOf(state) === 'tcp' ? 'TCP' : 'UDP';
     const reason = refusedConnection(state, name);
@@ -25,7 +25,7 @@ export const inetSockets: FileHandler = {
     if (state.hasError)
       return `${name} socket ${formatAddress(state.local)} with an error that it has not asked for`;
     if (state.hasFilter) return `${name} socket ${formatAddress(state.local)} with a filter`;
-    return refusedSharing(descriptor, `${name} socket ${formatAddress(state.local)}`);
+    return refusedSharing(descriptor, holders, `${name} socket ${formatAddress(state.local)}`);
   },
   collect: (descriptor) => {
     const state = native.socketState(descriptor.pid, descriptor.fd, namesFor(descriptor));

@@ -1,5 +1,4 @@
 import { native } from '../../../native.js';
-import { holdersOf } from './holders.js';
 import type { FileContext, FileHandler } from './file-handler.js';
 import type { OpenDescriptor } from './open-descriptor.js';
 
@@ -14,7 +13,7 @@ export const pipes: FileHandler = {
   refusal: (descriptor, context) => {
     const { link, pid, flags } = descriptor;
     if ((flags & packetMode) !== 0) return `${link} in packet mode`;
-    const others = holdersOf(link, pid);
+    const others = context.holders.of(link, pid);
     if (others.length > 0) return `${link}, which pid ${others.join(', ')} has too`;
     const modes = new Set(endsOf(descriptor, context).map((end) => end.flags & accessMode));
     return modes.has(readWrite) ? `${link}, opened for both reading and writing` : undefined;

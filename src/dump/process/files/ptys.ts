@@ -1,7 +1,6 @@
 import { native } from '../../../native.js';
 import { readStat } from '../../../proc/stat.js';
 import type { FileContext, FileHandler } from './file-handler.js';
-import { holdersOf, sharersOf } from './holders.js';
 import type { OpenDescriptor } from './open-descriptor.js';
 
 const ptmx = 0x502;
@@ -17,11 +16,11 @@ export const ptyMasters: FileHandler = {
     const name = `master of /dev/pts/${index}`;
     if (descriptor.link !== '/dev/ptmx' && descriptor.link !== '/dev/pts/ptmx')
       return `${name} by ${descriptor.link}`;
-    const others = sharersOf(descriptor);
+    const others = context.holders.sharing(descriptor);
     if (others.length > 0) return `${name}, which pid ${others.join(', ')} has too`;
     if (discipline !== 0) return `${name} with line discipline ${discipline}`;
     if (waiting > 0) return `${name} with ${waiting} bytes that it has not read`;
-    const openers = holdersOf(`/dev/pts/${index}`, descriptor.pid);
+    const openers = context.holders.of(`/dev/pts/${index}`, descriptor.pid);
     if (openers.length > 0) return `${name}, of which pid ${openers.join(', ')} has the slave`;
     const reason = refusedSession(index, context);
     return reason && `${name}, ${reason}`;

@@ -1,6 +1,6 @@
 import { native } from '../../../native.js';
 import type { SocketState } from '../../../native-remote.js';
-import { holdersOf } from './holders.js';
+import type { Holders } from './holders.js';
 import type { OpenDescriptor } from './open-descriptor.js';
 import { socketOptions } from './socket-options.js';
 
@@ -20,7 +20,11 @@ export function stateOf({ pid, fd }: OpenDescriptor): SocketState {
 }
 
 /** Why a socket cannot be dumped that another process has as well. */
-export function refusedSharing({ link, pid }: OpenDescriptor, what: string): string | undefined {
-  const others = holdersOf(link, pid);
+export function refusedSharing(
+  { link, pid }: OpenDescriptor,
+  holders: Holders,
+  what: string,
+): string | undefined {
+  const others = holders.of(link, pid);
   return others.length === 0 ? undefined : `${what}, which pid ${others.join(', ')} has too`;
 }

@@ -3,8 +3,8 @@ import { isSystemError, TargetError } from '../../../errors.js';
 import { native } from '../../../native.js';
 import type { SocketState, UnixSocketState } from '../../../native-remote.js';
 import type { SocketName } from '../../../process/socket-record.js';
-import type { FileContext, FileHandler } from './file-handler.js';
-import { holdersOf } from './holders.js';
+import type { FileHandler, RefusalContext } from './file-handler.js';
+import type { Holders } from './holders.js';
 import { nameOf, type OpenDescriptor } from './open-descriptor.js';
 import { family, formatAddress, pathOf } from '../../../process/socket-address.js';
 import { socketOptions } from './socket-options.js';
@@ -27,7 +27,7 @@ export const unixSockets: FileHandler = {
     return (
       refusedPeer(state, known, context) ??
       refusedName(state, known) ??
-      refusedSharing(descriptor, what)
+      refusedSharing(descriptor, context.holders, what)
     );
   },
   collect: (descriptor) => {
@@ -56,7 +56,7 @@ function knownOf({ stat }: OpenDescriptor): UnixSocketState | undefined {
 function refusedPeer(
   { isListening, local }: SocketState,
   { inode, peer, waiting }: UnixSocketState,
-  { descriptors }: FileContext,
+  { descriptors, holders }: RefusalContext,
 ): string | undefined {
   if (isListening)
     return waiting === 0
@@ -66,15 +66,15 @@ function refusedPeer(
   if (local.length > familyBytes) return `unix socket ${formatAddress(local)} that is connected`;
   if (peer === 0) return undefined;
   const other = descriptors.find(({ stat }) => stat.isSocket() && stat.ino === peer);
-  if (!other) return `unix socket [${inode}] connected to ${describePeer(peer)}`;
+  if (!other) return `unix socket [${inode}] connected to ${describePeer(peer, holders)}`;
   const state = stateOf(other);
   if (state.local.length > familyBytes)
     return `unix socket connected to ${formatAddress(state.local)} of fd ${other.fd}`;
   return knownOf(other)?.peer === inode ? undefined : `unix socket connected to fd ${other.fd}`;
 }
 
-function describePeer(peer: number): string {
-  const pids = holdersOf(`socket:[${peer}]`, 0);
+function describePeer(peer: number, holders: Holders): string {
+  const pids = holders.of(`socket:[${peer}]`, 0);
   return `socket [${peer}] of ${pids.length === 0 ? 'nobody' : `pid ${pids.join(', ')}`}`;
 }
 
