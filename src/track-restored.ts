@@ -14,12 +14,23 @@ import type { Frozen } from './proc/freeze.js';
 import { readStat } from './proc/stat.js';
 import { checkTrackable } from './proc/target.js';
 
+/** Where the images are, and what is allowed. */
+export interface TrackRestoredOptions {
+  images: string;
+  /** go on where other processes map its shared memory too */
+  allowExternalSharing?: boolean;
+}
+
 /**
- * Tracks a process that stands and has the memory that the last round of some images has, because it
- * was just restored from them: its first round is a delta.
+ * Tracks a process that stands, and was just restored from the last round of some images that has it.
+ * Its first round is a delta; a full one where there are rounds behind that one, of an earlier process
+ * that was restored and has gone on: they have other memory.
  * @throws DeviceError, TargetError, ImageError; then it must not go on, it may be tracked
  */
-export async function trackRestored(frozen: Frozen, path: string): Promise<RoundReport> {
+export async function trackRestored(
+  frozen: Frozen,
+  { images: path, allowExternalSharing = false }: TrackRestoredOptions,
+): Promise<RoundReport> {
   const { pid } = frozen;
   const device = Device.open();
   let session: Session | undefined;
@@ -28,10 +39,12 @@ export async function trackRestored(frozen: Frozen, path: string): Promise<Round
     await using images = await ImageDirectory.open(path, { write: true });
     const names = await checkUntrackable(pid, await session.layout());
     const context = contextOf(frozen, session, images);
-    refuseSharing(pid, await context.sharedMappings.look(session, names));
+    const sharing = await context.sharedMappings.look(session, names);
+    if (!allowExternalSharing) refuseSharing(pid, sharing);
     const swap = await swapHeld(context, frozen);
     const vmas = await describeVmas(pid, swap.layout, { swapped: swap.names, previous: names });
-    const previous = { vmas: vmas.filter((vma) => isInRounds(images, vma)) };
+    const isLast = images.last?.members[0]?.process !== undefined;
+    const previous = isLast ? { vmas: vmas.filter((vma) => isInRounds(images, vma)) } : null;
     const { report } = await takeRound(context, { previous, names: vmas, frozen });
     return report;
   } finally {

@@ -5,6 +5,7 @@ import { isSystemError, TargetError } from '../errors.js';
 import { residentAnon, type Session } from '../kernel/session.js';
 import { aioRing } from '../image/vma-record.js';
 import { native } from '../native.js';
+import { mappedFilePath } from '../proc/mapped-file.js';
 import type { Piece } from './piece-sweep.js';
 import type { RegionPlan } from './plan.js';
 import { RunTable } from './runs.js';
@@ -166,8 +167,7 @@ export async function copySegment(
   vma: VmaRecord,
   piece: Piece = pieceOf(vma),
 ): Promise<number> {
-  const range = `${(vma.startPage * 4096).toString(16)}-${(vma.endPage * 4096).toString(16)}`;
-  const path = `/proc/${target.pid}/map_files/${range}`;
+  const path = mappedFilePath(target.pid, vma);
   await using file = await openSegment(path, target.isFrozen);
   if (!file) return 0;
   const runs = new RunTable(3);

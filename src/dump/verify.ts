@@ -13,6 +13,7 @@ import { aioRing, PROT_WRITE, vmaAt } from '../image/vma-record.js';
 import type { Session } from '../kernel/session.js';
 import type { Harvest } from '../native.js';
 import { type MapsEntry, readMaps } from '../proc/maps.js';
+import { mappedFilePath } from '../proc/mapped-file.js';
 import { formatAddress } from '../report/units.js';
 import { reportProgress } from './report-progress.js';
 import type { Progress, VerifyReport } from './reports.js';
@@ -207,8 +208,7 @@ function hasPage(runs: Float64Array, region: number, page: number): boolean {
 /** Finds deleted and replaced files too. Mappings may have been merged since the layout was read. */
 function mapFile(pid: number, maps: readonly MapsEntry[], page: number): string {
   const entry = maps.find(({ startPage, endPage }) => startPage <= page && page < endPage);
-  const { startPage = page, endPage = page } = entry ?? {};
-  return `/proc/${pid}/map_files/${(startPage * 4096).toString(16)}-${(endPage * 4096).toString(16)}`;
+  return mappedFilePath(pid, entry ?? { startPage: page, endPage: page });
 }
 
 function tooManyDifferences(pid: number, nrPages: number): TargetError {

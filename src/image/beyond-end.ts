@@ -1,4 +1,5 @@
 import type { FileHandle } from 'node:fs/promises';
+import { isSystemError } from '../errors.js';
 import { PAGE_SIZE } from './page.js';
 import { isFileBacked, isSegment, vmaAt, type VmaRecord } from './vma-record.js';
 
@@ -22,7 +23,7 @@ export async function countBeyondEnd(
       const vma = vmaAt(vmas, page);
       const end = Math.min(first + nrPages, vma?.endPage ?? page + 1);
       if (vma && (isFileBacked(vma) || isSegment(vma))) {
-        const { size } = await (await fileOf(vma)).stat();
+        const size = await sizeOf(vma, fileOf);
         const endOfFile = vma.startPage + Math.ceil((size - vma.offset) / PAGE_SIZE);
         count += Math.max(0, end - Math.max(page, endOfFile));
       }
@@ -30,4 +31,18 @@ export async function countBeyondEnd(
     }
   }
   return count;
+}
+
+/** What cannot be looked at has no end that is known: its pages are those that cannot be read. */
+async function sizeOf(
+  vma: VmaRecord,
+  fileOf: (vma: VmaRecord) => Promise<FileHandle>,
+): Promise<number> {
+  try {
+    const { size } = await (await fileOf(vma)).stat();
+    return size;
+  } catch (error) {
+    if (isSystemError(error)) return Infinity;
+    throw error;
+  }
 }

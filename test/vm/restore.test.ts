@@ -123,6 +123,34 @@ describe('images of a tracked process', function () {
     expect(stop.isKilled).to.equal(true);
   });
 
+  it('hold what is restored from an earlier round, whole, and go on with that', async () => {
+    using images = new ImagesDirectory();
+    using target = await Pages.start();
+    const nrPages = 64;
+    const areas = [await target.map(nrPages * 4096), await target.share(nrPages * 4096)];
+    for (const area of areas) await target.write(area, 0, nrPages, 1);
+    const { pid } = target;
+    await dumpProgram(target, images.path);
+    await target.program.exit;
+    using first = Pages.of(await restoreProgram(pid, images.path, '--track'));
+    for (const area of areas) {
+      await first.sum(area, nrPages);
+      await first.write(area, 0, nrPages, 2);
+    }
+    const tracker = await Tracker.resume({ pid, images: images.path });
+    await tracker.round();
+    await tracker.close();
+    process.kill(pid, 'SIGKILL');
+    await first.program.exit;
+    using second = Pages.of(await restoreProgram(pid, images.path, '--track'));
+    for (const area of areas) expect(await second.sum(area, nrPages)).to.equal(nrPages);
+    const resumed = await Tracker.resume({ pid, images: images.path });
+    expect(resumed.images.last?.members[0]).to.deep.include({ kind: 'full' });
+    const { verify } = await resumed.stop({ verify: true });
+    expect(verify).to.deep.include({ lostWrites: 0, unreadable: 0 });
+    for (const area of areas) expect(await second.sum(area, nrPages)).to.equal(nrPages);
+  });
+
   it('say why they have the memory alone, and the process lives', async () => {
     using images = new ImagesDirectory();
     using program = await Program.start('restore/counter');

@@ -1,3 +1,4 @@
+import type { RoundReport } from '../../dump/reports.js';
 import type { Frozen } from '../../proc/freeze.js';
 import { formatCount, formatDuration } from '../../report/units.js';
 import { type Context, defineCommand, type Outcome } from '../command.js';
@@ -15,12 +16,13 @@ interface RestoreOptions {
   root?: string | undefined;
   'inherit-fd': Map<number, number>;
   track: boolean;
+  'allow-external-sharing': boolean;
   'dry-run': boolean;
 }
 
 /**
  * `tracker restore DIR [--detach | --shell-job] [--stopped] [--pid-namespace] [--root DIR]
- * [--inherit-fd FD[:OWN]...] [--track] [--dry-run]`
+ * [--inherit-fd FD[:OWN]...] [--track [--allow-external-sharing]] [--dry-run]`
  */
 export const restore = defineCommand<RestoreOptions>({
   options: (yargs) =>
@@ -71,6 +73,11 @@ export const restore = defineCommand<RestoreOptions>({
         default: false,
         describe: 'Track it from its first instruction on: its next round is a delta',
       })
+      .option('allow-external-sharing', {
+        type: 'boolean',
+        default: false,
+        describe: 'With --track: also where other processes map its shared memory',
+      })
       .option('dry-run', {
         type: 'boolean',
         default: false,
@@ -108,18 +115,30 @@ async function restoreImages(options: RestoreOptions, context: Context): Promise
   const terminal = options['shell-job'] ? findTerminal() : undefined;
   using lent = terminal ? new LentTerminal(terminal) : undefined;
   using forwarding = new SignalForwarding();
-  const beforeRun = options.track ? await tracking(options.dir) : undefined;
+  let round: RoundReport | undefined;
+  const track = options.track ? await findTracking() : undefined;
+  const beforeRun =
+    track &&
+    (async (frozen: Frozen) => {
+      const allowExternalSharing = options['allow-external-sharing'];
+      round = await track(frozen, { images: options.dir, allowExternalSharing });
+    });
   const restored = await restoreProcess({ ...toRestore(options), terminal, signal, beforeRun });
   for (const warning of restored.warnings) output.warn(`tracker: ${warning}`);
   const { statusFd: _statusFd, ...facts } = restored;
   const { pid, hostPid, nrThreads, durationMs } = facts;
-  const document = { images: options.dir, ...facts };
+  const document = { images: options.dir, ...facts, ...(round && { round }) };
   if (options.detach) {
     const who = hostPid === pid ? '' : `, pid ${hostPid} outside of its namespace,`;
     const threads = formatCount(nrThreads, 'thread');
     output.print(
       `pid ${pid}${who} runs again, with ${threads}, after ${formatDuration(durationMs)}`,
     );
+    if (round)
+      output.print(
+        `round ${round.round}, ${formatCount(round.pages, 'page')}: it is tracked; ` +
+          `tracker iterate ${hostPid} --images ${options.dir} goes on`,
+      );
     return { document };
   }
   // Standard output may be the process' own now: nothing more is printed but with --json.
@@ -132,13 +151,11 @@ async function restoreImages(options: RestoreOptions, context: Context): Promise
 }
 
 /** Finds out first whether there is a module. */
-async function tracking(images: string): Promise<(frozen: Frozen) => Promise<void>> {
+async function findTracking() {
   const { Device } = await import('../../kernel/device.js');
   const { trackRestored } = await import('../../track-restored.js');
   Device.open().close();
-  return async (frozen) => {
-    await trackRestored(frozen, images);
-  };
+  return trackRestored;
 }
 
 function toRestore(options: RestoreOptions) {

@@ -4,6 +4,7 @@ import { native } from '../../native.js';
 import { PAGE_SIZE } from '../../image/page.js';
 import { segmentKey } from '../../image/vma-record.js';
 import type { PageJob, RoundWriter, SegmentDetails, VmaRecord } from '../../image/index.js';
+import { mappedFilePath } from '../../proc/mapped-file.js';
 import type { SmapsEntry } from '../../proc/smaps.js';
 import { pushData } from '../sources.js';
 import { RunTable } from '../runs.js';
@@ -69,11 +70,11 @@ async function copyShared(copy: ProcessCopy): Promise<SegmentDetails[]> {
 /** All of a segment, mapped or not, through one of its mappings. */
 async function copySegment(
   { pid, writer, progress, signal }: ProcessCopy,
-  { startPage, endPage, dev, inode, path, offset }: VmaRecord,
+  vma: VmaRecord,
   segment: number,
 ): Promise<SegmentDetails> {
-  const range = [startPage, endPage].map((page) => (page * PAGE_SIZE).toString(16)).join('-');
-  const sourceName = `/proc/${pid}/map_files/${range}`;
+  const { startPage, endPage, dev, inode, path, offset } = vma;
+  const sourceName = mappedFilePath(pid, vma);
   const sourceFd = openSync(sourceName, 'r');
   try {
     const nrFilePages = Math.ceil(fstatSync(sourceFd).size / PAGE_SIZE);

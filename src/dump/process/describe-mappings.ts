@@ -1,5 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { isFileBacked, type VmaRecord } from '../../image/index.js';
+import { mappedFilePath } from '../../proc/mapped-file.js';
 import type { SmapsEntry } from '../../proc/smaps.js';
 import { kindOf } from './vma-kind.js';
 
@@ -42,8 +43,7 @@ function describe(entry: SmapsEntry): VmaRecord {
 }
 
 /** Through the mapping itself: the name may be another file's by now, which the restore finds. */
-async function lookAt(pid: number, { startPage, endPage }: VmaRecord) {
-  const range = [startPage, endPage].map((page) => (page * 4096).toString(16)).join('-');
-  const { size, mtimeNs } = await stat(`/proc/${pid}/map_files/${range}`, { bigint: true });
+async function lookAt(pid: number, vma: VmaRecord) {
+  const { size, mtimeNs } = await stat(mappedFilePath(pid, vma), { bigint: true });
   return { fileSize: Number(size), fileMtimeNs: mtimeNs };
 }

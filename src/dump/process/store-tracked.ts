@@ -5,6 +5,7 @@ import { PAGE_SIZE } from '../../image/page.js';
 import { segmentKey } from '../../image/vma-record.js';
 import { native } from '../../native.js';
 import type { Frozen } from '../../proc/freeze.js';
+import { mappedFilePath } from '../../proc/mapped-file.js';
 import { readSmaps } from '../../proc/smaps.js';
 import { threadsOf } from '../../proc/threads.js';
 import { encodeProcess } from '../../process/process-record.js';
@@ -112,11 +113,14 @@ async function refuseUnmapped(pid: number, vmas: readonly VmaRecord[]): Promise<
   for (const vma of vmas) {
     if (vma.kind !== 'anon-shared' || !vma.path.startsWith(memfdPrefix)) continue;
     const key = segmentKey(vma);
-    byFile.set(key, [...(byFile.get(key) ?? []), vma]);
+    const known = byFile.get(key);
+    if (known) known.push(vma);
+    else byFile.set(key, [vma]);
   }
-  for (const [first, ...others] of byFile.values()) {
+  for (const mappings of byFile.values()) {
+    const [first] = mappings;
     if (!first) continue;
-    const nrPages = await countUnmapped(pid, [first, ...others]);
+    const nrPages = await countUnmapped(mappedFilePath(pid, first), mappings);
     if (nrPages > 0)
       throw notRestorable(
         pid,
@@ -125,10 +129,8 @@ async function refuseUnmapped(pid: number, vmas: readonly VmaRecord[]): Promise<
   }
 }
 
-async function countUnmapped(pid: number, vmas: readonly VmaRecord[]): Promise<number> {
-  const [{ startPage, endPage } = { startPage: 0, endPage: 0 }] = vmas;
-  const range = [startPage, endPage].map((page) => (page * PAGE_SIZE).toString(16)).join('-');
-  const fd = openSync(`/proc/${pid}/map_files/${range}`, 'r');
+async function countUnmapped(file: string, vmas: readonly VmaRecord[]): Promise<number> {
+  const fd = openSync(file, 'r');
   try {
     const nrFilePages = Math.ceil(fstatSync(fd).size / PAGE_SIZE);
     const data = await native.dataRuns(fd, Float64Array.from(gaps(vmas, nrFilePages)));

@@ -1,6 +1,7 @@
 import { PAGE_SIZE } from '../../image/page.js';
 import { segmentKey } from '../../image/vma-record.js';
 import type { VmaRecord } from '../../image/index.js';
+import { mappedFilePath } from '../../proc/mapped-file.js';
 import type { AddressSpace } from './address-space.js';
 import { map, open, PROT_WRITE } from './constants.js';
 import type { RestoreInput } from './input.js';
@@ -84,8 +85,8 @@ function makeAnonymous({ slot, nrPages, vma, isReserved }: Segment, staging: num
   const length = nrPages * PAGE_SIZE;
   const reserve = isReserved ? 0 : map.noReserve;
   const flags = map.shared | map.anonymous | map.fixedNoReplace | reserve;
-  const range = [staging, staging + length].map((address) => address.toString(16)).join('-');
-  const path = `/proc/self/map_files/${range}`;
+  const startPage = staging / PAGE_SIZE;
+  const path = mappedFilePath('self', { startPage, endPage: startPage + nrPages });
   const expect = staging;
   return [
     call('mmap', [staging, length, protRead | PROT_WRITE, flags, -1, 0], vma.path, { expect }),
