@@ -44,6 +44,7 @@ static void tracker_share_release(struct kref *kref)
 		container_of(kref, struct tracker_share, kref);
 
 	tracker_watch_destroy(share->watch);
+	tracker_log_destroy(&share->log);
 	fput(share->file);
 	kfree_rcu(share, rcu);
 }
@@ -102,6 +103,8 @@ static void tracker_share_unwrap_work(struct work_struct *work)
 
 	mutex_lock(&tracker_shares_lock);
 	is_done = share->is_over || !list_empty(&share->regions);
+	if (!is_done)
+		share->is_protected = false;
 	if (!is_done && tracker_share_unwrap(share)) {
 		hash_del_rcu(&share->node);
 		atomic_dec(&tracker_nr_shares);
@@ -154,7 +157,8 @@ static struct tracker_share *tracker_share_alloc(struct file *file)
 	if (!share)
 		return ERR_PTR(-ENOMEM);
 	kref_init(&share->kref);
-	init_rwsem(&share->lock);
+	tracker_log_init(&share->log);
+	mutex_init(&share->lock);
 	INIT_LIST_HEAD(&share->regions);
 	INIT_WORK(&share->unwrap_work, tracker_share_unwrap_work);
 	share->mapping = file->f_mapping;
@@ -206,9 +210,10 @@ tracker_share_new_region(struct tracker_share *share,
 	}
 	region->share = share;
 	region->is_mapped = true;
-	down_write(&share->lock);
+	region->nr_looks = atomic_read(&share->nr_looks);
+	mutex_lock(&share->lock);
 	list_add_tail(&region->share_node, &share->regions);
-	up_write(&share->lock);
+	mutex_unlock(&share->lock);
 	return region;
 }
 
@@ -219,10 +224,10 @@ void tracker_share_detach(struct tracker_region *region)
 
 	kref_get(&share->kref);
 	xa_erase(&region->session->shares, (unsigned long)share->mapping);
-	down_write(&share->lock);
+	mutex_lock(&share->lock);
 	list_del_init(&region->share_node);
 	region->share = NULL;
-	up_write(&share->lock);
+	mutex_unlock(&share->lock);
 	/* Where others are left, there is nothing to do. */
 	tracker_share_queue_unwrap(share);
 	tracker_share_put(share);
@@ -337,17 +342,40 @@ void tracker_share_adopt_file(struct address_space *mapping, pgoff_t index,
 }
 
 /* At a harvest: what could not be wrapped has been writable up to now. */
-void tracker_share_complete(struct tracker_region *region)
+void tracker_share_complete(struct tracker_share *share)
 {
-	struct tracker_share *share = region->share;
 	int err = tracker_share_wrap_all(share, false, TRACKER_ADOPT_TRIES);
 
 	if (err)
 		WRITE_ONCE(share->is_incomplete, true);
 	if (err == -EINTR)
 		return;
-	tracker_share_protect(region);
+	tracker_share_protect(share);
 	tracker_share_changed(share);
+}
+
+/* Sees to it that from now on no write is missed. Return: 0 or -errno. */
+static int tracker_share_guard(struct tracker_region *region)
+{
+	struct tracker_share *share = region->share;
+	bool is_protected = READ_ONCE(share->is_protected) &&
+			    !READ_ONCE(share->is_incomplete);
+	int err = 0;
+
+	if (!is_protected) {
+		err = tracker_share_wrap_all(share, false, TRACKER_WRAP_TRIES);
+		/* For those that track the file already. */
+		if (err)
+			WRITE_ONCE(share->is_incomplete, true);
+	}
+	if (!err)
+		err = tracker_share_see(region);
+	if (!err && !is_protected) {
+		tracker_share_protect(share);
+		/* As long as there is a region, nothing is unwrapped. */
+		WRITE_ONCE(share->is_protected, true);
+	}
+	return err;
 }
 
 /**
@@ -356,8 +384,9 @@ void tracker_share_complete(struct tracker_region *region)
  * @file: what the target has mapped
  * @kind: enum tracker_kind of the mapping
  *
- * All its mappings in all processes are wrapped, and its pages write-protected.
- * The content up to now is for the caller to read, afterwards.
+ * All its mappings in all processes are wrapped, and its pages write-protected,
+ * unless somebody tracks the file already. The content up to now is for the caller
+ * to read, afterwards.
  *
  * Return: 0, -EINVAL if the session has a region of the file, -EAGAIN if another
  * process has userfaultfd on the file or is at something that may last, or another
@@ -377,16 +406,9 @@ int tracker_share_attach(struct tracker_session *session, struct file *file,
 	if (IS_ERR(region))
 		return PTR_ERR(region);
 	share = region->share;
-	err = tracker_share_wrap_all(share, false, TRACKER_WRAP_TRIES);
-	/* For those that track the file already. */
-	if (err)
-		WRITE_ONCE(share->is_incomplete, true);
-	else
-		err = tracker_share_see(region);
+	err = tracker_share_guard(region);
 	if (err)
 		tracker_share_detach(region);
-	else
-		tracker_share_protect(region);
 	tracker_share_put(share);
 	return err;
 }

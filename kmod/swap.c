@@ -12,6 +12,7 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
+#include "pieces.h"
 #include "share.h"
 #include "swap.h"
 #include "tree.h"
@@ -98,21 +99,52 @@ static bool tracker_swap_extend(struct tracker_swapper *swapper)
 	return true;
 }
 
-/* A forked child's goes on where it was. */
+/* A forked child's mapping of its parent's memory will be at its place. */
+static bool tracker_piece_is_own(struct tracker_session *session,
+				 struct vm_area_struct *vma)
+{
+	return tracker_vma_is_heir(session, vma) ||
+	       (tracker_vma_is_target(vma) &&
+		tracker_vma_session(vma) == session);
+}
+
+/*
+ * What a forked child maps of its parent's memory goes on where it was: no page
+ * may be at two addresses. The target stands, so that it is enough to look once.
+ */
+static int tracker_swap_look_at_heirs(struct tracker_swapper *swapper)
+{
+	struct tracker_pieces list;
+	int err = 0;
+
+	if (swapper->knows_heirs)
+		return 0;
+	if (!tracker_pieces_alloc(&list, swapper->mm))
+		return -ENOMEM;
+	mmap_read_lock(swapper->mm);
+	tracker_pieces_collect(&list, swapper->session, swapper->mm,
+			       tracker_piece_is_own);
+	mmap_read_unlock(swapper->mm);
+	if (list.nr_pieces > list.max_pieces) {
+		err = -EINVAL;
+	} else {
+		tracker_pieces_sort(&list);
+		if (tracker_pieces_overlap(&list))
+			err = -EINVAL;
+	}
+	kvfree(list.pieces);
+	swapper->knows_heirs = !err;
+	return err;
+}
+
 static int tracker_swap_inherit(struct tracker_swapper *swapper)
 {
 	pgoff_t end = swapper->index +
 		      ((swapper->end - swapper->start) >> PAGE_SHIFT);
-	struct vm_area_struct *vma;
-	bool is_mapped;
+	int err = tracker_swap_look_at_heirs(swapper);
 
-	mmap_read_lock(swapper->mm);
-	vma = find_vma(swapper->mm, swapper->start);
-	is_mapped = tracker_pages_are_mapped(swapper->mm, vma, swapper->session,
-					     swapper->index, end);
-	mmap_read_unlock(swapper->mm);
-	if (is_mapped)
-		return -EINVAL;
+	if (err)
+		return err;
 	swapper->pgoff = swapper->index;
 	return tracker_origin_inherit(swapper->session, swapper->index, end);
 }
@@ -257,7 +289,8 @@ static int tracker_swap_ranges(struct tracker_swapper *swapper,
 	int err = 0;
 
 	if (!(args->flags & TRACKER_SWAP_SHARED))
-		err = tracker_check_stopped(swapper->mm, &args->busy_tid);
+		err = tracker_check_stopped(swapper->session,
+					    &args->busy_tid);
 	while (!err && args->nr_done < args->nr_ranges) {
 		if (copy_from_user(&range, &ranges[args->nr_done], sizeof(range)))
 			return -EFAULT;

@@ -1,12 +1,12 @@
-import { closeSync } from 'node:fs';
-import { open } from 'node:fs/promises';
+import { openSync } from 'node:fs';
 import type { AppendResult, LayerWriter, PageJob, VmaRecord } from '../image/index.js';
+import { aioRing } from '../image/vma-record.js';
 import { isSystemError, TargetError } from '../errors.js';
 import { residentAnon, type Session } from '../kernel/session.js';
-import { aioRing } from '../image/vma-record.js';
 import { native } from '../native.js';
+import { PageSources } from './page-sources.js';
 import type { Piece } from './piece-sweep.js';
-import type { RegionPlan } from './plan.js';
+import type { RegionPlan, RoundPlan } from './plan.js';
 import { RunTable } from './runs.js';
 
 /** Where the pages go, and how the work is followed and stopped. */
@@ -18,23 +18,64 @@ export interface CopyTarget extends PageJob {
   isFrozen: boolean;
 }
 
+/** A region that is open, and what to store of it. */
+export interface OpenRegion {
+  region: number;
+  fd: number;
+  /** sourcePage, page, nrPages */
+  runs: Float64Array;
+  isShared: boolean;
+}
+
+/** Opens regions, and looks up what there is of pieces that are stored as a whole. */
+export async function openRegions(
+  session: Session,
+  plans: readonly (readonly [number, RegionPlan])[],
+  sources: PageSources,
+): Promise<OpenRegion[]> {
+  const open = plans.map(([region, plan]) => ({
+    region,
+    fd: sources.keep(session.openRegion(region)),
+    runs: plan.dirty,
+    pieces: plan.whole,
+    isShared: plan.isShared,
+  }));
+  await pushAllData(open.filter(({ pieces }) => pieces.length > 0));
+  return open.map(({ region, fd, runs, isShared }) => ({
+    region,
+    fd,
+    runs: runs.view(),
+    isShared,
+  }));
+}
+
+/** Adds the pages of regions to those that a job reads. */
+export function addRegions(
+  { pid }: Session,
+  regions: readonly OpenRegion[],
+  sources: PageSources,
+): void {
+  for (const { region, fd, runs, isShared } of regions)
+    sources.add({ fd, name: `region ${region} of pid ${pid}`, runs, allowUnreadable: isShared });
+}
+
 /** Stores a region's dirty pages and those of pieces that are new at their address. */
 export async function copyRegion(
   { session, writer, progress, signal }: CopyTarget,
   region: number,
   plan: RegionPlan,
 ): Promise<void> {
-  const allowUnreadable = plan.isShared;
-  const sourceFd = session.openRegion(region);
-  try {
-    const runs = plan.dirty;
-    await pushData(runs, sourceFd, plan.whole);
-    const sourceName = `region ${region} of pid ${session.pid}`;
-    const rest = { allowUnreadable, progress, signal };
-    await writer.append({ sourceFd, sourceName, runs: runs.view(), ...rest });
-  } finally {
-    closeSync(sourceFd);
-  }
+  using sources = new PageSources();
+  addRegions(session, await openRegions(session, [[region, plan]], sources), sources);
+  await writer.appendAll({ sources: sources.list, progress, signal });
+}
+
+/** A sparse file, and pieces of it. */
+interface SparseFile {
+  fd: number;
+  pieces: readonly Piece[];
+  /** what is found is added here */
+  runs: RunTable;
 }
 
 /** Adds what a sparse file has of some pieces. */
@@ -43,90 +84,104 @@ export async function pushData(
   fd: number,
   pieces: readonly Piece[],
 ): Promise<void> {
-  if (pieces.length === 0) return;
-  const ranges = new RunTable(2);
-  for (const { page, endPage, regionPage } of pieces)
-    ranges.push(regionPage, regionPage + endPage - page);
-  const data = await native.dataRuns(fd, ranges.view());
-  for (let i = 0; i < data.length; i += 3) {
-    const piece = pieces[data[i] ?? 0];
-    const start = data[i + 1] ?? 0;
-    if (piece) runs.push(start, piece.page + start - piece.regionPage, data[i + 2] ?? 0);
-  }
+  if (pieces.length > 0) await pushAllData([{ fd, pieces, runs }]);
 }
 
-/**
- * Stores the pages that exist in mappings that are not tracked, read through the process' memory.
- * Of a private file mapping only the process' own pages are stored: the rest is the file's.
- * @returns how many of each mapping
- */
-export async function copyMemory(
-  target: CopyTarget,
-  vmas: readonly VmaRecord[],
-): Promise<Map<VmaRecord, number>> {
-  const runs = new RunTable(3);
-  const stored = new Map<VmaRecord, number>();
-  for (const vma of vmas) {
-    const resident = await residentOf(target.session, vma);
-    let nrPages = 0;
-    for (let i = 0; i < resident.length; i += 3) {
-      const page = resident[i] ?? 0;
-      const isOwn = ((resident[i + 2] ?? 0) & residentAnon) !== 0;
-      if (!isOwn && vma.kind === 'file-private') continue;
-      runs.push(page, page, resident[i + 1] ?? 0);
-      nrPages += resident[i + 1] ?? 0;
+async function pushAllData(files: readonly SparseFile[]): Promise<void> {
+  if (files.length === 0) return;
+  const ranges = new RunTable(3);
+  const asked: { piece: Piece; runs: RunTable }[] = [];
+  for (const [i, { pieces, runs }] of files.entries())
+    for (const piece of pieces) {
+      const { page, endPage, regionPage } = piece;
+      ranges.push(i, regionPage, regionPage + endPage - page);
+      asked.push({ piece, runs });
     }
-    stored.set(vma, nrPages);
+  const data = await native.dataRuns(
+    files.map(({ fd }) => fd),
+    ranges.view(),
+  );
+  for (let i = 0; i < data.length; i += 3) {
+    const found = asked[data[i] ?? 0];
+    const start = data[i + 1] ?? 0;
+    if (!found) continue;
+    const { piece, runs } = found;
+    runs.push(start, piece.page + start - piece.regionPage, data[i + 2] ?? 0);
   }
-  const result = await appendMemory(target, runs);
-  if (result && target.isFrozen) assertReadable(result, target.pid);
-  return stored;
 }
 
-/** The kernel writes to AIO rings without the target's page table: all of their pages exist. */
-async function residentOf(session: Session, vma: VmaRecord): Promise<Float64Array> {
-  const { path, startPage, endPage } = vma;
-  if (path === aioRing) return Float64Array.of(startPage, endPage - startPage, 0);
-  return session.resident(startPage, endPage);
+/** The ranges of which `addMemory` wants to know what there is, in the order of the mappings. */
+export function memoryRanges(vmas: readonly VmaRecord[]): Float64Array {
+  return Float64Array.from(vmas.flatMap(({ startPage, endPage }) => [startPage, endPage]));
+}
+
+/** What is read through the process' memory. */
+export interface AddedMemory {
+  /** pages of each mapping */
+  stored: Map<VmaRecord, number>;
+  /** among the sources; undefined if there are no pages */
+  index: number | undefined;
 }
 
 /**
- * Stores all of the pieces, read through the process' memory, but for what cannot be read: it lies
- * behind the end of a file.
+ * Adds the pages that exist in mappings that are not tracked, to be read through the process'
+ * memory, and all pages of nameless pieces, but for what cannot be read: it lies behind the end of a
+ * file. Of a private file mapping only the process' own pages are stored: the rest is the file's.
+ * @param resident of the plan's {@link memoryRanges}, as `Session.resident` has it
  */
-export async function copyNameless(target: CopyTarget, pieces: readonly Piece[]): Promise<void> {
+export function addMemory(
+  pid: number,
+  { memory, nameless }: Pick<RoundPlan, 'memory' | 'nameless'>,
+  resident: Float64Array,
+  sources: PageSources,
+): AddedMemory {
   const runs = new RunTable(3);
-  for (const { page, endPage } of pieces) runs.push(page, page, endPage - page);
-  await appendMemory(target, runs);
+  const stored = new Map<VmaRecord, number>(memory.map((vma) => [vma, 0]));
+  for (let i = 0; i < resident.length; i += 4) {
+    const [range = 0, page = 0, nrPages = 0, flags = 0] = resident.subarray(i, i + 4);
+    const vma = memory[range];
+    if (!vma || vma.path === aioRing) continue;
+    if ((flags & residentAnon) === 0 && vma.kind === 'file-private') continue;
+    runs.push(page, page, nrPages);
+    stored.set(vma, (stored.get(vma) ?? 0) + nrPages);
+  }
+  for (const vma of memory) {
+    const { path, startPage, endPage } = vma;
+    // The kernel writes to AIO rings without the target's page table: all of their pages exist.
+    if (path !== aioRing) continue;
+    runs.push(startPage, startPage, endPage - startPage);
+    stored.set(vma, endPage - startPage);
+  }
+  const whole = new RunTable(3);
+  for (const { page, endPage } of nameless) whole.push(page, page, endPage - page);
+  if (runs.length + whole.length === 0) return { stored, index: undefined };
+  const fd = sources.keep(openSync(`/proc/${pid}/mem`, 'r'));
+  const source = { fd, name: `the memory of pid ${pid}`, allowUnreadable: true };
+  sources.add({ ...source, runs: whole.view() });
+  return { stored, index: sources.add({ ...source, runs: runs.view() }) };
 }
 
-async function appendMemory(
-  { pid, writer, progress, signal }: CopyTarget,
-  runs: RunTable,
-): Promise<AppendResult | undefined> {
-  if (runs.length === 0) return undefined;
-  await using memory = await open(`/proc/${pid}/mem`, 'r');
-  return await writer.append({
-    sourceFd: memory.fd,
-    sourceName: `the memory of pid ${pid}`,
-    runs: runs.view(),
-    allowUnreadable: true,
-    progress,
-    signal,
-  });
-}
-
-/** A running target may unmap a page before it is read; one that stands may not. */
-function assertReadable({ unreadable }: AppendResult, pid: number): void {
-  const [page, nrPages = 0] = unreadable;
-  if (page === undefined) return;
-  const address = `0x${(page * 4096).toString(16)}`;
-  throw new TargetError(
-    'UNREADABLE_MEMORY',
-    `cannot read ${nrPages} pages at ${address} of pid ${pid}, which exist; ` +
-      'unmap what cannot be read (a truncated file, a device) and try again',
-    { facts: { pid, address, nrPages } },
-  );
+/**
+ * A running target may unmap a page before it is read; one that stands may not.
+ * @param index of the memory that must be readable
+ * @throws TargetError `UNREADABLE_MEMORY`
+ */
+export function assertReadable(
+  { unreadable }: AppendResult,
+  index: number | undefined,
+  pid: number,
+): void {
+  for (let i = 0; i < unreadable.length; i += 3) {
+    if (unreadable[i] !== index) continue;
+    const [, page = 0, nrPages = 0] = unreadable.subarray(i, i + 3);
+    const address = `0x${(page * 4096).toString(16)}`;
+    throw new TargetError(
+      'UNREADABLE_MEMORY',
+      `cannot read ${nrPages} pages at ${address} of pid ${pid}, which exist; ` +
+        'unmap what cannot be read (a truncated file, a device) and try again',
+      { facts: { pid, address, nrPages } },
+    );
+  }
 }
 
 /**
@@ -141,19 +196,16 @@ export async function copySegment(
 ): Promise<number> {
   const range = `${(vma.startPage * 4096).toString(16)}-${(vma.endPage * 4096).toString(16)}`;
   const path = `/proc/${target.pid}/map_files/${range}`;
-  await using file = await openSegment(path, target.isFrozen);
-  if (!file) return 0;
+  using sources = new PageSources();
+  const fd = openSegment(path, target.isFrozen);
+  if (fd === undefined) return 0;
+  sources.keep(fd);
   const runs = new RunTable(3);
-  await pushData(runs, file.fd, [piece]);
-  await target.writer.append({
-    sourceFd: file.fd,
-    sourceName: path,
-    runs: runs.view(),
-    // The target or, while it stands, another process may truncate the segment meanwhile.
-    allowUnreadable: true,
-    progress: target.progress,
-    signal: target.signal,
-  });
+  await pushData(runs, fd, [piece]);
+  // The target or, while it stands, another process may truncate the segment meanwhile.
+  sources.add({ fd, name: path, runs: runs.view(), allowUnreadable: true });
+  const { writer, progress, signal } = target;
+  await writer.appendAll({ sources: sources.list, progress, signal });
   return runs.sum(2);
 }
 
@@ -161,9 +213,9 @@ function pieceOf({ startPage, endPage, offset }: VmaRecord): Piece {
   return { page: startPage, endPage, regionPage: offset / 4096 };
 }
 
-async function openSegment(path: string, mustExist: boolean) {
+function openSegment(path: string, mustExist: boolean): number | undefined {
   try {
-    return await open(path, 'r');
+    return openSync(path, 'r');
   } catch (error) {
     if (mustExist || !isSystemError(error) || (error.code !== 'ENOENT' && error.code !== 'ESRCH'))
       throw error;

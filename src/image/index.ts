@@ -7,6 +7,7 @@ export type { Layer, LayerKind } from './layer.js';
 export {
   LayerWriter,
   MemberWriter,
+  type AppendAllOptions,
   type AppendOptions,
   type AppendResult,
   type StoredCounts,
@@ -14,7 +15,7 @@ export {
 export type { Manifest } from './manifest.js';
 export type { MemberDetails, MemberRecord } from './member-record.js';
 export type { OpenMappedFile } from './mapped-files.js';
-export type { ComparePagesResult } from './native-page-copy.js';
+export type { ComparePagesResult, PageSource } from './native-page-copy.js';
 export { PAGE_SIZE } from './page.js';
 export type { PageJob } from './page-job.js';
 export { PageMap, type StoredPiece } from './page-map.js';

@@ -1,7 +1,7 @@
 import { RunTable } from '../dump/runs.js';
 import type { RoundMeta, SegmentDetails, VmaRecord } from '../image/index.js';
-import { isSegment } from '../image/vma-record.js';
 import { layoutAt } from '../image/index.js';
+import { partsOf, showsSegment } from './layout-parts.js';
 
 /** Shared memory that members map. */
 export interface Segment extends Omit<SegmentDetails, 'kind' | 'unknownFields'> {
@@ -63,8 +63,8 @@ export class Segments {
     const found = new Map<string, Segment>();
     let next = this.#nextNumber;
     for (const { number, vmas } of members) {
-      for (const vma of vmas) {
-        if (!isSegment(vma) || vma.inode === 0) continue;
+      for (const vma of partsOf(vmas).shared) {
+        if (!showsSegment(vma)) continue;
         const key = keyOf(vma);
         let segment = found.get(key);
         if (!segment) {
@@ -78,6 +78,27 @@ export class Segments {
       }
     }
     return [...found.values()].sort((a, b) => a.segment - b.segment);
+  }
+
+  /**
+   * Whose harvest reports what was written to segments: of each the first member that had it in the
+   * round before. Who maps shared memory that is no segment harvests it for itself.
+   * @returns numbers of members
+   */
+  harvesters(members: readonly SegmentMapper[]): Set<number> {
+    const harvesters = new Set<number>();
+    const led = new Set<string>();
+    for (const { number, vmas } of members)
+      for (const vma of partsOf(vmas).shared) {
+        if (vma.region === undefined) continue;
+        const key = keyOf(vma);
+        const isOwn = !showsSegment(vma);
+        if (!isOwn && (led.has(key) || !this.#last.get(key)?.mappers.has(mapperOf(number, vma))))
+          continue;
+        if (!isOwn) led.add(key);
+        harvesters.add(number);
+      }
+    return harvesters;
   }
 
   /** A round that has these segments is in the images. */

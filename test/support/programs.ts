@@ -8,6 +8,8 @@ import { within } from './wait-for.js';
 
 const sources = path.join(packageRoot(), 'test/programs');
 const binaries = path.join(packageRoot(), 'build/programs');
+/** Without mappings of libraries. */
+const statics = new Set(['crowd']);
 
 /** How a program ended: one of the two is null. */
 export interface Exit {
@@ -27,6 +29,7 @@ export function compileProgram(name: string): string {
     mkdirSync(binaries, { recursive: true });
     const draft = `${binary}.${process.pid}`;
     const flags = ['-O1', '-g', '-pthread', '-Wall', '-Wextra', '-Werror'];
+    if (statics.has(name)) flags.push('-static');
     execFileSync('cc', [...flags, '-o', draft, source], { stdio: 'inherit' });
     renameSync(draft, binary);
   }

@@ -33,6 +33,28 @@ describe('Segments', () => {
   });
 });
 
+describe('who harvests', () => {
+  const first = { number: 0, vmas: [mapping(100, 10, 0)] };
+  const second = { number: 1, vmas: [mapping(500, 10, 25)] };
+
+  it('is the first who had the segment in the round before', () => {
+    const segments = new Segments();
+    expect([...segments.harvesters([first, second])]).to.deep.equal([]);
+    segments.keep(segments.assign([second]));
+    expect([...segments.harvesters([first, second])]).to.deep.equal([1]);
+    segments.keep(segments.assign([first, second]));
+    expect([...segments.harvesters([first, second])]).to.deep.equal([0]);
+    expect([...segments.harvesters([second])]).to.deep.equal([1]);
+  });
+
+  it('is everybody who maps a file shared that has its own content, or memory without an inode', () => {
+    const segments = new Segments();
+    const file = { number: 2, vmas: [{ ...mapping(1, 1, 0), kind: 'file-shared' as const }] };
+    const nameless = { number: 3, vmas: [mapping(1, 1, 0, 0)] };
+    expect([...segments.harvesters([file, nameless])]).to.deep.equal([2, 3]);
+  });
+});
+
 describe('planSegment', () => {
   const size = { nrPages: 100, nrPagesBefore: 80 };
   const rows = (...values: number[]) => Float64Array.from(values);
