@@ -102,6 +102,14 @@ unsigned int tracker_session_count(void)
 	return READ_ONCE(tracker_nr_sessions);
 }
 
+/*
+ * Maple trees that are read by others than their writer. ALLOC_RANGE not for the
+ * gaps, but for its inner nodes, those of address spaces: mt_destroy_walk() of 6.1
+ * and 6.12 clears what would be the metadata of other ones after it has taken the
+ * types from their children, and so a part of the address of the 16th child.
+ */
+#define TRACKER_TREE_FLAGS	(MT_FLAGS_ALLOC_RANGE | MT_FLAGS_USE_RCU)
+
 static struct tracker_session *
 tracker_session_create(struct mm_struct *mm, struct pid *pid,
 		       struct tracker_descent *descent)
@@ -115,15 +123,14 @@ tracker_session_create(struct mm_struct *mm, struct pid *pid,
 	INIT_HLIST_NODE(&session->node);
 	INIT_LIST_HEAD(&session->heir_node);
 	INIT_LIST_HEAD(&session->new_node);
-	/* Read by others than their writer. */
-	mt_init_flags(&session->inherited, MT_FLAGS_USE_RCU);
+	mt_init_flags(&session->inherited, TRACKER_TREE_FLAGS);
 	xa_init(&session->donors);
 	mutex_init(&session->lock);
 	spin_lock_init(&session->fork_lock);
 	INIT_WORK(&session->trim_work, tracker_trim_work);
 	tracker_log_init(&session->log);
 	tracker_log_init(&session->shared);
-	mt_init_flags(&session->regions, MT_FLAGS_USE_RCU);
+	mt_init_flags(&session->regions, TRACKER_TREE_FLAGS);
 	xa_init(&session->region_ids);
 	xa_init(&session->shares);
 	mmgrab(mm);

@@ -2,6 +2,7 @@ import { createRequire } from 'node:module';
 import path from 'node:path';
 import { DeviceError } from './errors.js';
 import type { NativePageCopy } from './image/native-page-copy.js';
+import type { NativeRemote } from './native-remote.js';
 import { packageRoot } from './package-root.js';
 
 /** A session as TRACKER_IOC_STATUS reports it. */
@@ -65,7 +66,7 @@ export type FreezeHandle = object;
  * negative, as in node's own. Everyone but the thin wrappers in `kernel/`, `proc/` and `image/`
  * uses those.
  */
-export interface Native extends NativePageCopy {
+export interface Native extends NativePageCopy, NativeRemote {
   readonly abiVersion: number;
   readonly sessionCreate: number;
   readonly sessionExclusive: number;

@@ -4,8 +4,15 @@
 #include "data_runs.h"
 #include "device.h"
 #include "page_copy.h"
+#include "pagemap_runs.h"
+#include "pipe_content.h"
+#include "process_calls.h"
 #include "ptrace.h"
+#include "remote_stub_api.h"
+#include "remote_target.h"
 #include "session.h"
+#include "socket_state.h"
+#include "unix_sockets.h"
 
 static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   InitDevice(env, exports);
@@ -13,6 +20,13 @@ static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   InitPtrace(env, exports);
   InitPageCopy(env, exports);
   InitDataRuns(env, exports);
+  InitPagemapRuns(env, exports);
+  InitPipeContent(env, exports);
+  InitProcessCalls(env, exports);
+  InitRemoteTarget(env, exports);
+  InitRemoteStub(env, exports);
+  InitSocketState(env, exports);
+  InitUnixSockets(env, exports);
   return exports;
 }
 

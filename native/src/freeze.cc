@@ -2,7 +2,9 @@
 #include "freeze.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <sys/ptrace.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -66,6 +68,12 @@ std::vector<pid_t> FrozenProcess::tids() const {
   return tids;
 }
 
+FrozenProcess::Thread* FrozenProcess::Find(pid_t tid) {
+  for (Thread& thread : threads_)
+    if (thread.tid == tid && thread.state == State::kStopped) return &thread;
+  return nullptr;
+}
+
 /** A thread may start others until it stands, so look again until there are none. */
 bool FrozenProcess::StopAll(Clock::time_point deadline) {
   for (int quiet = 0; quiet < kQuietScans;) {
@@ -93,7 +101,7 @@ bool FrozenProcess::SeizeNew(bool* found) {
 
 bool FrozenProcess::SeizeThread(pid_t tid) {
   if (ptrace(PTRACE_SEIZE, tid, nullptr, nullptr) == 0) {
-    threads_.push_back({tid, State::kSeized, 0});
+    threads_.push_back({tid, State::kSeized});
     /* Fails only when the thread has exited, which Poll() finds out. */
     ptrace(PTRACE_INTERRUPT, tid, nullptr, nullptr);
     return true;
@@ -101,7 +109,7 @@ bool FrozenProcess::SeizeThread(pid_t tid) {
   const int error = errno;
   /* A zombie (a first thread that left before the others) can't be seized and needn't be. */
   if (error == ESRCH || HasExited(tid)) {
-    threads_.push_back({tid, State::kGone, 0});
+    threads_.push_back({tid, State::kGone});
     return true;
   }
   return Fail(error, "ptrace(PTRACE_SEIZE)", tid);
@@ -135,7 +143,10 @@ void FrozenProcess::Poll(Thread& thread) {
   } else if (info.si_pid == thread.tid) {
     thread.state = State::kStopped;
     /* Above the low byte is the ptrace event; without one the thread is about to get a signal. */
-    thread.signal = info.si_status >> 8 ? 0 : info.si_status & 0x7f;
+    const int signal = info.si_status & 0x7f;
+    thread.signal = info.si_status >> 8 ? 0 : signal;
+    if (thread.signal) ptrace(PTRACE_GETSIGINFO, thread.tid, nullptr, &thread.info);
+    thread.stop_signal = info.si_status >> 8 && signal != SIGTRAP ? signal : 0;
   } else if (HasExited(thread.tid)) {
     thread.state = State::kGone;
   }
@@ -144,8 +155,10 @@ void FrozenProcess::Poll(Thread& thread) {
 /** Lets go of what stands. The end of the tracer thread, right after, lets go of the rest. */
 void FrozenProcess::Release() {
   for (const Thread& thread : threads_) {
-    if (thread.state == State::kStopped)
-      ptrace(PTRACE_DETACH, thread.tid, nullptr, static_cast<intptr_t>(thread.signal));
+    if (thread.state != State::kStopped) continue;
+    /* Better without its siginfo than not at all. */
+    if (thread.signal && thread.has_moved) syscall(SYS_tkill, thread.tid, thread.signal);
+    ptrace(PTRACE_DETACH, thread.tid, nullptr, static_cast<intptr_t>(thread.signal));
   }
 }
 

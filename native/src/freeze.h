@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <signal.h>
 #include <sys/types.h>
 
 #include <chrono>
@@ -27,6 +28,16 @@ struct FreezeFailure {
  */
 class FrozenProcess {
  public:
+  enum class State { kSeized, kStopped, kGone };
+  struct Thread {
+    pid_t tid;
+    State state;
+    int signal = 0;         /* was about to be delivered; injected at the release */
+    int stop_signal = 0;    /* that has stopped the process as a whole (SIGSTOP), or 0 */
+    siginfo_t info = {};    /* of `signal` */
+    bool has_moved = false; /* it has been resumed, so that the signal cannot be injected */
+  };
+
   /**
    * Stops every thread of pid, and of the processes that extra_tids belong to (processes that share
    * its memory). A thread that exits meanwhile is passed over, one that is stopped by SIGSTOP stays
@@ -44,17 +55,16 @@ class FrozenProcess {
   void Run(const std::function<void()>& work) { tracer_->Run(work); }
 
   std::vector<pid_t> tids() const;
+  /**
+   * A thread that is held, or null. Whoever resumes it on the way delivers its signal otherwise,
+   * and sets that to 0.
+   */
+  Thread* Find(pid_t tid);
   /** From the first thread's seizure until the last one stood. */
   std::chrono::nanoseconds stop_time() const { return stop_time_; }
 
  private:
   using Clock = std::chrono::steady_clock;
-  enum class State { kSeized, kStopped, kGone };
-  struct Thread {
-    pid_t tid;
-    State state;
-    int signal; /* was about to be delivered; injected at the release */
-  };
 
   FrozenProcess() = default;
   bool StopAll(Clock::time_point deadline);

@@ -31,6 +31,16 @@ export const commandTable: readonly CommandEntry[] = [
     load: async () => (await import('./commands/stop.js')).stop,
   },
   {
+    usage: 'dump <pid>',
+    describe: 'Store a whole process as it is, without tracking, and end it',
+    load: async () => (await import('./commands/dump.js')).dump,
+  },
+  {
+    usage: 'restore <dir>',
+    describe: 'Make the process of some images run again',
+    load: async () => (await import('./commands/restore.js')).restore,
+  },
+  {
     usage: 'status [pid]',
     describe: 'List the tracked processes',
     load: async () => (await import('./commands/status.js')).status,

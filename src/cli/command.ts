@@ -18,6 +18,8 @@ export interface Outcome {
   error?: unknown;
   /** the command has done its work, and found what must not be */
   isFailure?: boolean;
+  /** what the command ends with if it did not fail: another program's exit code; 0 if absent */
+  exitCode?: number;
 }
 
 /** A command: what it takes, and what it does. */

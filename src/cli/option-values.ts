@@ -35,6 +35,25 @@ export function parsePath(name: string): (value: unknown) => string {
   };
 }
 
+/** A reader of descriptors, each a number. */
+export function parseFds(name: string): (values: unknown) => number[] {
+  const parse = parseCount(name, 0);
+  return (values) => (values as unknown[]).map(parse);
+}
+
+/** A reader of `FD` or `FD:OWN`: which descriptor a process gets from which of ours. */
+export function parseInherited(name: string): (values: unknown) => Map<number, number> {
+  const parse = parseCount(name, 0);
+  return (values) =>
+    new Map(
+      (values as unknown[]).map((value) => {
+        const [fd, own = fd, ...more] = single(`--${name}`, value).split(':');
+        if (more.length > 0) throw new UsageError(`--${name} wants FD or FD:OWN`);
+        return [parse(fd), parse(own)] as const;
+      }),
+    );
+}
+
 function single(name: string, value: unknown): string {
   if (typeof value === 'string') return value;
   throw new UsageError(`${name} is given more than once`);

@@ -45,7 +45,7 @@ async function runCommand(request: CommandRequest, output: Output, io: Io): Prom
   output.progress.erase();
   if (outcome.error !== undefined) return reportError(outcome, request, output, io);
   await output.printDocument(outcome.document);
-  return outcome.isFailure ? exitCode.failure : exitCode.ok;
+  return outcome.isFailure ? exitCode.failure : (outcome.exitCode ?? exitCode.ok);
 }
 
 async function reportError(

@@ -34,6 +34,47 @@ export class FieldReader {
     return this.#take(field, 'a count or null', (value) => value === null || isCount(value));
   }
 
+  /** A whole number, negative ones too. */
+  integer(field: string): number {
+    return this.#take(field, 'a whole number', (value): value is number =>
+      Number.isSafeInteger(value),
+    );
+  }
+
+  /** 64 bits without a sign; small ones are stored as plain numbers. */
+  word(field: string): bigint {
+    return BigInt(this.#take(field, 'a 64-bit number', isWord));
+  }
+
+  /** Binary of a known length. */
+  block(field: string, length: number): Uint8Array {
+    const bytes = this.bytes(field);
+    if (bytes.byteLength === length) return bytes;
+    return this.fail(`field ${field} has ${bytes.byteLength} bytes instead of ${length}`);
+  }
+
+  /** A list of binaries of one length. */
+  blocks(field: string, length: number): Uint8Array[] {
+    return this.#take(field, `a list of ${length} bytes each`, (value): value is Uint8Array[] =>
+      isListOf(
+        value,
+        (item): item is Uint8Array => item instanceof Uint8Array && item.byteLength === length,
+      ),
+    );
+  }
+
+  /** A list of counts. */
+  counts(field: string): number[] {
+    return this.#take(field, 'a list of counts', (value): value is number[] =>
+      isListOf(value, isCount),
+    );
+  }
+
+  /** Whether the field is there, with whatever in it. */
+  has(field: string): boolean {
+    return this.#rest.has(field);
+  }
+
   bytes(field: string): Uint8Array {
     return this.#take(field, 'binary', (value) => value instanceof Uint8Array);
   }
@@ -88,6 +129,14 @@ function isString(value: unknown): value is string {
 
 function isCount(value: unknown): value is number {
   return Number.isSafeInteger(value) && (value as number) >= 0;
+}
+
+function isWord(value: unknown): value is number | bigint {
+  return isCount(value) || (typeof value === 'bigint' && value >= 0n && value < 1n << 64n);
+}
+
+function isListOf<T>(value: unknown, isItem: (item: unknown) => item is T): value is T[] {
+  return Array.isArray(value) && value.every(isItem);
 }
 
 function isMap(value: unknown): value is Fields {

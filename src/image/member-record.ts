@@ -23,6 +23,8 @@ export interface MemberDetails {
   epoch: number;
   /** sorted by address; null: as in the round before */
   vmas: VmaRecord[] | null;
+  /** everything but its memory, as `readProcess` takes it; where the round was taken for that */
+  process?: Fields;
   unknownFields?: Fields;
 }
 
@@ -56,6 +58,7 @@ export function readMember(fields: Fields, round: FieldReader, index: number): M
     epoch: reader.count('epoch'),
     vmas: reader.mapsOrNull('vmas')?.map((vma) => readVma(vma, reader)) ?? null,
     inherited: reader.rows('inherited', INHERITED_STRIDE),
+    ...(reader.has('process') && { process: reader.map('process') }),
   };
   return { ...record, unknownFields: reader.rest() };
 }

@@ -35,6 +35,8 @@ export interface VmaRecord {
   /** of the mapped file when it was dumped, where known */
   fileSize?: number;
   fileMtimeNs?: bigint;
+  /** the kernel's flags as in `VmFlags` of `/proc/PID/smaps`, where they were looked at: `rd wr gd` */
+  flags?: string;
 }
 
 /** Checks the types of a record's fields, and keeps those that are not known. */
@@ -44,6 +46,7 @@ export function readVma(vma: Fields, reader: FieldReader): VmaRecord {
   for (const field of ['kind', 'state', 'path', 'dev']) fields.string(field);
   fields.boolean('shared');
   if (vma['segment'] !== undefined) fields.count('segment');
+  if (vma['flags'] !== undefined) fields.string('flags');
   return vma as unknown as VmaRecord;
 }
 

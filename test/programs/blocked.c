@@ -1,19 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * blocked nanosleep|poll|read|futex: blocks in one system call and prints its result, errno and how
- * many milliseconds it took. poll and read end with a line on stdin, the others after 300 ms.
+ * blocked nanosleep|poll|read|futex [SECONDS]: blocks in one system call and prints its result, errno
+ * and how many milliseconds it took. poll and read end with a line on stdin, the others after 300 ms
+ * or SECONDS.
  */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <linux/futex.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
-static const struct timespec time_to_wait = { .tv_nsec = 300 * 1000 * 1000 };
+static struct timespec time_to_wait = { .tv_nsec = 300 * 1000 * 1000 };
 
 static long block(const char *how)
 {
@@ -36,6 +38,8 @@ int main(int argc, char **argv)
 	long result;
 	int error;
 
+	if (argc > 2)
+		time_to_wait = (struct timespec){ .tv_sec = atoi(argv[2]) };
 	setlinebuf(stdout);
 	puts("ready");
 	clock_gettime(CLOCK_MONOTONIC, &start);

@@ -10,6 +10,7 @@
  *   resize ADDRESS OLD NEW          mremap, in place
  *   file ADDRESS BYTES PATH         maps a file, private, at the address (0: any)
  *   protect ADDRESS BYTES rw|r|none
+ *   comb ADDRESS NR                 makes every second one of NR pages read-only
  *   start NR BYTES                  NR threads that write and check BYTES each
  *   check                           prints writes done and errors seen by them
  */
@@ -103,6 +104,14 @@ static void *map_file(void *address, size_t bytes, const char *path)
 	return memory;
 }
 
+static int comb(char *memory, size_t pages)
+{
+	for (size_t i = 1; i < pages; i += 2)
+		if (mprotect(memory + i * PAGE, PAGE, PROT_READ))
+			return -1;
+	return 0;
+}
+
 static void obey(const char *line)
 {
 	unsigned long a = 0, b = 0, c = 0, d = 0, e = 0;
@@ -128,6 +137,9 @@ static void obey(const char *line)
 	} else if (!strcmp(name, "sum")) {
 		sscanf(line, "sum %lx %lu", &a, &b);
 		printf("%lu\n", sum((char *)a, b));
+	} else if (!strcmp(name, "comb")) {
+		sscanf(line, "comb %lx %lu", &a, &b);
+		printf("%d\n", comb((char *)a, b));
 	} else if (!strcmp(name, "dontneed")) {
 		sscanf(line, "dontneed %lx %lu", &a, &b);
 		printf("%d\n", madvise((void *)a, b, MADV_DONTNEED));

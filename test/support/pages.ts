@@ -42,6 +42,12 @@ export class Pages implements Disposable {
     await this.program.ask(`protect ${area.address} ${nr * 4096} ${mode}`);
   }
 
+  /** Makes every second page read-only, so that each other one is a mapping of its own. */
+  async comb(area: Area, nrPages: number): Promise<void> {
+    const answer = await this.program.ask(`comb ${area.address} ${nrPages}`);
+    if (answer !== '0') throw new Error('mprotect has failed');
+  }
+
   async unmap(area: Area, nr: number): Promise<void> {
     await this.program.ask(`unmap ${area.address} ${nr * 4096}`);
   }

@@ -11,6 +11,8 @@ const binaries = path.join(packageRoot(), 'build/programs');
 /** Without mappings of libraries. */
 const statics = new Set(['crowd']);
 
+const slowStartMs = 60_000;
+
 /** How a program ended: one of the two is null. */
 export interface Exit {
   code: number | null;
@@ -26,7 +28,7 @@ export function compileProgram(name: string): string {
   const binary = path.join(binaries, name);
   const newestMs = Math.max(changedMs(source), ...headers().map(changedMs));
   if (!existsSync(binary) || changedMs(binary) < newestMs) {
-    mkdirSync(binaries, { recursive: true });
+    mkdirSync(path.dirname(binary), { recursive: true });
     const draft = `${binary}.${process.pid}`;
     const flags = ['-O1', '-g', '-pthread', '-Wall', '-Wextra', '-Werror'];
     if (statics.has(name)) flags.push('-static');
@@ -48,9 +50,9 @@ function changedMs(file: string): number {
 
 /** Compiles all of `test/programs`, for a machine that has no compiler. */
 export function compilePrograms(): void {
-  for (const file of readdirSync(sources)) {
-    if (file.endsWith('.c')) compileProgram(path.basename(file, '.c'));
-  }
+  for (const folder of ['', 'restore'])
+    for (const file of readdirSync(path.join(sources, folder)))
+      if (file.endsWith('.c')) compileProgram(path.join(folder, path.basename(file, '.c')));
 }
 
 /** A running test program, which is told commands and answers, line by line. */
@@ -61,7 +63,10 @@ export class Program implements Disposable {
   readonly #child: ChildProcess;
   readonly #lines: AsyncIterator<string>;
 
-  private constructor(child: ChildProcess) {
+  readonly #boundMs: number | undefined;
+
+  private constructor(child: ChildProcess, boundMs?: number) {
+    this.#boundMs = boundMs;
     if (child.pid === undefined || child.stdout === null)
       throw new Error('the program is not running');
     this.#child = child;
@@ -80,10 +85,23 @@ export class Program implements Disposable {
     return Program.#run(process.execPath, ['--import=tsx', file, ...args]);
   }
 
-  static async #run(file: string, args: string[]): Promise<Program> {
+  /**
+   * Starts the command line of the sources, which takes its time on a busy machine; its first line is
+   * not waited for.
+   */
+  static async startTracker(...args: string[]): Promise<Program> {
+    const main = ['--import=tsx', 'src/cli/main.ts', ...args];
+    return Program.#spawn(process.execPath, main, slowStartMs);
+  }
+
+  static async #spawn(file: string, args: string[], boundMs?: number): Promise<Program> {
     const child = spawn(file, args, { cwd: packageRoot(), stdio: ['pipe', 'pipe', 'inherit'] });
     await once(child, 'spawn');
-    const program = new Program(child);
+    return new Program(child, boundMs);
+  }
+
+  static async #run(file: string, args: string[]): Promise<Program> {
+    const program = await Program.#spawn(file, args);
     try {
       const line = await program.line();
       if (line !== 'ready') throw new Error(`${file} began with ${JSON.stringify(line)}`);
@@ -95,7 +113,7 @@ export class Program implements Disposable {
   }
 
   /** The next line that the program prints. */
-  async line(boundMs?: number): Promise<string> {
+  async line(boundMs = this.#boundMs): Promise<string> {
     const next = await within(`a line from pid ${this.pid}`, this.#lines.next(), boundMs);
     if (next.done === true) throw new Error(`pid ${this.pid} has closed its output`);
     return next.value;
@@ -110,6 +128,11 @@ export class Program implements Disposable {
   async ask(command: string, boundMs?: number): Promise<string> {
     this.send(command);
     return this.line(boundMs);
+  }
+
+  /** Closes its standard input. */
+  end(): void {
+    this.#child.stdin?.end();
   }
 
   kill(): void {

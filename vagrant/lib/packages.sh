@@ -14,6 +14,7 @@ apt_dir=$vm_dir/apt
     qemu-system-x86 mmdebstrap e2fsprogs         # machine and its image
     kmod cpio gzip xz-utils zstd                 # initial ram disk
     openssh-client                               # key of the ssh guest
+    redis-server                                 # dumped and restored by the native tests
   )
   lint_packages=(clang-format shellcheck sparse)
   vagrant_packages=(vagrant qemu-utils rsync)

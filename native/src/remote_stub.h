@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <sys/types.h>
+#include <sys/user.h>
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "errno_error.h"
+#include "page_runs.h"
+#include "remote_call.h"
+#include "tracer_thread.h"
+#include "unique_fd.h"
+
+/** Where a stub is made. */
+struct StubOptions {
+  pid_t pid;         /* in the innermost pid namespace */
+  uint64_t base;     /* the trampoline's address, where neither this process nor the images map */
+  size_t area_bytes; /* of the argument area behind the trampoline's page */
+  int pid_namespace; /* an fd of the namespace to make it in, or -1 */
+  std::vector<int> kept_fds; /* of this process, that the stub keeps at the same numbers */
+};
+
+/** The state that a thread shall go on with. */
+struct ThreadEnd {
+  pid_t tid;
+  user_regs_struct regs;
+  std::vector<uint8_t> xstate;
+  uint64_t signal_mask;
+};
+
+/**
+ * A process that is being made into another one by system calls that this process tells it to run.
+ * Its memory is that of this process until those calls have replaced it; then all that is left of
+ * it is the trampoline, one page with a system call instruction, and the argument area behind it,
+ * which both processes map. It is killed with the object, and when this process dies, until it has
+ * been let go. Every member runs on the tracer thread, and blocks.
+ */
+class RemoteStub {
+ public:
+  static std::unique_ptr<RemoteStub> Start(const StubOptions& options, ErrnoFailure* failure);
+  ~RemoteStub();
+
+  RemoteStub(const RemoteStub&) = delete;
+  RemoteStub& operator=(const RemoteStub&) = delete;
+
+  /** By the tracer's pid namespace. */
+  pid_t pid() const { return pid_; }
+  uint8_t* area() const { return area_; }
+  size_t area_bytes() const { return area_bytes_; }
+
+  /** Runs calls until one fails; the last result is its -errno then. */
+  bool Run(pid_t tid, const std::vector<RemoteCall>& calls, std::vector<int64_t>* results,
+           std::vector<pid_t>* children, ErrnoFailure* failure);
+
+  /**
+   * Lets the stub read pages from its file descriptor `fd` straight into its own memory. `runs`:
+   * page, page of the file, number of pages; and so on. Fails with EIO where the file ends too
+   * early.
+   */
+  bool ReadPages(int fd, const std::vector<tracker::PageRun>& runs, ErrnoFailure* failure);
+
+  /**
+   * Takes trampoline and area away and lets all threads go on with what they shall be; with
+   * `stop_signal` (SIGSTOP), not before somebody sends SIGCONT.
+   */
+  bool Finish(const std::vector<ThreadEnd>& threads, int stop_signal, ErrnoFailure* failure);
+
+  /** Ends it, and all of its threads, unless it has been let go. A second call does nothing. */
+  void Kill();
+
+  /** Runs work on the tracer thread: whatever calls the members above. */
+  void OnTracer(const std::function<void()>& work) { tracer_->Run(work); }
+
+ private:
+  RemoteStub() = default;
+  bool Clone(const StubOptions& options, ErrnoFailure* failure);
+  bool MapArea(size_t bytes, ErrnoFailure* failure);
+  bool Attach(ErrnoFailure* failure);
+  bool FinishThread(const ThreadEnd& end, ErrnoFailure* failure);
+  bool Call(pid_t tid, const RemoteCall& call, RemoteOutcome* outcome, ErrnoFailure* failure);
+  bool ForgetRseq(ErrnoFailure* failure);
+  bool TakeChild(pid_t tid, ErrnoFailure* failure);
+
+  std::unique_ptr<TracerThread> tracer_;
+  UniqueFd memory_;
+  uint64_t base_ = 0;
+  pid_t pid_ = 0;
+  bool is_released_ = false;
+  uint8_t* area_ = nullptr;
+  size_t area_bytes_ = 0;
+  /** what a call begins with, by thread */
+  std::map<pid_t, user_regs_struct> bases_;
+};

@@ -1,0 +1,111 @@
+import { prepareImages, removeImages } from '../new-images.js';
+import { ImageDirectory, type RoundMeta } from '../../image/index.js';
+import { Frozen } from '../../proc/freeze.js';
+import { readSmaps } from '../../proc/smaps.js';
+import { readStat } from '../../proc/stat.js';
+import { checkTrackable } from '../../proc/target.js';
+import { threadsOf } from '../../proc/threads.js';
+import { encodeProcess } from '../../process/process-record.js';
+import { collectProcess } from './collect-process.js';
+import { copyProcess } from './copy-process.js';
+import { describeMappings } from './describe-mappings.js';
+import { listDescriptors } from './files/open-descriptor.js';
+import { refuseUndumpable } from './refusals.js';
+
+/** Whom to dump, and where to. */
+export interface DumpOptions {
+  pid: number;
+  /** a new images directory */
+  images: string;
+  /** let the process go on afterwards, instead of ending it */
+  leaveRunning?: boolean;
+  /** descriptors that the one who restores is going to hand in */
+  external?: Iterable<number>;
+  signal?: AbortSignal;
+}
+
+/** What a dump has done. */
+export interface DumpReport {
+  pid: number;
+  images: string;
+  nrThreads: number;
+  nrVmas: number;
+  nrFiles: number;
+  /** pages stored, those of zeros included */
+  pages: number;
+  bytes: number;
+  /** how long the process stood */
+  freezeMs: number;
+  isKilled: boolean;
+}
+
+/** The one member of such images. */
+const member = 0;
+
+/**
+ * Stores a whole process as one full round, without the tracker, and ends it (or lets it go on). On
+ * an error it runs on, and nothing is left of the images.
+ * @throws TargetError `NOT_DUMPABLE` and those of a freeze, ImageError
+ */
+export async function dumpProcess(options: DumpOptions): Promise<DumpReport> {
+  const { pid, leaveRunning = false } = options;
+  const target = checkTrackable(pid);
+  const external = new Set(options.external ?? []);
+  const descriptors = listDescriptors(pid);
+  const mappings = await readSmaps(pid);
+  refuseUndumpable({ pid, tids: threadsOf(pid), mappings, descriptors, external });
+  const prepared = await prepareImages(options.images, { target });
+  try {
+    using frozen = new Frozen(pid);
+    const report = await storeProcess(frozen, prepared.images, { ...options, external });
+    if (!leaveRunning) process.kill(pid, 'SIGKILL');
+    frozen.thaw();
+    await prepared.images.close();
+    return { ...report, freezeMs: frozen.freezeMs, isKilled: !leaveRunning };
+  } catch (error) {
+    await removeImages(prepared);
+    throw error;
+  }
+}
+
+async function storeProcess(
+  frozen: Frozen,
+  images: ImageDirectory,
+  { external, signal }: Omit<DumpOptions, 'external'> & { external: ReadonlySet<number> },
+): Promise<Omit<DumpReport, 'freezeMs' | 'isKilled'>> {
+  const { pid } = frozen;
+  const startMs = performance.now();
+  const mappings = await readSmaps(pid);
+  const record = collectProcess(frozen, mappings, { external });
+  const vmas = await describeMappings(pid, mappings);
+  await using writer = await images.beginRound();
+  const segments = await copyProcess({ pid, member, writer, mappings, vmas, signal });
+  const durationMs = performance.now() - startMs;
+  const meta = await writer.commit({
+    isFrozen: true,
+    members: [
+      {
+        member,
+        target: checkTrackable(pid),
+        parent: null,
+        parentPid: readStat(pid).ppid,
+        kind: 'full',
+        sessionId: null,
+        epoch: 0,
+        vmas,
+        process: encodeProcess(record),
+      },
+    ],
+    segments,
+    stats: { durationMs, freezeMs: frozen.stopMs + durationMs },
+  });
+  return { ...countsOf(meta), pid, images: images.path, ...sizesOf(record), nrVmas: vmas.length };
+}
+
+function countsOf({ stats, pagesBytes }: RoundMeta) {
+  return { pages: stats['pages'] ?? 0, bytes: pagesBytes };
+}
+
+function sizesOf({ threads, files }: ReturnType<typeof collectProcess>) {
+  return { nrThreads: threads.length, nrFiles: files.descriptors.length };
+}

@@ -1,0 +1,33 @@
+import type { OpenFileRecord } from '../../../process/file-record.js';
+import type { TargetCall } from '../remote-target.js';
+import type { OpenDescriptor } from './open-descriptor.js';
+
+/** What handlers know besides the descriptor they look at. */
+export interface FileContext {
+  /** all descriptors of the process */
+  descriptors: readonly OpenDescriptor[];
+  /** those that the one who restores is going to hand in */
+  external: ReadonlySet<number>;
+  /** runs a system call in the process, which must not fail; only while it is collected */
+  ask?: (call: TargetCall) => number;
+}
+
+/** What a handler adds to the record of an open file. */
+export type FileDetails = OpenFileRecord extends infer File
+  ? File extends OpenFileRecord
+    ? Omit<File, 'id' | 'flags'>
+    : never
+  : never;
+
+/** Dumps open files of one kind. */
+export interface FileHandler {
+  /** whether a descriptor is of this kind; the first handler of the table that says so has it */
+  matches: (descriptor: OpenDescriptor, context: FileContext) => boolean;
+  /**
+   * Why this one cannot be dumped, to be read behind `fd 7 of pid 12: `; nothing if it can. Asked
+   * before the process is touched: only procfs may be looked at, and sockets by what they tell.
+   */
+  refusal?: (descriptor: OpenDescriptor, context: FileContext) => string | undefined;
+  /** Asked once per open file, when the process stands. */
+  collect: (descriptor: OpenDescriptor, context: FileContext) => FileDetails;
+}

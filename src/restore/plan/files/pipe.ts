@@ -1,0 +1,53 @@
+import type { PipeFile } from '../../../process/file-record.js';
+import { open } from '../constants.js';
+import { call, type Step } from '../step.js';
+import type { FilePlanContext, FilePlanner } from './file-planner.js';
+
+const fcntl = { duplicateFrom: 0, setFlags: 4, setPipeSize: 1031 } as const;
+/** Flags that F_SETFL can set: O_APPEND, O_NONBLOCK, O_DIRECT, O_ASYNC. */
+const settable = 0o2000 | 0o4000 | 0o40000 | 0o20000;
+
+/** Both ends are made by whichever comes first; each waits above all numbers until its turn. */
+export const pipe: FilePlanner<PipeFile> = (file, context) => {
+  const isWriter = (file.flags & open.accessMode) === open.writeOnly;
+  const end = endSlot(file, isWriter);
+  const about = `pipe ${file.pipe}`;
+  const steps: Step[] = context.isFirst(about) ? makePipe(file, context, about) : [];
+  if (isWriter) steps.push(...fill(file, about));
+  steps.push(
+    call('fcntl', [end, fcntl.setFlags, file.flags & settable], about),
+    call('fcntl', [end, fcntl.duplicateFrom, 0], about, { result: context.file.slot }),
+    call('close', [end], about),
+  );
+  return { steps };
+};
+
+function endSlot({ pipe: number }: PipeFile, isWriter: boolean) {
+  return { slot: `${isWriter ? 'writing' : 'reading'} end of pipe ${number}` };
+}
+
+function makePipe(file: PipeFile, { above }: FilePlanContext, about: string): Step[] {
+  const made = [false, true].map((isWriter) => `new ${endSlot(file, isWriter).slot}`);
+  return [
+    call('pipe2', [{ out: made }, open.closeOnExec], about),
+    ...made.flatMap((slot, i) => [
+      call('fcntl', [{ slot }, fcntl.duplicateFrom, above], about, {
+        result: endSlot(file, i === 1).slot,
+      }),
+      call('close', [{ slot }], about),
+    ]),
+  ];
+}
+
+function fill(file: PipeFile, about: string): Step[] {
+  const { capacity, content } = file;
+  const end = endSlot(file, true);
+  const steps: Step[] = [call('fcntl', [end, fcntl.setPipeSize, capacity], about)];
+  if (content.byteLength > 0)
+    steps.push(
+      call('write', [end, { bytes: content }, content.byteLength], about, {
+        expect: content.byteLength,
+      }),
+    );
+  return steps;
+}

@@ -1,0 +1,54 @@
+import { mmFields } from '../../process/memory-record.js';
+import { PAGE_SIZE } from '../../image/page.js';
+import { open, prctl } from './constants.js';
+import type { RestoreInput } from './input.js';
+import { call, type KernelMapping, type Step } from './step.js';
+
+const setMmMap = 14;
+/** Bytes of `struct prctl_mm_map`. */
+const mmMapBytes = 104;
+
+/** The kernel's own mappings that the process has. */
+export function kernelMappingsOf({ vmas }: RestoreInput): KernelMapping[] {
+  return vmas
+    .filter(({ kind, path }) => kind === 'special' && path !== '[vsyscall]')
+    .map(({ path, startPage, endPage }) => ({
+      path,
+      address: startPage * PAGE_SIZE,
+      length: (endPage - startPage) * PAGE_SIZE,
+    }));
+}
+
+/** Where the kernel thinks that the program's parts are, and which program it is. */
+export function planProgram({ process }: RestoreInput): Step[] {
+  const { mm, auxv, exe, thpDisabled } = process.memory;
+  const file = { slot: 'exe' };
+  const words = [
+    ...mmFields.map((field) => mm[field]),
+    { bytes: auxv },
+    { halves: [auxv.byteLength, file] as const },
+  ];
+  const steps: Step[] = [
+    call('open', [{ text: exe.path }, open.readOnly | open.closeOnExec], exe.path, {
+      result: file.slot,
+    }),
+    call('prctl', [prctl.setMm, setMmMap, { words }, mmMapBytes, 0], 'PR_SET_MM_MAP'),
+    call('close', [file], exe.path),
+  ];
+  if (thpDisabled)
+    steps.push(call('prctl', [prctl.setThpDisable, 1, 0, 0, 0], 'PR_SET_THP_DISABLE'));
+  return steps;
+}
+
+/** Takes the kernel's mappings from where they were put aside. */
+export function planKernelMappings(input: RestoreInput, scratch: number): Step[] {
+  const steps: Step[] = [];
+  let from = scratch;
+  for (const { path, address, length } of kernelMappingsOf(input)) {
+    const mayMoveFixed = 3;
+    const args = [from, length, length, mayMoveFixed, address];
+    steps.push(call('mremap', args, path, { expect: address }));
+    from += length;
+  }
+  return steps;
+}

@@ -1,0 +1,66 @@
+import type { ThreadRecord } from '../../process/thread-record.js';
+import { prctl } from './constants.js';
+import type { RestoreInput } from './input.js';
+import { planCredentials } from './plan-credentials.js';
+import { resumedRegisters } from './resumed-registers.js';
+import { call, type FinishedThread, int32s, type Step } from './step.js';
+
+/** CLONE_VM, FS, FILES, SIGHAND, THREAD and SYSVSEM: what threads of one process share. */
+const threadFlags = 0x100 | 0x200 | 0x400 | 0x800 | 0x10000 | 0x40000;
+const cloneArgsBytes = 88;
+const onStack = 1;
+const ioprioProcess = 1;
+
+/** Makes all threads but the first, with their ids. */
+export function planClones({ process }: RestoreInput): Step[] {
+  return process.threads.slice(1).map(({ tid }) => {
+    const setTid = { bytes: int32s(tid) };
+    const words = [threadFlags, 0, 0, 0, 0, 0, 0, 0, setTid, 1, 0];
+    return call('clone3', [{ words }, cloneArgsBytes], `thread ${tid}`, { expect: tid });
+  });
+}
+
+/** What each thread has for itself, but for its registers and its mask. */
+export function planThreadStates({ process }: RestoreInput): Step[] {
+  return process.threads.flatMap(planThread);
+}
+
+/** Who each thread is: when nothing is left to do that needs rights. */
+export function planThreadCredentials({ process }: RestoreInput): Step[] {
+  return process.threads.flatMap((thread) => [
+    ...planCredentials(thread),
+    // A change of credentials clears it.
+    call('prctl', [prctl.setPdeathsig, thread.parentDeathSignal, 0, 0, 0], 'PR_SET_PDEATHSIG', {
+      thread: thread.tid,
+    }),
+  ]);
+}
+
+/** What all threads go on with. */
+export function finishedThreads({ process }: RestoreInput): FinishedThread[] {
+  return process.threads.map((thread) => {
+    const { tid, xstate, signalMask } = thread;
+    return { tid, registers: resumedRegisters(thread), xstate, signalMask };
+  });
+}
+
+function planThread(thread: ThreadRecord): Step[] {
+  const { tid, name, altStack, affinity, schedAttributes, timerSlackNs, ioPriority } = thread;
+  const step = (...[system, args, what]: Parameters<typeof call>) =>
+    call(system, args, `${what} of thread ${tid}`, { thread: tid });
+  const stack = [altStack.address, altStack.flags & ~onStack, altStack.length];
+  const steps = [
+    step('sigaltstack', [{ words: stack }, 0], 'alternate stack'),
+    step('set_robust_list', [thread.robustList, thread.robustListLength], 'robust list'),
+    step('set_tid_address', [thread.clearChildTid], 'address to clear'),
+    step('prctl', [prctl.setName, { text: name }, 0, 0, 0], 'name'),
+    step('sched_setaffinity', [0, affinity.byteLength, { bytes: affinity }], 'affinity'),
+    step('sched_setattr', [0, { bytes: schedAttributes }, 0], 'scheduling'),
+    step('ioprio_set', [ioprioProcess, 0, ioPriority], 'I/O priority'),
+    step('prctl', [prctl.setTimerslack, timerSlackNs, 0, 0, 0], 'timer slack'),
+  ];
+  const { rseqAddress, rseqLength, rseqSignature } = thread;
+  if (rseqAddress !== 0)
+    steps.push(step('rseq', [rseqAddress, rseqLength, 0, rseqSignature], 'rseq'));
+  return steps;
+}

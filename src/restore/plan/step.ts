@@ -1,0 +1,143 @@
+import type { FileIdentity } from '../../process/file-identity.js';
+import type { SystemCall } from '../../system-calls.js';
+
+/** What an earlier step has found out, by name: a result, or a number that a call has written. */
+export interface Slot {
+  slot: string;
+}
+
+/** An argument of a system call, or a part of what one points to. */
+export type Value =
+  | number
+  | bigint
+  | Slot
+  /** a pointer to a string */
+  | { text: string }
+  /** a pointer to bytes */
+  | { bytes: Uint8Array }
+  /** a pointer to words of 64 bits */
+  | { words: readonly Word[] }
+  /** a pointer to 32-bit numbers that the call writes, which become slots */
+  | { out: readonly string[] };
+
+/** A word of 64 bits, or two halves of 32, the lower one first. */
+export type Word = Value | { halves: readonly [number | Slot, number | Slot] };
+
+/** A system call that the process runs on its way to what it was. */
+export interface CallStep {
+  op: 'call';
+  call: SystemCall;
+  args: readonly Value[];
+  /** which thread runs it; the first one if absent */
+  thread?: number;
+  /** the slot that gets the result */
+  result?: string;
+  /** the only right result; any but an error if absent */
+  expect?: number;
+  /** for people: what it is about, behind the call's name */
+  about: string;
+}
+
+/** Pages that the process reads from a file of the images into its memory. */
+export interface ReadStep {
+  op: 'read';
+  file: Slot;
+  /** page, page of the file, number of pages; and so on, by page of the file */
+  runs: Float64Array;
+  about: string;
+}
+
+/** A file that has to be as it was at the dump. Before anything is started. */
+export interface CheckFileStep {
+  op: 'check-file';
+  file: FileIdentity;
+  /** what the process has it for */
+  about: string;
+}
+
+/**
+ * A name that the process' socket is going to have: the file that it has left is removed. Anything
+ * else of that name is an error. Only when the process' pid is its own again, for it has ended then.
+ */
+export interface FreeNameStep {
+  op: 'free-name';
+  path: string;
+  /** of the file that the process has left */
+  inode: number;
+}
+
+/** A process, with a trampoline and an argument area at `base`. */
+export interface StartStep {
+  op: 'start';
+  pid: number;
+  base: number;
+  areaBytes: number;
+  /** our descriptors that it begins with, each at the number it has here */
+  keptFds: readonly number[];
+}
+
+/** The kernel's mappings in the process: where they come to lie. */
+export interface KernelMapping {
+  path: string;
+  address: number;
+  length: number;
+}
+
+/** Unmaps everything but the trampoline; the kernel's own mappings are put to `scratch` first. */
+export interface ClearStep {
+  op: 'clear';
+  vdsoBuildId: string;
+  /** those that the process shall have, by address */
+  kernelMappings: readonly KernelMapping[];
+  scratch: number;
+}
+
+/** A timer of timer_create with the id that it had, which older kernels cannot be told. */
+export interface CreateTimerStep {
+  op: 'create-timer';
+  id: number;
+  clock: number;
+  /** `struct sigevent` */
+  event: Uint8Array;
+}
+
+/** What a thread goes on with. */
+export interface FinishedThread {
+  tid: number;
+  registers: Uint8Array;
+  xstate: Uint8Array;
+  signalMask: bigint;
+}
+
+/** Takes the trampoline away and lets the process go. */
+export interface FinishStep {
+  op: 'finish';
+  threads: readonly FinishedThread[];
+  stopSignal: number;
+}
+
+/** What restores a process, in order; plain data. */
+export type Step =
+  | CheckFileStep
+  | FreeNameStep
+  | StartStep
+  | ClearStep
+  | CallStep
+  | ReadStep
+  | CreateTimerStep
+  | FinishStep;
+
+/** A call step; `options` are its other fields. */
+export function call(
+  name: SystemCall,
+  args: readonly Value[],
+  about: string,
+  options: Pick<CallStep, 'thread' | 'result' | 'expect'> = {},
+): CallStep {
+  return { op: 'call', call: name, args, about, ...options };
+}
+
+/** Numbers as 32-bit little-endian bytes. */
+export function int32s(...numbers: readonly number[]): Uint8Array {
+  return new Uint8Array(Int32Array.from(numbers, (number) => number | 0).buffer);
+}

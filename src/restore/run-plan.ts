@@ -1,0 +1,78 @@
+import { checkFile } from './check-file.js';
+import { createTimer } from './create-timer.js';
+import { clearStub } from './clear-stub.js';
+import { freeName } from './free-name.js';
+import type { StartStep, Step } from './plan/step.js';
+import { Stub } from './stub.js';
+
+/** What has come of a plan. */
+export interface RunResult {
+  /** by this process' pid namespace */
+  hostPid: number;
+  /** what is not quite as it was */
+  warnings: string[];
+}
+
+/** How to run a plan. */
+export interface RunOptions {
+  signal?: AbortSignal | undefined;
+}
+
+/**
+ * Runs a plan. The process goes on when this returns; on an error, or when the signal aborts, nothing
+ * is left of it.
+ * @throws TargetError `PID_TAKEN`, `RESTORE_CALL`, ...; ImageError `FILE_CHANGED`, ...
+ */
+export async function runPlan(
+  steps: readonly Step[],
+  { signal }: RunOptions = {},
+): Promise<RunResult> {
+  const warnings: string[] = [];
+  let stub: Stub | undefined;
+  let start: StartStep | undefined;
+  try {
+    for (const step of steps) {
+      signal?.throwIfAborted();
+      if (step.op === 'check-file') warnings.push(...[checkFile(step)].filter(isText));
+      else if (step.op === 'start') {
+        start = step;
+        stub = new Stub(step);
+      } else if (stub && start) await runStep(stub, step, start);
+    }
+    const hostPid = stub?.hostPid ?? 0;
+    return { hostPid, warnings };
+  } finally {
+    // Does nothing where it was let go.
+    stub?.[Symbol.dispose]();
+  }
+}
+
+async function runStep(
+  stub: Stub,
+  step: Exclude<Step, { op: 'check-file' | 'start' }>,
+  start: StartStep,
+): Promise<void> {
+  switch (step.op) {
+    case 'clear':
+      clearStub(stub, step, start);
+      return;
+    case 'call':
+      stub.call(step);
+      return;
+    case 'free-name':
+      freeName(step);
+      return;
+    case 'read':
+      await stub.read(step.file.slot, step.runs);
+      return;
+    case 'create-timer':
+      createTimer(stub, step);
+      return;
+    case 'finish':
+      stub.finish(step);
+  }
+}
+
+function isText(value: string | undefined): value is string {
+  return value !== undefined;
+}
