@@ -210,7 +210,6 @@ tracker_share_new_region(struct tracker_share *share,
 	}
 	region->share = share;
 	region->is_mapped = true;
-	region->nr_looks = atomic_read(&share->nr_looks);
 	mutex_lock(&share->lock);
 	list_add_tail(&region->share_node, &share->regions);
 	mutex_unlock(&share->lock);

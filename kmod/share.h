@@ -21,7 +21,6 @@ struct tracker_share {
 	struct mutex lock;		/* regions, and handing the log out */
 	struct list_head regions;
 	atomic_t nr_changes;		/* by system calls */
-	atomic_t nr_looks;		/* at all mappings, see share_log.c */
 	int nr_seen;			/* of the changes, when is_seen was set */
 	bool is_seen;			/* the log knows which pages exist */
 	bool is_protected;		/* what is not in the log cannot be written */

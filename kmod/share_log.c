@@ -214,18 +214,6 @@ u64 tracker_share_hand_out(struct tracker_share *share)
 	return nr_pinned;
 }
 
-/* Who has looked at all mappings since our last harvest has done it for us. */
-static bool tracker_share_is_due(struct tracker_region *region)
-{
-	struct tracker_share *share = region->share;
-	int nr_looks = atomic_read(&share->nr_looks);
-	bool is_due = region->nr_looks == nr_looks;
-
-	region->nr_looks = is_due ? atomic_inc_return(&share->nr_looks) :
-				    nr_looks;
-	return is_due;
-}
-
 /* Every page that exists, and every one that the images may have. */
 static void tracker_share_log_all(struct tracker_region *region)
 {
@@ -268,7 +256,7 @@ bool tracker_share_rescan(struct tracker_region *region, u64 *nr_pinned)
 	int nr_changes;
 
 	if (xchg(&share->is_incomplete, false) ||
-	    (tracker_share_is_due(region) && !tracker_share_is_wrapped(share)))
+	    !tracker_share_is_wrapped(share))
 		tracker_share_complete(share);
 	if (xchg(&share->is_written, false))
 		tracker_share_changed(share);

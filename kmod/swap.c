@@ -108,43 +108,60 @@ static bool tracker_piece_is_own(struct tracker_session *session,
 		tracker_vma_session(vma) == session);
 }
 
-/*
- * What a forked child maps of its parent's memory goes on where it was: no page
- * may be at two addresses. The target stands, so that it is enough to look once.
- */
-static int tracker_swap_look_at_heirs(struct tracker_swapper *swapper)
+/* Is no page that the target has, or will have, at two addresses? */
+static bool tracker_swap_has_no_twin(struct tracker_swapper *swapper)
 {
 	struct tracker_pieces list;
-	int err = 0;
+	bool has_none = false;
 
-	if (swapper->knows_heirs)
-		return 0;
 	if (!tracker_pieces_alloc(&list, swapper->mm))
-		return -ENOMEM;
+		return false;
 	mmap_read_lock(swapper->mm);
 	tracker_pieces_collect(&list, swapper->session, swapper->mm,
 			       tracker_piece_is_own);
 	mmap_read_unlock(swapper->mm);
-	if (list.nr_pieces > list.max_pieces) {
-		err = -EINVAL;
-	} else {
+	if (list.nr_pieces <= list.max_pieces) {
 		tracker_pieces_sort(&list);
-		if (tracker_pieces_overlap(&list))
-			err = -EINVAL;
+		has_none = !tracker_pieces_overlap(&list);
 	}
 	kvfree(list.pieces);
-	swapper->knows_heirs = !err;
-	return err;
+	return has_none;
+}
+
+/*
+ * What a forked child maps of its parent's memory goes on where it was: no page
+ * of it may be at another address, too. The target stands, so that mostly it is
+ * enough to look once; only where something is at two addresses (mremap() with
+ * MREMAP_DONTUNMAP) each range is looked at, among what all children map of it.
+ */
+static bool tracker_swap_is_single(struct tracker_swapper *swapper, pgoff_t end)
+{
+	struct tracker_session *session = swapper->session;
+	struct mm_struct *mm = swapper->mm;
+	struct vm_area_struct *vma;
+	bool is_mapped;
+
+	if (!swapper->knows_heirs)
+		swapper->knows_heirs = tracker_swap_has_no_twin(swapper);
+	if (swapper->knows_heirs)
+		return true;
+	mmap_read_lock(mm);
+	vma = find_vma(mm, swapper->start);
+	is_mapped = tracker_file_is_mapped(session->file, mm, vma,
+					   swapper->index, end) ||
+		    tracker_file_is_mapped(session->origin, mm, vma,
+					   swapper->index, end);
+	mmap_read_unlock(mm);
+	return !is_mapped;
 }
 
 static int tracker_swap_inherit(struct tracker_swapper *swapper)
 {
 	pgoff_t end = swapper->index +
 		      ((swapper->end - swapper->start) >> PAGE_SHIFT);
-	int err = tracker_swap_look_at_heirs(swapper);
 
-	if (err)
-		return err;
+	if (!tracker_swap_is_single(swapper, end))
+		return -EINVAL;
 	swapper->pgoff = swapper->index;
 	return tracker_origin_inherit(swapper->session, swapper->index, end);
 }

@@ -15,7 +15,7 @@ struct tracker_swapper {
 	bool noreserve;
 	bool grows_down;
 	bool is_heir;			/* a forked child's part of its parent's memory */
-	bool knows_heirs;		/* all of those have been looked at */
+	bool knows_heirs;		/* no page of theirs is at two addresses */
 	unsigned long start;		/* of the range */
 	unsigned long end;
 	unsigned long prot;		/* PROT_* */

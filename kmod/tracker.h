@@ -186,7 +186,6 @@ struct tracker_region {
 	struct list_head share_node;	/* share->lock */
 	int nr_changes;			/* session->lock: of the share, seen so far */
 	int nr_others;			/* session->lock: those that others report */
-	int nr_looks;			/* session->lock: of the share, seen so far */
 	bool is_mapped;			/* session->lock: seen by this layout */
 };
 
