@@ -326,7 +326,8 @@ struct tracker_run {
  * ... do not report pages of shared memory. Those are in the harvest of every
  * session that tracks it: several targets that are dumped together need them
  * once. They are harvested all the same, and forgotten by the commit: the one
- * harvest that reports them has to be taken after the others.
+ * harvest that reports them has to be taken after the others, and stored before
+ * those are committed.
  */
 #define TRACKER_HARVEST_PRIVATE		(1U << 1)
 
