@@ -138,7 +138,7 @@ describe('Device, on a fake module', function () {
     expect(result).to.deep.equal({
       name: 'DeviceError',
       code: 'ABI_MISMATCH',
-      facts: { moduleVersion: 1000, programVersion: 3 },
+      facts: { moduleVersion: 1000, programVersion: 4 },
     });
   });
 

@@ -27,6 +27,7 @@
 struct command {
 	char what;		/* first letter of the command */
 	unsigned int nr;	/* pages, or the new process' number */
+	unsigned int nr_put;	/* pages of the segment that were written so far */
 };
 
 struct answer {
@@ -41,12 +42,12 @@ static int answers[2];
 static char *area, *segment;
 
 static unsigned int who;	/* this process' number */
-static unsigned int nr_written, nr_put;
+static unsigned int nr_written;
 static uint32_t last_value;
 static uint32_t expected[MAX_PAGES];
 
-/* Only process 0 counts them. */
-static unsigned int nr_processes = 1;
+/* Only process 0 counts these. */
+static unsigned int nr_processes = 1, nr_put;
 static pid_t *pids;
 
 /* Between two mappings one page is left out. */
@@ -70,10 +71,11 @@ static void write_pages(unsigned int nr)
 		write_page((first + nr_written++) % nr_total);
 }
 
-static void put_pages(unsigned int nr)
+/* Each write has a number, which is what the page has then. */
+static void put_pages(unsigned int first, unsigned int nr)
 {
-	for (unsigned int i = 0; i < nr; i++, nr_put++)
-		fill(segment, nr_put % nr_segment_pages, 1, nr_put + 1);
+	for (unsigned int i = first; i < first + nr; i++)
+		fill(segment, i % nr_segment_pages, 1, i);
 }
 
 static void read_pages(void)
@@ -84,9 +86,18 @@ static void read_pages(void)
 		(void)*(volatile char *)(segment + page * PAGE);
 }
 
-static void check_pages(char *text, size_t size)
+/* The last write to a page is known from how many there were in all. */
+static void check_segment(unsigned int nr, char *text, size_t size)
 {
-	read_pages();
+	for (unsigned int i = nr - nr_segment_pages; i < nr; i++)
+		if (!holds(segment, i % nr_segment_pages, 1, i))
+			snprintf(text, size, "process %u: not write %u in page %u of the segment",
+				 who, i, i % nr_segment_pages);
+}
+
+static void check_pages(unsigned int nr, char *text, size_t size)
+{
+	check_segment(nr, text, size);
 	for (unsigned int page = 0; page < nr_total; page++) {
 		const char *address = page_at(page);
 
@@ -109,7 +120,8 @@ static void set_up(void)
 	if (nr_segment_pages == 0)
 		return;
 	segment = map_with(nr_segment_pages, MAP_SHARED | MAP_ANONYMOUS, -1);
-	put_pages(nr_segment_pages);
+	put_pages(0, nr_segment_pages);
+	nr_put = nr_segment_pages;
 }
 
 static void make_pipes(void)
@@ -171,13 +183,13 @@ static void obey(struct command command)
 		write_pages(command.nr);
 		break;
 	case 'p':
-		put_pages(command.nr);
+		put_pages(command.nr_put, command.nr);
 		break;
 	case 'r':
 		read_pages();
 		break;
 	case 'c':
-		check_pages(text, sizeof(text));
+		check_pages(command.nr_put, text, sizeof(text));
 		break;
 	default:
 		answer(text);
@@ -190,7 +202,7 @@ static void obey(struct command command)
 
 static void tell(unsigned int process, char what, unsigned int nr)
 {
-	struct command command = { .what = what, .nr = nr };
+	struct command command = { .what = what, .nr = nr, .nr_put = nr_put };
 
 	if (process == 0)
 		obey(command);
@@ -260,8 +272,10 @@ static void command_all(const char *line)
 	} else if (sscanf(line, "write %u %u", &nr, &pages) == 2) {
 		tell_some(nr, 'w', pages, &result);
 	} else if (sscanf(line, "put %u", &pages) == 1) {
+		CHECK(nr_segment_pages > 0);
 		tell(nr_processes - 1, 'p', pages);
 		await_answer(&result);
+		nr_put += pages;
 	} else if (sscanf(line, "end %u", &nr) == 1) {
 		end_processes(nr, &result);
 	} else {
