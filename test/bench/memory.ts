@@ -1,6 +1,6 @@
 /*
- * What tracking a fork family costs in memory, and what its images take. The family does the same
- * once untracked and once tracked; memory is measured after everybody has read everything. Runs in a
+ * What tracking a fork family costs in memory, and what its images take. Two families do the same,
+ * one untracked, one tracked; memory is measured after everybody has read everything. Runs in a
  * guest; scripts/bench starts it.
  *
  *   memory.js OUTPUT
@@ -9,100 +9,137 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { TreeTracker } from '../../src/tree-tracker.js';
 import { Crowd } from '../support/crowd.js';
+import { printTable } from './table.js';
 
-const [output = '/dev/stdout'] = process.argv.slice(2);
+const [output = '/dev/null'] = process.argv.slice(2);
 
 const nrProcesses = 16;
-const rounds = 4;
+const nrRounds = 4;
+/** In this round there are children that the images do not know yet. */
+const birthRound = 3;
 const family = { maxProcesses: 24, fanOut: 15, mappings: 1, pages: 16_384, segmentPages: 4096 };
 
-/** Sums over all processes of a family, in KiB, as the kernel counts them. */
+/** Of all processes of a family, as the kernel counts it. */
 interface Memory {
   pssKib: number;
   rssKib: number;
-  pssAnonKib: number;
   /** what the whole machine uses, without the page cache of files */
   machineKib: number;
 }
 
-function numberOf(text: string, name: string): number {
+/** What is done to a family on its way; nothing to the untracked one. */
+interface Hooks {
+  start?: (pid: number) => Promise<void>;
+  round?: () => Promise<void>;
+  stop?: () => Promise<void>;
+}
+
+interface Step {
+  name: string;
+  memory: Memory;
+}
+
+function kibOf(text: string, name: string): number {
   return Number(new RegExp(`^${name}: +(\\d+) kB$`, 'm').exec(text)?.[1]);
 }
 
 function machineKib(): number {
   const text = readFileSync('/proc/meminfo', 'utf8');
-  const kib = (name: string) => numberOf(text, name);
-  return kib('MemTotal') - kib('MemFree') - kib('Buffers') - kib('Cached') + kib('Shmem') - kib('SReclaimable');
+  const free = ['MemFree', 'Buffers', 'Cached', 'SReclaimable'];
+  const used = kibOf(text, 'MemTotal') + kibOf(text, 'Shmem');
+  return free.reduce((rest, name) => rest - kibOf(text, name), used);
 }
 
-async function look(crowd: Crowd): Promise<Memory> {
-  const sum = { pssKib: 0, rssKib: 0, pssAnonKib: 0, machineKib: machineKib() };
+async function measure(crowd: Crowd): Promise<Memory> {
+  await crowd.read();
+  const sum = { pssKib: 0, rssKib: 0, machineKib: machineKib() };
   for (const pid of await crowd.pids()) {
     const text = readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8');
-    sum.pssKib += numberOf(text, 'Pss');
-    sum.rssKib += numberOf(text, 'Rss');
-    sum.pssAnonKib += numberOf(text, 'Pss_Anon');
+    sum.pssKib += kibOf(text, 'Pss');
+    sum.rssKib += kibOf(text, 'Rss');
   }
   return sum;
 }
 
-interface Hooks {
-  start?: (pid: number) => Promise<unknown>;
-  round?: () => Promise<unknown>;
-  stop?: () => Promise<unknown>;
-}
-
-async function live({ start, round, stop }: Hooks): Promise<[string, Memory][]> {
+async function live({ start, round, stop }: Hooks): Promise<Step[]> {
   using crowd = await Crowd.start(family);
   await crowd.fork(nrProcesses - 1);
   await crowd.write(nrProcesses, 512);
-  const steps: [string, Memory][] = [];
-  const note = async (name: string) => {
-    await crowd.read();
-    steps.push([name, await look(crowd)]);
-    console.log(name, JSON.stringify(steps.at(-1)?.[1]));
-  };
+  const steps: Step[] = [];
+  const note = async (name: string) => steps.push({ name, memory: await measure(crowd) });
   await note('before');
   await start?.(crowd.pid);
-  steps.push(['swap unread', await look(crowd)]);
-  await note('swap');
-  for (let i = 1; i <= rounds; i++) {
+  await note('round 0');
+  for (let i = 1; i <= nrRounds; i++) {
     await crowd.write(nrProcesses, 128);
     await crowd.put(256);
-    if (i === 3) await crowd.fork(4);
+    if (i === birthRound) await crowd.fork(4);
     await round?.();
     await note(`round ${i}`);
   }
   await stop?.();
-  await note('revert');
+  await note('after revert');
   await crowd.check();
   return steps;
 }
 
+/** @param images bytes of each round; added to */
+async function liveTracked(directory: string, images: number[]): Promise<Step[]> {
+  let tracker: TreeTracker | undefined;
+  try {
+    return await live({
+      start: async (pid) => {
+        const options = { pids: [pid], isTree: true, images: path.join(directory, 'images') };
+        const started = await TreeTracker.start(options);
+        tracker = started.tracker;
+        images.push(started.round.bytes);
+      },
+      round: async () => {
+        if (tracker) images.push((await tracker.round()).bytes);
+      },
+      stop: async () => {
+        if (tracker) images.push((await tracker.stop()).final.bytes);
+      },
+    });
+  } finally {
+    await tracker?.close();
+  }
+}
+
+function mib(kib: number): string {
+  return (kib / 1024).toFixed(1);
+}
+
+function printSteps(untracked: readonly Step[], tracked: readonly Step[]): void {
+  const rows = tracked.map(({ name, memory }, i) => {
+    const twin = untracked[i]?.memory ?? memory;
+    const growth = (memory.pssKib / twin.pssKib - 1) * 100;
+    const machine = memory.machineKib - (tracked[0]?.memory.machineKib ?? 0);
+    const twinMachine = twin.machineKib - (untracked[0]?.memory.machineKib ?? 0);
+    const pss = [mib(twin.pssKib), mib(memory.pssKib), `${growth.toFixed(1)} %`];
+    return [name, ...pss, mib(twinMachine), mib(machine)];
+  });
+  printTable(
+    ['PSS, MiB', 'untracked', 'tracked', 'growth', 'machine since: untracked', 'tracked'],
+    rows,
+  );
+}
+
 const untracked = await live({});
 const directory = mkdtempSync('/tmp/tracker-bench-');
-let tracker: TreeTracker | undefined;
-const images: { round: number; bytes: number }[] = [];
-const tracked = await live({
-  start: async (pid) => {
-    const started = await TreeTracker.start({ pids: [pid], isTree: true, images: path.join(directory, 'images') });
-    tracker = started.tracker;
-    console.log(JSON.stringify({ ...started.round, members: undefined }));
-    images.push({ round: 0, bytes: started.round.bytes });
-  },
-  round: async () => {
-    const round = await tracker?.round();
-    console.log(JSON.stringify({ ...round, members: undefined }));
-    images.push({ round: round?.round ?? 0, bytes: round?.bytes ?? 0 });
-  },
-  stop: async () => tracker?.stop(),
-});
+const imageBytes: number[] = [];
+const tracked = await liveTracked(directory, imageBytes);
 rmSync(directory, { recursive: true });
-for (const [i, [name, memory]] of tracked.entries()) {
-  const twin = untracked[i]?.[1];
-  if (!twin) continue;
-  const growth = (memory.pssKib / twin.pssKib - 1) * 100;
-  console.log(name.padEnd(12), twin.pssKib, memory.pssKib, growth.toFixed(2), '%', memory.machineKib - (untracked[0]?.[1].machineKib ?? 0), twin.machineKib - (untracked[0]?.[1].machineKib ?? 0));
-}
-console.log(images, JSON.stringify(untracked[0]));
-writeFileSync(output, JSON.stringify({ untracked, tracked, images }));
+
+const before = tracked[0]?.memory ?? { pssKib: 0, rssKib: 0 };
+const sums = { imageMib: mib((imageBytes[0] ?? 0) / 1024), pssMib: mib(before.pssKib) };
+console.log(`\n${nrProcesses} processes of one family, emulated CPU`);
+console.log(
+  `round 0: images ${sums.imageMib} MiB, sum of PSS ${sums.pssMib} MiB, ` +
+    `sum of RSS ${mib(before.rssKib)} MiB\n`,
+);
+printSteps(untracked, tracked);
+writeFileSync(
+  output,
+  JSON.stringify({ nrProcesses, family, imageBytes, untracked, tracked }, null, 2),
+);

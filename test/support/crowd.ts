@@ -1,5 +1,7 @@
+import { existsSync } from 'node:fs';
 import { expect } from 'chai';
 import { Program } from './programs.js';
+import { waitFor } from './wait-for.js';
 
 /** How large the tree of `test/programs/crowd.c` is. */
 export interface CrowdOptions {
@@ -57,7 +59,7 @@ export class Crowd implements Disposable {
     await this.#tell(`put ${nrPages}`);
   }
 
-  /** All of them read all of their memory. */
+  /** All of them read all that they map. */
   async read(): Promise<void> {
     await this.#tell('read');
   }
@@ -67,9 +69,12 @@ export class Crowd implements Disposable {
     await this.#tell('check');
   }
 
-  /** The last processes end. */
+  /** The last processes end, and are gone. */
   async end(nrProcesses: number): Promise<void> {
+    const pids = (await this.pids()).slice(-nrProcesses);
     await this.#tell(`end ${nrProcesses}`);
+    const isGone = (pid: number) => !existsSync(`/proc/${pid}`);
+    await waitFor('the end of processes', () => pids.every(isGone));
   }
 
   [Symbol.dispose](): void {
