@@ -41,10 +41,15 @@ long tracker_ioctl_sharers(struct tracker_session *session,
 
 /* Among the files of shares. */
 
+extern struct mutex tracker_shares_lock;
+
 bool tracker_shares_exist(void);
 struct tracker_share *tracker_share_find(struct address_space *mapping);
 struct tracker_share *tracker_share_get(struct address_space *mapping);
 void tracker_share_put(struct tracker_share *share);
+struct tracker_region *
+tracker_share_add_region(struct tracker_session *session, struct file *file,
+			 u16 kind);
 void tracker_share_complete(struct tracker_share *share);
 
 /* The log. */

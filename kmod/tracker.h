@@ -96,7 +96,7 @@ struct tracker_family {
 	struct list_head snapshots;	/* oldest first */
 	unsigned int nr_snapshots;
 	u64 last_serial;		/* of the snapshots */
-	struct rb_root saved;		/* by page, then by snapshot; see snapshot.c */
+	struct rb_root saved;		/* by page, then by snapshot; see saved.c */
 	struct list_head heirs;		/* sessions of the children, the newest first */
 	struct list_head new_heirs;	/* those of which nothing is stored yet */
 	struct xarray sources;		/* block of the pseudo-file -> source */

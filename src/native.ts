@@ -92,10 +92,7 @@ export interface Native extends NativePageCopy, NativeRemote {
   abort(fd: number, epoch: number): void;
   regionOpen(fd: number, region: number): number;
   /** An Error in the place of each that has failed; so too `harvests` and `residents`. */
-  layouts(
-    fds: readonly number[],
-    nrVmasHints: readonly number[],
-  ): Promise<(Uint8Array | Error)[]>;
+  layouts(fds: readonly number[], nrVmasHints: readonly number[]): Promise<(Uint8Array | Error)[]>;
   /**
    * `pagePairs`: start and end page of each range; `flags`: 0 or `swapShared`; `handle`: of the frozen target, not to be thawed
    * meanwhile. The error has `nrDone`, `busyTid`.

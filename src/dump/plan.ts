@@ -82,8 +82,7 @@ function isIdle({ vmas, previous, runs, isOverflow }: PlanInput): boolean {
 function planRegions(plan: RoundPlan, { vmas, previous, runs, isOverflow }: PlanInput): void {
   const known = new KnownPieces(isOverflow ? null : previous);
   const knownNow = new Map<number, TrackedPiece[]>();
-  for (const vma of vmas)
-    if (vma.region !== undefined) planTracked(plan, known, knownNow, vma);
+  for (const vma of vmas) if (vma.region !== undefined) planTracked(plan, known, knownNow, vma);
   planDirty(plan, knownNow, runs);
 }
 

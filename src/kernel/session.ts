@@ -193,7 +193,6 @@ export class Session implements Disposable {
       throw callError(error, `${doing} of pid ${this.pid}`, this.pid);
     }
   }
-
 }
 
 /** Of calls that were made for one session. */
