@@ -90,8 +90,8 @@ Napi::Value Revert(const Napi::CallbackInfo& info) {
 }
 
 /**
- * harvests(fds, flags): Promise of an array of { epoch, nrPages, nrPinned, nrRescans, overflow, runs },
- * or Errors
+ * harvests(fds, flags): Promise of an array of { epoch, nrPages, nrPinned, nrRescans, overflow,
+ * runs }, or Errors
  */
 Napi::Value Harvests(const Napi::CallbackInfo& info) {
   const Napi::Array flags = info[1].As<Napi::Array>();
