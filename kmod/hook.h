@@ -12,6 +12,7 @@ struct tracker_call {
 	unsigned long old_len;		/* madvise: the length */
 	unsigned long new_len;
 	unsigned long flags;		/* madvise: the behavior */
+	int nr_unwraps;			/* shmdt: so far */
 };
 
 bool tracker_call_queue(const struct tracker_call *args, task_work_func_t func);

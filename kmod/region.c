@@ -331,6 +331,12 @@ static int tracker_region_install_fd(struct tracker_region_file *region_file)
 	return fd;
 }
 
+static bool tracker_region_is_detached(const struct tracker_region *region)
+{
+	return !region->share && (region->kind == TRACKER_KIND_ANON_SHARED ||
+				  region->kind == TRACKER_KIND_FILE_SHARED);
+}
+
 /* TRACKER_IOC_REGION_OPEN. Caller holds session->lock. */
 int tracker_ioctl_region_open(struct tracker_controller *controller,
 			      struct tracker_region_open __user *argp)
@@ -344,7 +350,8 @@ int tracker_ioctl_region_open(struct tracker_controller *controller,
 	if (args.flags || memchr_inv(args.__reserved, 0, sizeof(args.__reserved)))
 		return -EINVAL;
 	region = xa_load(&controller->session->region_ids, args.region);
-	if (!region)
+	/* A shared file's block has no pages of its own. */
+	if (!region || tracker_region_is_detached(region))
 		return -ENOENT;
 	region_file = kmalloc(sizeof(*region_file), GFP_KERNEL);
 	if (!region_file)

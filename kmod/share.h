@@ -70,6 +70,7 @@ bool tracker_share_is_wrapped(struct tracker_share *share);
 bool tracker_share_unwrap(struct tracker_share *share);
 int tracker_vma_wrap(struct vm_area_struct *vma);
 int tracker_vma_unwrap(struct vm_area_struct *vma);
+int tracker_vma_nr_unwraps(void);
 
 /* After system calls. */
 void tracker_share_adopt(struct mm_struct *mm, unsigned long start,

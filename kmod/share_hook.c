@@ -138,18 +138,27 @@ static void notrace tracker_aio_entry(unsigned long ip, unsigned long parent_ip,
 
 /* ---- shmdt -------------------------------------------------------------- */
 
+/* syscall, sysenter and int $0x80 are as long. */
+#define TRACKER_SYSCALL_BYTES	2
+
 /*
  * shmdt() knows its mappings by their vm_ops, and fails with EINVAL where they
- * are ours.
+ * are ours. If they have ceased to be since, it is to be called once more, as
+ * after a signal.
  */
 static void tracker_after_shmdt(struct callback_head *work)
 {
 	struct tracker_call *call = container_of(work, struct tracker_call, work);
 	struct pt_regs *regs = task_pt_regs(current);
 
-	if (current->mm && regs->ax == -EINVAL &&
-	    tracker_share_shmdt(current->mm, call->addr))
-		regs->ax = 0;
+	if (current->mm && regs->ax == -EINVAL) {
+		if (tracker_share_shmdt(current->mm, call->addr)) {
+			regs->ax = 0;
+		} else if (call->nr_unwraps != tracker_vma_nr_unwraps()) {
+			regs->ax = regs->orig_ax;
+			regs->ip -= TRACKER_SYSCALL_BYTES;
+		}
+	}
 	tracker_call_free(call);
 }
 
@@ -160,10 +169,14 @@ static void notrace tracker_shmdt_entry(unsigned long ip,
 					struct ftrace_regs *fregs)
 {
 	struct pt_regs *regs = ftrace_get_regs(fregs);
-	struct tracker_call call = { .addr = regs->di };
+	struct tracker_call call = {
+		.addr = regs->di,
+		.nr_unwraps = tracker_vma_nr_unwraps(),
+	};
 
 	/* Without a note the call must not happen: it fails with EINVAL. */
-	if (tracker_shares_exist() && current->mm && PAGE_ALIGNED(call.addr) &&
+	if ((tracker_is_active() || tracker_shares_exist()) && current->mm &&
+	    PAGE_ALIGNED(call.addr) &&
 	    !tracker_call_queue(&call, tracker_after_shmdt))
 		regs->di = 1;
 }

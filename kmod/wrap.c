@@ -26,6 +26,7 @@ struct tracker_wrapper {
 };
 
 static LIST_HEAD(tracker_wrappers);	/* tracker_shares_lock */
+static atomic_t tracker_nr_unwraps = ATOMIC_INIT(0);
 
 static const struct vm_operations_struct *
 tracker_vma_orig_ops(const struct vm_area_struct *vma)
@@ -156,7 +157,14 @@ int tracker_vma_unwrap(struct vm_area_struct *vma)
 	if (!tracker_vma_start_write_trylock(vma))
 		return -EBUSY;
 	vma->vm_ops = tracker_vma_orig_ops(vma);
+	atomic_inc(&tracker_nr_unwraps);
 	if (tracker_vma_was_writable(vma))
 		tracker_vma_set_prot(vma, false);
 	return 0;
+}
+
+/* How often mappings have been unwrapped, of whatever process. */
+int tracker_vma_nr_unwraps(void)
+{
+	return atomic_read(&tracker_nr_unwraps);
 }

@@ -41,6 +41,8 @@ export interface SocketState {
   isListening: boolean;
   /** nothing more can be received */
   isShut: boolean;
+  /** an error waits for whoever asks (SO_ERROR, or the queue of errors) */
+  hasError: boolean;
   hasFilter: boolean;
   /** `struct sockaddr`; of the peer, empty where there is none */
   local: Uint8Array;
@@ -64,6 +66,29 @@ export interface UnixSocketState {
   backlog: number;
 }
 
+/** Who gets the signals of an open file, as F_GETOWN_EX and F_GETSIG have it; 0 for nobody. */
+export interface FileOwner {
+  type: number;
+  id: number;
+  signal: number;
+}
+
+/** What an end of a terminal tells of itself; of a pty either end knows the slave's settings. */
+export interface TerminalState {
+  /** `struct termios2` and `struct winsize` */
+  settings: Uint8Array;
+  windowSize: Uint8Array;
+  /** N_TTY is 0 */
+  discipline: number;
+  isExclusive: boolean;
+  /** bytes to be read */
+  waiting: number;
+  /** of a master: its number; -1 of anything else */
+  index: number;
+  isLocked: boolean;
+  isPacketMode: boolean;
+}
+
 /** How a process ended: one of the two is null. */
 export interface ProcessExit {
   code: number | null;
@@ -78,8 +103,10 @@ export interface NativeRemote {
   threadState(handle: FreezeHandle, tid: number): ThreadState;
   /**
    * Runs system calls in a thread of a frozen process, by the instruction at `address`. Afterwards it
-   * stands as it stood. With `scratch`, memory of the process, a signal that it was about to get is
-   * put back into its queue.
+   * stands as it stood, out of a restartable sequence if it was inside of one. With `scratch`, memory
+   * of the process, a signal that it was about to get is put back into its queue first. With
+   * `fallback`, memory that begins with the code of `fallbackCode`, the thread comes back by itself
+   * should this process be killed meanwhile; `address` is the same then.
    */
   targetCalls(
     handle: FreezeHandle,
@@ -87,21 +114,23 @@ export interface NativeRemote {
     tid: number,
     address: number,
     scratch: number,
+    fallback: number,
     calls: BigUint64Array,
   ): BigInt64Array;
 
   /**
    * Makes a copy of this process that stands, with `keptFds` alone open, a trampoline at `base` and
-   * an area for arguments in the pages behind it, which `area` shows here.
-   * @param options.pidNamespace an fd, or -1 for this process' own
+   * an area for arguments in the pages behind it, which `area` shows here. With `isInNamespace` it is
+   * the init of a new pid namespace, with mounts of its own, and is told to make `pid`; when that is
+   * let go it reaps, and writes the siginfo of its end to its `reaperFd`, which is read at `statusFd`.
    */
   stubStart(options: {
     pid: number;
     base: number;
     areaBytes: number;
-    pidNamespace: number;
+    isInNamespace: boolean;
     keptFds: readonly number[];
-  }): { handle: StubHandle; pid: number; area: ArrayBuffer };
+  }): { handle: StubHandle; pid: number; area: ArrayBuffer; statusFd: number; reaperFd: number };
   /** Runs calls until one fails. `children`: processes and threads that they have made. */
   stubCalls(
     handle: StubHandle,
@@ -125,11 +154,30 @@ export interface NativeRemote {
   socketState(pid: number, fd: number, names: Int32Array): SocketState;
   /** What a unix socket has received, which keeps it. */
   socketQueue(pid: number, fd: number): { sender: Uint8Array; content: Uint8Array }[];
+  fileOwner(pid: number, fd: number): FileOwner;
+  /** What FIONREAD tells. */
+  bytesWaiting(pid: number, fd: number): number;
+  /** Whether poll says that the other end has gone. */
+  hasHungUp(pid: number, fd: number): boolean;
+  /** Where a file is, by its handle (`struct file_handle`) and a path on its file system. */
+  pathOfHandle(mountPoint: string, type: number, handle: Uint8Array): string;
+  terminalState(pid: number, fd: number): TerminalState;
+  /** Sets one of our own terminals, and its foreground group, even from the background. */
+  setTerminal(fd: number, settings: Uint8Array, group: number): void;
+  /** The foreground group of our own terminal. */
+  foregroundGroup(fd: number): number;
   /** Those of this network namespace. */
   unixSockets(): UnixSocketState[];
   /** 0: the same; 1, 2: an order */
   kcmp(pid: number, otherPid: number, type: number, index: number, otherIndex: number): number;
   scheduling(tid: number): { attributes: Uint8Array; affinity: Uint8Array; ioPriority: number };
+  /** Lets a process' timerfd count how often it has gone off: procfs shows it then. */
+  settleTimerFile(pid: number, fd: number): void;
+  /**
+   * What is to be added to the scheduler's time of CPUs for CLOCK_MONOTONIC, in milliseconds; NaN where
+   * that cannot be seen.
+   */
+  schedulerOffsets(cpus: Int32Array): Float64Array;
   /** Waits for a child to end, and takes its status. */
   waitExit(pid: number): Promise<ProcessExit>;
 }

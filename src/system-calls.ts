@@ -52,6 +52,7 @@ export const systemCalls = {
   mlockall: 151,
   prctl: 157,
   chroot: 161,
+  mount: 165,
   futex: 202,
   sched_setaffinity: 203,
   epoll_create: 213,
@@ -64,6 +65,7 @@ export const systemCalls = {
   epoll_ctl: 233,
   ioprio_set: 251,
   inotify_add_watch: 254,
+  inotify_rm_watch: 255,
   openat: 257,
   set_robust_list: 273,
   timerfd_create: 283,
@@ -79,11 +81,13 @@ export const systemCalls = {
   rt_tgsigqueueinfo: 297,
   prlimit64: 302,
   setns: 308,
+  process_vm_writev: 311,
   sched_setattr: 314,
   memfd_create: 319,
   mlock2: 325,
   rseq: 334,
   clone3: 435,
+  close_range: 436,
 } as const;
 
 export type SystemCall = keyof typeof systemCalls;

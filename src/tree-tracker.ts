@@ -13,7 +13,7 @@ import { resumeMembers } from './tree/resume-members.js';
 import { Segments } from './tree/segments.js';
 import { decodeSelection, encodeSelection, type Selection } from './tree/selection.js';
 import { stopTree } from './tree/stop-tree.js';
-import { StoredDonors } from './tree/stored-donors.js';
+import { StoredPages } from './tree/stored-pages.js';
 import { takeTreeRound, type TreeState } from './tree/tree-round.js';
 import type { TreeRoundReport, TreeStopReport } from './tree/tree-reports.js';
 import type { TreeMember } from './tree/tree-member.js';
@@ -79,7 +79,7 @@ export class TreeTracker implements AsyncDisposable {
         unknownFields: encodeSelection(selection),
       });
       const { images } = prepared;
-      const state = { members, images, donors: new StoredDonors(), segments: new Segments() };
+      const state = { members, images, ...noPages(), segments: new Segments() };
       const round = await takeFirstRound(state, joined, frozen, prepared);
       return { tracker: new TreeTracker(device, state, options.signal), round };
     } catch (error) {
@@ -107,7 +107,7 @@ export class TreeTracker implements AsyncDisposable {
       resumeMembers(device, images, members, settings);
       checkNamed(images, options.pids ?? []);
       const segments = Segments.of(rounds);
-      const state = { members, images, donors: new StoredDonors(), segments };
+      const state = { members, images, ...noPages(), segments };
       return new TreeTracker(device, state, options.signal);
     } catch (error) {
       members?.close();
@@ -186,6 +186,11 @@ function checkNamed({ path, last }: ImageDirectory, pids: readonly number[]): vo
     `${path} holds no images of pid ${other}: name the directory that was given to tracker start`,
     { facts: { images: path, pid: other } },
   );
+}
+
+/** What the images have of an earlier controller is not looked up. */
+function noPages(): Pick<TreeState, 'donors' | 'frames'> {
+  return { donors: new StoredPages(), frames: new StoredPages() };
 }
 
 /** On an error everything is put back. */

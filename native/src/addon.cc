@@ -3,6 +3,7 @@
 
 #include "data_runs.h"
 #include "device.h"
+#include "file_state.h"
 #include "page_copy.h"
 #include "pagemap_runs.h"
 #include "pipe_content.h"
@@ -10,8 +11,10 @@
 #include "ptrace.h"
 #include "remote_stub_api.h"
 #include "remote_target.h"
+#include "scheduler_clock.h"
 #include "session.h"
 #include "socket_state.h"
+#include "terminal_state.h"
 #include "unix_sockets.h"
 
 static Napi::Object Init(Napi::Env env, Napi::Object exports) {
@@ -20,12 +23,15 @@ static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   InitPtrace(env, exports);
   InitPageCopy(env, exports);
   InitDataRuns(env, exports);
+  InitFileState(env, exports);
   InitPagemapRuns(env, exports);
   InitPipeContent(env, exports);
   InitProcessCalls(env, exports);
   InitRemoteTarget(env, exports);
+  InitSchedulerClock(env, exports);
   InitRemoteStub(env, exports);
   InitSocketState(env, exports);
+  InitTerminalState(env, exports);
   InitUnixSockets(env, exports);
   return exports;
 }

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/syscall.h>
+#include <sys/timerfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -58,6 +59,22 @@ Napi::Value Scheduling(const Napi::CallbackInfo& info) {
   return result;
 }
 
+/**
+ * settleTimerFile(pid, fd): lets a timerfd of another process count how often it has gone off:
+ * until somebody asks, what procfs shows is the time of then.
+ */
+Napi::Value SettleTimerFile(const Napi::CallbackInfo& info) {
+  const pid_t pid = info[0].As<Napi::Number>();
+  const int fd = info[1].As<Napi::Number>();
+  UniqueFd pidfd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
+  if (!pidfd) return ThrowOf(info.Env(), "pidfd_open", pid);
+  UniqueFd own(static_cast<int>(syscall(SYS_pidfd_getfd, pidfd.get(), fd, 0)));
+  if (!own) return ThrowOf(info.Env(), "pidfd_getfd", pid);
+  itimerspec left = {};
+  if (timerfd_gettime(own.get(), &left) != 0) return ThrowOf(info.Env(), "timerfd_gettime", pid);
+  return info.Env().Undefined();
+}
+
 class ExitWorker : public PromiseWorker {
  public:
   ExitWorker(Napi::Env env, pid_t pid) : PromiseWorker(env), pid_(pid) {}
@@ -98,5 +115,6 @@ Napi::Value WaitExit(const Napi::CallbackInfo& info) {
 void InitProcessCalls(Napi::Env env, Napi::Object exports) {
   exports.Set("kcmp", Napi::Function::New<Kcmp>(env, "kcmp"));
   exports.Set("scheduling", Napi::Function::New<Scheduling>(env, "scheduling"));
+  exports.Set("settleTimerFile", Napi::Function::New<SettleTimerFile>(env, "settleTimerFile"));
   exports.Set("waitExit", Napi::Function::New<WaitExit>(env, "waitExit"));
 }

@@ -73,7 +73,7 @@ bool RemoteStub::ReadPages(int fd, const std::vector<PageRun>& runs, ErrnoFailur
     const RemoteCall call = {
         SYS_preadv, {static_cast<uint64_t>(fd), base_ + kPageSize, nr_parts, offset, 0, 0}};
     RemoteOutcome outcome;
-    if (!Call(pid_, call, &outcome, failure)) return false;
+    if (!Call(made_ ? made_ : pid_, call, &outcome, failure)) return false;
     if (outcome.result <= 0) {
       const int number = outcome.result == 0 ? EIO : static_cast<int>(-outcome.result);
       *failure = {number, "preadv", "byte " + std::to_string(offset) + " of the pages file"};

@@ -15,20 +15,20 @@
 #include <algorithm>
 
 #include "tracee_state.h"
+#include "trampoline.h"
 
 namespace {
 
 constexpr size_t kPageSize = 4096;
 /** Results above it are errors, as in the kernel (MAX_ERRNO). */
 constexpr int64_t kMaxErrno = 4095;
-/** syscall; a stub that is resumed by mistake runs into int3 */
-constexpr uint8_t kTrampoline[] = {0x0f, 0x05, 0xcc};
 /** RSEQ_FLAG_UNREGISTER */
 constexpr uint64_t kRseqUnregister = 1;
 constexpr int kTracedEvents = PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACECLONE | PTRACE_O_TRACEFORK |
                               PTRACE_O_TRACEVFORK | PTRACE_O_EXITKILL;
 
-bool FailCall(ErrnoFailure* failure, int number, const char* syscall, const std::string& context) {
+bool FailCall(ErrnoFailure* failure, int number, const std::string& syscall,
+              const std::string& context) {
   *failure = {number, syscall, context};
   return false;
 }
@@ -72,6 +72,7 @@ std::unique_ptr<RemoteStub> RemoteStub::Start(const StubOptions& options, ErrnoF
     return nullptr;
   }
   if (!stub->MapArea(options.area_bytes, failure)) return nullptr;
+  if (options.is_in_namespace && !stub->MakeStatusPipe(failure)) return nullptr;
   bool is_started = false;
   stub->OnTracer([&] { is_started = stub->Clone(options, failure) && stub->Attach(failure); });
   return is_started ? std::move(stub) : nullptr;
@@ -85,8 +86,9 @@ RemoteStub::~RemoteStub() {
 bool RemoteStub::MapArea(size_t bytes, ErrnoFailure* failure) {
   memory_ = UniqueFd(memfd_create("tracker-arguments", MFD_CLOEXEC));
   const off_t length = static_cast<off_t>(kPageSize + bytes);
+  const auto code_bytes = static_cast<size_t>(tracker_trampoline_end - tracker_trampoline);
   if (!memory_ || ftruncate(memory_.get(), length) != 0 ||
-      pwrite(memory_.get(), kTrampoline, sizeof(kTrampoline), 0) < 0)
+      pwrite(memory_.get(), tracker_trampoline, code_bytes, 0) < 0)
     return FailCall(failure, errno, "memfd_create", "the argument area");
   void* const area =
       mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, memory_.get(), kPageSize);
@@ -96,15 +98,24 @@ bool RemoteStub::MapArea(size_t bytes, ErrnoFailure* failure) {
   return true;
 }
 
+bool RemoteStub::MakeStatusPipe(ErrnoFailure* failure) {
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC) != 0) return FailCall(failure, errno, "pipe2", "the exit status");
+  status_ = UniqueFd(ends[0]);
+  reaper_status_ = UniqueFd(ends[1]);
+  return true;
+}
+
 bool RemoteStub::Clone(const StubOptions& options, ErrnoFailure* failure) {
   base_ = options.base;
-  if (options.pid_namespace >= 0 && setns(options.pid_namespace, CLONE_NEWPID) != 0)
-    return FailCall(failure, errno, "setns", "the pid namespace");
+  process_ = options.pid;
   std::vector<int> kept = options.kept_fds;
+  if (reaper_status_) kept.push_back(reaper_status_.get());
   std::sort(kept.begin(), kept.end());
-  const pid_t set_tid[] = {options.pid};
+  const pid_t set_tid[] = {options.is_in_namespace ? 1 : options.pid};
   clone_args args = {};
   args.flags = CLONE_CLEAR_SIGHAND;
+  if (options.is_in_namespace) args.flags |= CLONE_NEWPID | CLONE_NEWNS;
   args.exit_signal = SIGCHLD;
   args.set_tid = reinterpret_cast<uintptr_t>(set_tid);
   args.set_tid_size = 1;
@@ -164,6 +175,14 @@ bool RemoteStub::Call(pid_t tid, const RemoteCall& call, RemoteOutcome* outcome,
   return true;
 }
 
+bool RemoteStub::MustCall(pid_t tid, const RemoteCall& call, ErrnoFailure* failure) {
+  RemoteOutcome outcome;
+  if (!Call(tid, call, &outcome, failure)) return false;
+  if (outcome.result >= 0 || outcome.result < -kMaxErrno) return true;
+  return FailCall(failure, static_cast<int>(-outcome.result),
+                  "system call " + std::to_string(call.number), NameOf(tid));
+}
+
 bool RemoteStub::Run(pid_t tid, const std::vector<RemoteCall>& calls, std::vector<int64_t>* results,
                      std::vector<pid_t>* children, ErrnoFailure* failure) {
   for (const RemoteCall& call : calls) {
@@ -176,6 +195,7 @@ bool RemoteStub::Run(pid_t tid, const std::vector<RemoteCall>& calls, std::vecto
     if (WaitForTracee(outcome.child, &status) != 0)
       return FailCall(failure, ESRCH, "clone3", NameOf(outcome.child));
     if (!TakeChild(outcome.child, failure)) return false;
+    if (reaper_status_ && tid == pid_) made_ = outcome.child;
     children->push_back(outcome.child);
   }
   return true;
@@ -190,14 +210,14 @@ bool RemoteStub::FinishThread(const ThreadEnd& end, ErrnoFailure* failure) {
 
 bool RemoteStub::Finish(const std::vector<ThreadEnd>& threads, int stop_signal,
                         ErrnoFailure* failure) {
-  const RemoteCall unmap = {SYS_munmap, {base_, kPageSize + area_bytes_, 0, 0, 0, 0}};
-  RemoteOutcome outcome;
-  if (!Call(pid_, unmap, &outcome, failure)) return false;
-  if (outcome.result != 0)
-    return FailCall(failure, static_cast<int>(-outcome.result), "munmap", "the trampoline");
+  if (threads.empty()) return FailCall(failure, ESRCH, "ptrace", NameOf(pid_));
+  const pid_t first = threads.front().tid;
+  if (!MustCall(first, {SYS_munmap, {base_, kPageSize + area_bytes_, 0, 0, 0, 0}}, failure))
+    return false;
   for (const ThreadEnd& end : threads)
     if (!FinishThread(end, failure)) return false;
-  if (stop_signal) kill(pid_, stop_signal);
+  if (stop_signal) kill(first, stop_signal);
+  if (reaper_status_ && !FinishReaper(failure)) return false;
   for (const ThreadEnd& end : threads) {
     if (ptrace(PTRACE_DETACH, end.tid, nullptr, nullptr) != 0)
       return FailCall(failure, errno, "ptrace(PTRACE_DETACH)", NameOf(end.tid));
@@ -206,13 +226,35 @@ bool RemoteStub::Finish(const std::vector<ThreadEnd>& threads, int stop_signal,
   return true;
 }
 
+/** It goes on by itself before the process does: nobody else reaps what that leaves. */
+bool RemoteStub::FinishReaper(ErrnoFailure* failure) {
+  const uint64_t area = base_ + kPageSize;
+  if (!MustCall(pid_, {SYS_munmap, {area + kPageSize, area_bytes_ - kPageSize, 0, 0, 0, 0}},
+                failure))
+    return false;
+  RemoteOutcome outcome;
+  if (const int error = SettleTracee(pid_, &outcome))
+    return FailCall(failure, error, "ptrace(PTRACE_INTERRUPT)", NameOf(pid_));
+  user_regs_struct regs = bases_[pid_];
+  regs.orig_rax = static_cast<uint64_t>(-1);
+  regs.rip = base_ + kReaperOffset;
+  regs.rsp = area;
+  regs.r12 = static_cast<uint64_t>(process_);
+  regs.r13 = static_cast<uint64_t>(reaper_status_.get());
+  if (!WriteTraceeState(pid_, regs, {}, 0, failure)) return false;
+  if (ptrace(PTRACE_DETACH, pid_, nullptr, nullptr) != 0)
+    return FailCall(failure, errno, "ptrace(PTRACE_DETACH)", NameOf(pid_));
+  /* Its end of the pipe is the last one: when it dies, whoever reads finds out. */
+  reaper_status_ = UniqueFd();
+  return true;
+}
+
 void RemoteStub::Kill() {
   if (is_released_ || pid_ == 0) return;
   kill(pid_, SIGKILL);
-  /* The first thread's exit is seen when the others have gone, which their tracer has to see. */
-  for (const auto& [tid, regs] : bases_) {
-    if (tid != pid_) waitpid(tid, nullptr, __WALL);
+  /* A first thread's exit is seen when the others have gone, an init's when all of its namespace
+   * have, and this thread, which traces them all, has to see each; it has no other children. */
+  while (waitpid(-1, nullptr, __WALL | __WNOTHREAD) > 0 || errno == EINTR) {
   }
-  waitpid(pid_, nullptr, __WALL);
   pid_ = 0;
 }

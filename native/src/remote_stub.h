@@ -18,10 +18,11 @@
 
 /** Where a stub is made. */
 struct StubOptions {
-  pid_t pid;         /* in the innermost pid namespace */
+  pid_t pid;         /* of the process, in its innermost pid namespace */
   uint64_t base;     /* the trampoline's address, where neither this process nor the images map */
   size_t area_bytes; /* of the argument area behind the trampoline's page */
-  int pid_namespace; /* an fd of the namespace to make it in, or -1 */
+  /** start the init of a new pid namespace, which is told to make the process */
+  bool is_in_namespace;
   std::vector<int> kept_fds; /* of this process, that the stub keeps at the same numbers */
 };
 
@@ -50,6 +51,10 @@ class RemoteStub {
 
   /** By the tracer's pid namespace. */
   pid_t pid() const { return pid_; }
+  /** Where the init of the namespace writes the siginfo of the process' end: to be taken, or -1. */
+  int TakeStatus() { return status_.release(); }
+  /** What that one writes to, at the same number in it and in the process, or -1. */
+  int reaper_fd() const { return reaper_status_.get(); }
   uint8_t* area() const { return area_; }
   size_t area_bytes() const { return area_bytes_; }
 
@@ -81,15 +86,22 @@ class RemoteStub {
   bool Clone(const StubOptions& options, ErrnoFailure* failure);
   bool MapArea(size_t bytes, ErrnoFailure* failure);
   bool Attach(ErrnoFailure* failure);
+  bool MakeStatusPipe(ErrnoFailure* failure);
   bool FinishThread(const ThreadEnd& end, ErrnoFailure* failure);
+  bool FinishReaper(ErrnoFailure* failure);
+  bool MustCall(pid_t tid, const RemoteCall& call, ErrnoFailure* failure);
   bool Call(pid_t tid, const RemoteCall& call, RemoteOutcome* outcome, ErrnoFailure* failure);
   bool ForgetRseq(ErrnoFailure* failure);
   bool TakeChild(pid_t tid, ErrnoFailure* failure);
 
   std::unique_ptr<TracerThread> tracer_;
   UniqueFd memory_;
+  UniqueFd status_;
+  UniqueFd reaper_status_;
   uint64_t base_ = 0;
-  pid_t pid_ = 0;
+  pid_t pid_ = 0;     /* whom it has started */
+  pid_t process_ = 0; /* as itself knows it */
+  pid_t made_ = 0;    /* by the init of its namespace */
   bool is_released_ = false;
   uint8_t* area_ = nullptr;
   size_t area_bytes_ = 0;

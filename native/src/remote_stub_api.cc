@@ -34,7 +34,7 @@ std::vector<int> NumbersIn(const Napi::Value& value) {
   return numbers;
 }
 
-/** stubStart({ pid, base, areaBytes, pidNamespace, keptFds }): { handle, pid, area } */
+/** stubStart({ pid, base, areaBytes, isInNamespace, keptFds }): see native-remote.ts */
 Napi::Value Start(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   const Napi::Object in = info[0].As<Napi::Object>();
@@ -42,7 +42,7 @@ Napi::Value Start(const Napi::CallbackInfo& info) {
   options.pid = in.Get("pid").As<Napi::Number>();
   options.base = static_cast<uint64_t>(in.Get("base").As<Napi::Number>().Int64Value());
   options.area_bytes = static_cast<size_t>(in.Get("areaBytes").As<Napi::Number>().Int64Value());
-  options.pid_namespace = in.Get("pidNamespace").As<Napi::Number>();
+  options.is_in_namespace = in.Get("isInNamespace").As<Napi::Boolean>();
   options.kept_fds = NumbersIn(in.Get("keptFds"));
   ErrnoFailure failure;
   Stub stub = RemoteStub::Start(options, &failure);
@@ -50,6 +50,8 @@ Napi::Value Start(const Napi::CallbackInfo& info) {
 
   Napi::Object result = Napi::Object::New(env);
   result.Set("pid", Napi::Number::New(env, stub->pid()));
+  result.Set("statusFd", Napi::Number::New(env, stub->TakeStatus()));
+  result.Set("reaperFd", Napi::Number::New(env, stub->reaper_fd()));
   /* The area lives as long as anybody can see it. */
   result.Set("area", Napi::ArrayBuffer::New(
                          env, stub->area(), stub->area_bytes(),

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "fallback_frame.h"
 #include "freeze.h"
 #include "ptrace.h"
 #include "remote_values.h"
@@ -23,13 +24,14 @@ using Frozen = std::shared_ptr<FrozenProcess>;
 /**
  * System calls run by a thread of a frozen target. When the destructor is done the thread stands as
  * it stood before, with its registers and its mask. A signal that it was about to get is put back
- * into its queue. Should the tracker die in between, the thread goes on with what it was made to
- * do.
+ * into its queue. Should the tracker die in between, the thread goes on from its fallback frame as
+ * if nothing had been; without one, with what it was made to do.
  */
 class TargetCalls {
  public:
-  TargetCalls(FrozenProcess::Thread* thread, pid_t pid, uint64_t address)
-      : thread_(thread), pid_(pid), address_(address) {}
+  /** `fallback`: memory of the target's for that, of which `address` is the beginning, or 0 */
+  TargetCalls(FrozenProcess::Thread* thread, pid_t pid, uint64_t address, uint64_t fallback)
+      : thread_(thread), pid_(pid), address_(address), fallback_(fallback) {}
 
   bool Begin(ErrnoFailure* failure);
   bool Run(const std::vector<RemoteCall>& calls, std::vector<int64_t>* results,
@@ -46,8 +48,15 @@ class TargetCalls {
 
   FrozenProcess::Thread* const thread_;
   const pid_t pid_;
+  bool AbortSequence(ErrnoFailure* failure);
+  bool Read(uint64_t address, void* buffer, size_t length);
+  bool SetFallback(ErrnoFailure* failure);
+
   const uint64_t address_;
-  user_regs_struct regs_ = {};
+  const uint64_t fallback_;
+  user_regs_struct regs_ = {}; /* to go on with */
+  user_regs_struct base_ = {}; /* of calls */
+  std::vector<uint8_t> xstate_;
   uint64_t mask_ = 0;
   bool has_begun_ = false;
   RemoteOutcome outcome_;
@@ -61,17 +70,60 @@ bool TargetCalls::Begin(ErrnoFailure* failure) {
     return Fail(errno, "ptrace(PTRACE_GETREGS)", failure);
   if (ptrace(PTRACE_GETSIGMASK, tid, sizeof(mask_), &mask_) != 0)
     return Fail(errno, "ptrace(PTRACE_GETSIGMASK)", failure);
+  if (!AbortSequence(failure)) return false;
+  base_ = regs_;
+  has_begun_ = true;
+  /* First the way back, then the mask: if this process is killed now, both are right. */
+  if (fallback_ && !SetFallback(failure)) return false;
   if (const int error = SetSignalMask(tid, ~uint64_t{0}))
     return Fail(error, "ptrace(PTRACE_SETSIGMASK)", failure);
-  has_begun_ = true;
   thread_->has_moved = true;
+  return true;
+}
+
+/**
+ * A thread inside of a restartable sequence goes on at its abort handler. The kernel sees to that
+ * when it resumes one, but calls from elsewhere make it forget the sequence.
+ */
+bool TargetCalls::AbortSequence(ErrnoFailure* failure) {
+  TraceeState state = {};
+  if (!ReadTraceeState(thread_->tid, &state, failure)) return false;
+  xstate_ = std::move(state.xstate);
+  if (state.rseq.pointer == 0) return true;
+  constexpr uint64_t kSectionOffset = 8; /* rseq_cs in struct rseq */
+  struct {
+    uint32_t version, flags;
+    uint64_t start, length, abort;
+  } section = {};
+  uint64_t address = 0;
+  if (!Read(state.rseq.pointer + kSectionOffset, &address, sizeof(address)) || address == 0 ||
+      !Read(address, &section, sizeof(section)))
+    return true;
+  if (regs_.rip - section.start < section.length) regs_.rip = section.abort;
+  return true;
+}
+
+bool TargetCalls::Read(uint64_t address, void* buffer, size_t length) {
+  iovec to = {buffer, length};
+  iovec from = {reinterpret_cast<void*>(address), length};
+  return process_vm_readv(pid_, &to, 1, &from, 1, 0) == static_cast<ssize_t>(length);
+}
+
+bool TargetCalls::SetFallback(ErrnoFailure* failure) {
+  base_.rsp = WriteFallbackFrame(pid_, fallback_, {regs_, xstate_, mask_}, failure);
+  if (base_.rsp == 0) return false;
+  user_regs_struct back = base_;
+  back.rip = fallback_ + kReturnOffset;
+  back.orig_rax = static_cast<uint64_t>(-1);
+  if (ptrace(PTRACE_SETREGS, thread_->tid, nullptr, &back) != 0)
+    return Fail(errno, "ptrace(PTRACE_SETREGS)", failure);
   return true;
 }
 
 bool TargetCalls::Run(const std::vector<RemoteCall>& calls, std::vector<int64_t>* results,
                       ErrnoFailure* failure) {
   for (const RemoteCall& call : calls) {
-    const int error = RunRemoteCall(thread_->tid, address_, regs_, call, &outcome_);
+    const int error = RunRemoteCall(thread_->tid, address_, base_, call, &outcome_);
     if (error) return Fail(error, "a remote system call", failure);
     results->push_back(outcome_.result);
   }
@@ -88,7 +140,7 @@ bool TargetCalls::Requeue(uint64_t scratch, ErrnoFailure* failure) {
   const RemoteCall call = {
       SYS_rt_tgsigqueueinfo,
       {static_cast<uint64_t>(pid_), static_cast<uint64_t>(thread_->tid), number, scratch, 0, 0}};
-  const int error = RunRemoteCall(thread_->tid, address_, regs_, call, &outcome_);
+  const int error = RunRemoteCall(thread_->tid, address_, base_, call, &outcome_);
   if (error) return Fail(error, "a remote system call", failure);
   if (outcome_.result < 0)
     return Fail(static_cast<int>(-outcome_.result), "rt_tgsigqueueinfo", failure);
@@ -99,9 +151,10 @@ bool TargetCalls::Requeue(uint64_t scratch, ErrnoFailure* failure) {
 TargetCalls::~TargetCalls() {
   if (!has_begun_) return;
   const pid_t tid = thread_->tid;
-  SettleTracee(tid, &outcome_);
-  ptrace(PTRACE_SETREGS, tid, nullptr, &regs_);
+  if (thread_->has_moved) SettleTracee(tid, &outcome_);
+  /* The mask first: until it has its registers, its way back is there. */
   SetSignalMask(tid, mask_);
+  ptrace(PTRACE_SETREGS, tid, nullptr, &regs_);
   /* Only SIGSTOP gets through: it takes effect when the target is let go. */
   if (outcome_.signal) syscall(SYS_tgkill, pid_, tid, outcome_.signal);
 }
@@ -129,14 +182,15 @@ Napi::Value ThreadState(const Napi::CallbackInfo& info) {
   return result;
 }
 
-/** targetCalls(handle, pid, tid, address, scratch, calls): BigInt64Array */
+/** targetCalls(handle, pid, tid, address, scratch, fallback, calls): BigInt64Array */
 Napi::Value RunTargetCalls(const Napi::CallbackInfo& info) {
   const Frozen frozen = FrozenOf(info[0]);
   const pid_t pid = info[1].As<Napi::Number>();
   const pid_t tid = info[2].As<Napi::Number>();
   const auto address = static_cast<uint64_t>(info[3].As<Napi::Number>().Int64Value());
   const auto scratch = static_cast<uint64_t>(info[4].As<Napi::Number>().Int64Value());
-  const std::vector<RemoteCall> calls = CallsOf(info[5]);
+  const auto fallback = static_cast<uint64_t>(info[5].As<Napi::Number>().Int64Value());
+  const std::vector<RemoteCall> calls = CallsOf(info[6]);
   ErrnoFailure failure = {ESRCH, "ptrace", "thread " + std::to_string(tid)};
   std::vector<int64_t> results;
   bool is_done = false;
@@ -144,9 +198,9 @@ Napi::Value RunTargetCalls(const Napi::CallbackInfo& info) {
     frozen->Run([&] {
       FrozenProcess::Thread* thread = frozen->Find(tid);
       if (!thread) return;
-      TargetCalls target(thread, pid, address);
-      is_done = target.Begin(&failure) && target.Run(calls, &results, &failure) &&
-                (scratch == 0 || target.Requeue(scratch, &failure));
+      TargetCalls target(thread, pid, address, fallback);
+      is_done = target.Begin(&failure) && (scratch == 0 || target.Requeue(scratch, &failure)) &&
+                target.Run(calls, &results, &failure);
     });
   }
   if (!is_done)

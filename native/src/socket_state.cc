@@ -7,12 +7,12 @@
 #include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <string>
 #include <vector>
 
+#include "duplicate_fd.h"
 #include "errno_error.h"
 #include "remote_values.h"
 #include "unique_fd.h"
@@ -28,13 +28,6 @@ constexpr size_t kMaxMessageBytes = size_t{4} << 20;
 struct Message {
   Bytes sender, content;
 };
-
-/** A duplicate of another process' descriptor, which knows nothing of that. */
-UniqueFd Duplicate(pid_t pid, int fd) {
-  UniqueFd pidfd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
-  if (!pidfd) return UniqueFd(-1);
-  return UniqueFd(static_cast<int>(syscall(SYS_pidfd_getfd, pidfd.get(), fd, 0)));
-}
 
 int OptionOf(int fd, int level, int name, Bytes* value) {
   socklen_t length = kMaxOptionBytes;
@@ -59,10 +52,12 @@ Bytes AddressOf(int fd, Ask ask) {
   return Bytes(bytes, bytes + length);
 }
 
-bool IsShut(int fd) {
-  pollfd end = {fd, POLLRDHUP, 0};
-  return poll(&end, 1, 0) > 0 && (end.revents & POLLRDHUP);
+bool HasEvent(int fd, short event) {
+  pollfd end = {fd, event, 0};
+  return poll(&end, 1, 0) > 0 && (end.revents & event);
 }
+
+bool IsShut(int fd) { return HasEvent(fd, POLLRDHUP); }
 
 Napi::Value ThrowFor(Napi::Env env, const char* call, pid_t pid, int fd) {
   return ThrowErrno(env, errno, call,
@@ -88,14 +83,14 @@ Napi::Array ChangedOptions(Napi::Env env, int fd, int fresh, const Napi::Int32Ar
 }
 
 /**
- * socketState(pid, fd, names): { domain, type, protocol, isListening, isShut, hasFilter, local,
- * remote, tcpInfo, options }; names: level and name of each option that is looked at
+ * socketState(pid, fd, names): { domain, type, protocol, isListening, isShut, hasError, hasFilter,
+ * local, remote, tcpInfo, options }; names: level and name of each option that is looked at
  */
 Napi::Value SocketState(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   const pid_t pid = info[0].As<Napi::Number>();
   const int fd = info[1].As<Napi::Number>();
-  UniqueFd own = Duplicate(pid, fd);
+  UniqueFd own = DuplicateFd(pid, fd);
   if (!own) return ThrowFor(env, "pidfd_getfd", pid, fd);
   const int domain = NumberOf(own.get(), SO_DOMAIN), type = NumberOf(own.get(), SO_TYPE),
             protocol = NumberOf(own.get(), SO_PROTOCOL);
@@ -106,6 +101,7 @@ Napi::Value SocketState(const Napi::CallbackInfo& info) {
   result.Set("protocol", protocol);
   result.Set("isListening", NumberOf(own.get(), SO_ACCEPTCONN) == 1);
   result.Set("isShut", IsShut(own.get()));
+  result.Set("hasError", HasEvent(own.get(), POLLERR));
   const Bytes local = AddressOf(own.get(), getsockname), remote = AddressOf(own.get(), getpeername);
   result.Set("local", BytesOf(env, local.data(), local.size()));
   result.Set("remote", BytesOf(env, remote.data(), remote.size()));
@@ -176,7 +172,7 @@ Napi::Value SocketQueue(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   const pid_t pid = info[0].As<Napi::Number>();
   const int fd = info[1].As<Napi::Number>();
-  UniqueFd own = Duplicate(pid, fd);
+  UniqueFd own = DuplicateFd(pid, fd);
   if (!own) return ThrowFor(env, "pidfd_getfd", pid, fd);
   std::vector<Message> messages;
   errno = PeekQueue(own.get(), NumberOf(own.get(), SO_TYPE), &messages);

@@ -1,47 +1,73 @@
 import { readFileSync } from 'node:fs';
+import { Interruption } from './interruption.js';
 
-/** Signals that a program that stands for another one passes on. */
-const forwarded = ['SIGTERM', 'SIGHUP', 'SIGUSR2', 'SIGCONT'] as const;
+/** Signals that a program that stands for another one passes on, those that end this one first. */
+const ending = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+const others = ['SIGQUIT', 'SIGWINCH', 'SIGUSR1', 'SIGUSR2', 'SIGCONT'] as const;
 /** Those that a terminal sends to a whole process group. */
-const fromTerminals = ['SIGINT', 'SIGQUIT', 'SIGWINCH'] as const;
+const fromTerminals = new Set<NodeJS.Signals>(['SIGINT', 'SIGQUIT', 'SIGWINCH']);
 
 /**
- * Passes signals on to a process instead of obeying them, until it is disposed of. What terminals
- * send is not passed on to a process of our own group, which gets it anyway.
+ * Passes signals on to a process instead of obeying them, until it is disposed of. Those that come
+ * before there is a process are kept for it, but for what ends the command. What terminals send is
+ * not passed on to a process of our own group, which gets it anyway.
  */
-export function forwardSignals(pid: number): Disposable {
-  const isOwnGroup = groupOf(pid) === groupOf(process.pid);
-  const undo: (() => void)[] = [];
-  for (const signal of [...forwarded, ...fromTerminals]) {
-    const isSkipped = isOwnGroup && fromTerminals.some((name) => name === signal);
-    const before = process.listeners(signal);
-    process.removeAllListeners(signal);
-    const forward = () => {
-      if (!isSkipped) send(pid, signal);
-    };
-    process.on(signal, forward);
-    undo.push(() => {
-      process.off(signal, forward);
-      for (const listener of before) process.on(signal, listener);
-    });
+export class SignalForwarding implements Disposable {
+  readonly #undo: (() => void)[] = [];
+  readonly #kept: NodeJS.Signals[] = [];
+  #pid: number | undefined;
+  #isOwnGroup = false;
+
+  constructor() {
+    this.#take(others);
   }
-  return {
-    [Symbol.dispose]: () => {
-      for (const step of undo) step();
-    },
-  };
+
+  /** @param aborted of a signal that should have ended the command, when the process ran already */
+  start(pid: number, aborted: AbortSignal): void {
+    this.#pid = pid;
+    this.#isOwnGroup = groupOf(pid) === groupOf(process.pid);
+    this.#take(ending);
+    if (aborted.reason instanceof Interruption) this.#kept.push(aborted.reason.signal);
+    for (const signal of this.#kept.splice(0)) this.#pass(pid, signal);
+  }
+
+  [Symbol.dispose](): void {
+    for (const step of this.#undo) step();
+  }
+
+  #take(signals: readonly NodeJS.Signals[]): void {
+    for (const signal of signals) {
+      const before = process.listeners(signal);
+      const forward = () => {
+        if (this.#pid === undefined) this.#kept.push(signal);
+        else this.#pass(this.#pid, signal);
+      };
+      // Never without a listener: a signal that node has got and not handed out yet would be lost.
+      process.on(signal, forward);
+      for (const listener of before) process.off(signal, listener);
+      this.#undo.push(() => {
+        for (const listener of before) process.on(signal, listener);
+        process.off(signal, forward);
+      });
+    }
+  }
+
+  #pass(pid: number, signal: NodeJS.Signals): void {
+    if (this.#isOwnGroup && fromTerminals.has(signal)) return;
+    try {
+      process.kill(pid, signal);
+    } catch {
+      // It has ended meanwhile, which is what is waited for.
+    }
+  }
 }
 
-/** It may have ended meanwhile. */
-function send(pid: number, signal: NodeJS.Signals): void {
-  try {
-    process.kill(pid, signal);
-  } catch {
-    // Its end is what is waited for.
-  }
-}
-
+/** 0 where it has ended. */
 function groupOf(pid: number): number {
-  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-  return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[2]);
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[2]);
+  } catch {
+    return 0;
+  }
 }

@@ -6,11 +6,11 @@ import { reportProgress } from './report-progress.js';
 import type { TargetContext } from './round.js';
 import {
   addMemory,
-  type AddedMemory,
   addRegions,
   assertReadable,
   copySegment,
   type CopyTarget,
+  existingPages,
   memoryRanges,
   type OpenRegion,
   openRegions,
@@ -26,6 +26,16 @@ export interface CopyPlanOptions {
   resident?: Outcome<Float64Array> | undefined;
   /** stores what others have stored too; returns the regions with the runs that are left */
   storeShared?: (target: CopyTarget, regions: readonly OpenRegion[]) => Promise<OpenRegion[]>;
+  /** the same for what is not tracked and not writable: page, nrPages */
+  storeReadOnly?: (target: CopyTarget, pages: Float64Array) => Promise<Float64Array>;
+}
+
+/** What is read through the process' memory. */
+interface ReadMemory {
+  /** pages of each mapping that is not tracked */
+  stored: Map<VmaRecord, number>;
+  /** of these among the sources; undefined if none are left */
+  index: number | undefined;
 }
 
 /** Regions that are open at the same time. */
@@ -91,20 +101,25 @@ async function addPart(
 }
 
 async function readMemory(
-  { pid, session }: CopyTarget,
-  plan: RoundPlan,
-  { resident }: CopyPlanOptions,
+  target: CopyTarget,
+  { memory, nameless }: RoundPlan,
+  { resident, storeReadOnly }: CopyPlanOptions,
   sources: PageSources,
-): Promise<AddedMemory> {
-  const ranges = memoryRanges(plan.memory);
+): Promise<ReadMemory> {
+  const { pid, session } = target;
+  const ranges = memoryRanges(memory);
   const found = resident ? resident() : ranges.length > 0 ? await session.resident(ranges) : ranges;
-  return addMemory(pid, plan, found, sources);
+  const { writable, readOnly, counts } = existingPages(memory, found);
+  const isAsked = storeReadOnly !== undefined && readOnly.length > 0;
+  const left = isAsked ? await storeReadOnly(target, readOnly.view()) : readOnly.view();
+  const index = addMemory(pid, { pages: [writable.view(), left], nameless }, sources);
+  return { stored: counts, index };
 }
 
 async function append(
   { pid, writer, isFrozen, progress, signal }: CopyTarget,
   sources: PageSources,
-  memory?: AddedMemory,
+  memory?: ReadMemory,
 ): Promise<void> {
   if (sources.list.length === 0) return;
   const result = await writer.appendAll({ sources: sources.list, progress, signal });

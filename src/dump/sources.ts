@@ -1,12 +1,12 @@
 import { openSync } from 'node:fs';
 import type { AppendResult, LayerWriter, PageJob, VmaRecord } from '../image/index.js';
-import { aioRing } from '../image/vma-record.js';
+import { aioRing, PROT_WRITE } from '../image/vma-record.js';
 import { isSystemError, TargetError } from '../errors.js';
 import { residentAnon, type Session } from '../kernel/session.js';
 import { native } from '../native.js';
 import { PageSources } from './page-sources.js';
 import type { Piece } from './piece-sweep.js';
-import type { RegionPlan, RoundPlan } from './plan.js';
+import type { RegionPlan } from './plan.js';
 import { RunTable } from './runs.js';
 
 /** Where the pages go, and how the work is followed and stopped. */
@@ -110,55 +110,87 @@ async function pushAllData(files: readonly SparseFile[]): Promise<void> {
   }
 }
 
-/** The ranges of which `addMemory` wants to know what there is, in the order of the mappings. */
+/** The ranges of which `existingPages` wants to know what there is, in the order of the mappings. */
 export function memoryRanges(vmas: readonly VmaRecord[]): Float64Array {
   return Float64Array.from(vmas.flatMap(({ startPage, endPage }) => [startPage, endPage]));
 }
 
-/** What is read through the process' memory. */
-export interface AddedMemory {
+/** Pages that exist in mappings that are not tracked: page, nrPages. */
+export interface ExistingPages {
+  writable: RunTable;
+  readOnly: RunTable;
   /** pages of each mapping */
-  stored: Map<VmaRecord, number>;
-  /** among the sources; undefined if there are no pages */
-  index: number | undefined;
+  counts: Map<VmaRecord, number>;
 }
 
 /**
- * Adds the pages that exist in mappings that are not tracked, to be read through the process'
- * memory, and all pages of nameless pieces, but for what cannot be read: it lies behind the end of a
- * file. Of a private file mapping only the process' own pages are stored: the rest is the file's.
- * @param resident of the plan's {@link memoryRanges}, as `Session.resident` has it
+ * Tells what there is in mappings that are not tracked. Of a private file mapping those are only the
+ * process' own pages: the rest is the file's.
+ * @param resident of the {@link memoryRanges}, as `Session.resident` has it
+ */
+export function existingPages(vmas: readonly VmaRecord[], resident: Float64Array): ExistingPages {
+  const writable = new RunTable(2);
+  const readOnly = new RunTable(2);
+  const counts = new Map<VmaRecord, number>(vmas.map((vma) => [vma, 0]));
+  const add = (vma: VmaRecord, page: number, nrPages: number) => {
+    ((vma.prot & PROT_WRITE) === 0 ? readOnly : writable).push(page, nrPages);
+    counts.set(vma, (counts.get(vma) ?? 0) + nrPages);
+  };
+  for (let i = 0; i < resident.length; i += 4) {
+    const [range = 0, page = 0, nrPages = 0, flags = 0] = resident.subarray(i, i + 4);
+    const vma = vmas[range];
+    if (!vma || vma.path === aioRing) continue;
+    if ((flags & residentAnon) !== 0 || vma.kind !== 'file-private') add(vma, page, nrPages);
+  }
+  // The kernel writes to AIO rings without the target's page table: all of their pages exist.
+  for (const vma of vmas)
+    if (vma.path === aioRing) add(vma, vma.startPage, vma.endPage - vma.startPage);
+  return { writable, readOnly, counts };
+}
+
+/** What to read through a process' memory. */
+export interface MemoryPages {
+  /** pages that exist: page, nrPages */
+  pages: readonly Float64Array[];
+  /** stored as a whole, but for what cannot be read: it lies behind the end of a file */
+  nameless?: readonly Piece[];
+}
+
+/**
+ * Adds pages to be read through the process' memory.
+ * @returns the source of those that exist, for {@link assertReadable}; undefined if there are none
  */
 export function addMemory(
   pid: number,
-  { memory, nameless }: Pick<RoundPlan, 'memory' | 'nameless'>,
-  resident: Float64Array,
+  { pages, nameless = [] }: MemoryPages,
   sources: PageSources,
-): AddedMemory {
+): number | undefined {
   const runs = new RunTable(3);
-  const stored = new Map<VmaRecord, number>(memory.map((vma) => [vma, 0]));
-  for (let i = 0; i < resident.length; i += 4) {
-    const [range = 0, page = 0, nrPages = 0, flags = 0] = resident.subarray(i, i + 4);
-    const vma = memory[range];
-    if (!vma || vma.path === aioRing) continue;
-    if ((flags & residentAnon) === 0 && vma.kind === 'file-private') continue;
-    runs.push(page, page, nrPages);
-    stored.set(vma, (stored.get(vma) ?? 0) + nrPages);
-  }
-  for (const vma of memory) {
-    const { path, startPage, endPage } = vma;
-    // The kernel writes to AIO rings without the target's page table: all of their pages exist.
-    if (path !== aioRing) continue;
-    runs.push(startPage, startPage, endPage - startPage);
-    stored.set(vma, endPage - startPage);
-  }
+  for (const table of pages)
+    for (let i = 0; i < table.length; i += 2)
+      runs.push(table[i] ?? 0, table[i] ?? 0, table[i + 1] ?? 0);
   const whole = new RunTable(3);
   for (const { page, endPage } of nameless) whole.push(page, page, endPage - page);
-  if (runs.length + whole.length === 0) return { stored, index: undefined };
+  if (runs.length + whole.length === 0) return undefined;
   const fd = sources.keep(openSync(`/proc/${pid}/mem`, 'r'));
   const source = { fd, name: `the memory of pid ${pid}`, allowUnreadable: true };
   sources.add({ ...source, runs: whole.view() });
-  return { stored, index: sources.add({ ...source, runs: runs.view() }) };
+  return sources.add({ ...source, runs: runs.view() });
+}
+
+/**
+ * Stores pages that {@link existingPages} has found.
+ * @param pages page, nrPages; some
+ */
+export async function appendExisting(
+  { pid, writer, isFrozen, progress, signal }: CopyTarget,
+  pages: Float64Array,
+): Promise<AppendResult> {
+  using sources = new PageSources();
+  const index = addMemory(pid, { pages: [pages] }, sources);
+  const result = await writer.appendAll({ sources: sources.list, progress, signal });
+  if (isFrozen) assertReadable(result, index, pid);
+  return result;
 }
 
 /**

@@ -34,6 +34,7 @@ export { layoutAt } from './rounds-of.js';
 export type { SegmentDetails, SegmentRecord } from './segment-record.js';
 export { squash, type SquashOptions } from './squash.js';
 export { planSquash, type SquashPlan } from './squash-plan.js';
+export { findUnequal, type ImagesInWork } from './find-unequal.js';
 export type { TargetIdentity } from './target-identity.js';
 export { TreeResolver } from './tree-resolver.js';
 export {

@@ -94,6 +94,11 @@ export class RoundWriter implements AsyncDisposable {
     return total;
   }
 
+  /** To read the pages that have been written so far; the caller closes it. */
+  async openPages(): Promise<FileHandle> {
+    return open(toTemporary(this.#pagesPath), 'r');
+  }
+
   /** Bytes of page data so far. */
   get bytes(): number {
     return this.#bytes;

@@ -11,6 +11,8 @@ export interface SegmentDetails {
   inode: number;
   /** '' if it has no name */
   path: string;
+  /** of SysV memory: whose it is, `ipc:[4026531839]` */
+  ipcNamespace?: string | undefined;
   /** its size */
   nrPages: number;
   /** `full`: nothing of older rounds is valid for it */
@@ -25,8 +27,9 @@ export interface SegmentRecord extends SegmentDetails, Layer {
 }
 
 export function encodeSegment(record: SegmentRecord): Fields {
-  const { unknownFields, ...fields } = record;
-  return { ...unknownFields, ...fields, ...encodeLayer(record) };
+  const { unknownFields, ipcNamespace, ...fields } = record;
+  const optional = ipcNamespace !== undefined && { ipcNamespace };
+  return { ...unknownFields, ...fields, ...optional, ...encodeLayer(record) };
 }
 
 /** @throws ImageError `IMAGES_DAMAGED` */
@@ -37,6 +40,7 @@ export function readSegment(fields: Fields, round: FieldReader, index: number): 
     dev: reader.string('dev'),
     inode: reader.count('inode'),
     path: reader.string('path'),
+    ...(fields['ipcNamespace'] !== undefined && { ipcNamespace: reader.string('ipcNamespace') }),
     nrPages: reader.count('nrPages'),
     ...readLayer(reader),
   };

@@ -67,6 +67,11 @@ export function isSegment({ kind, state, path }: VmaRecord): boolean {
   return kind === 'anon-shared' && !isUnreadable;
 }
 
+/** True for a SysV segment, whose inode number is its id: other memory may have the same. */
+export function isSysV({ path }: Pick<VmaRecord, 'path'>): boolean {
+  return path.startsWith('/SYSV');
+}
+
 /** Index of the first of a layout's VMAs that ends after `page`; their number if none does. */
 export function indexOfVma(vmas: readonly VmaRecord[], page: number): number {
   let low = 0;

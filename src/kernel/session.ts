@@ -106,9 +106,18 @@ export class Session implements Disposable {
     });
   }
 
-  /** Return: a read-only fd of the region's pages, which the caller closes. */
+  /**
+   * Return: a read-only fd of the region's pages, which the caller closes. `REGION_GONE`: the target
+   * maps that shared memory no more.
+   */
   openRegion(id: number): number {
-    return this.#now(`open region ${id}`, (fd) => native.regionOpen(fd, id));
+    return this.#now(`open region ${id}`, (fd) => {
+      try {
+        return native.regionOpen(fd, id);
+      } catch (error) {
+        throw regionGone(error, id, this.pid) ?? error;
+      }
+    });
   }
 
   /**
@@ -217,6 +226,16 @@ function notSwappable(error: unknown, ranges: Float64Array, pid: number): Device
         ? 'it has pages that are pinned for DMA; it is dumped in full instead'
         : 'it has changed; read the mappings again'),
     { cause: error, facts: { pid, nrDone, startPage } },
+  );
+}
+
+function regionGone(error: unknown, region: number, pid: number): DeviceError | undefined {
+  if (!isSystemError(error) || error.code !== 'ENOENT') return undefined;
+  return new DeviceError(
+    'REGION_GONE',
+    `cannot open region ${region} of pid ${pid}: it does not map that memory any more; take the ` +
+      'next round',
+    { cause: error, facts: { pid, region } },
   );
 }
 

@@ -1,11 +1,19 @@
 import type { FieldReader } from '../image/field-reader.js';
 import { type FileIdentity, readFileIdentity } from './file-identity.js';
+import { type FileLock, type FileOwner, readLock, readOwner } from './lock-record.js';
 import {
   type InetSocket,
   readInetSocket,
   readUnixSocket,
   type UnixSocket,
 } from './socket-record.js';
+import {
+  type OuterTerminal,
+  type PtyMaster,
+  readOuterTerminal,
+  readPtyMaster,
+} from './terminal-record.js';
+import { readWatch, type Watch } from './watch-record.js';
 
 /** A descriptor: a number that stands for an open file. */
 export interface DescriptorRecord {
@@ -20,6 +28,10 @@ interface OpenFileBase {
   id: number;
   /** O_* as `fcntl(F_GETFL)` has them */
   flags: number;
+  /** absent where there are none */
+  locks?: FileLock[];
+  /** absent where nobody has been named */
+  owner?: FileOwner;
 }
 
 /** A regular file, by its path. */
@@ -57,6 +69,35 @@ export interface PipeFile extends OpenFileBase {
   /** bytes that fit in, and what is in it: of the writing end; of the other 0 and nothing */
   capacity: number;
   content: Uint8Array;
+}
+
+/** A named pipe, opened anew by its path. */
+export interface FifoFile extends OpenFileBase {
+  kind: 'fifo';
+  path: string;
+  inode: number;
+  /** a reader whose last writer has gone */
+  isHungUp: boolean;
+  /** of the first open file of a FIFO; of the others, and of one by O_PATH, 0 and nothing */
+  capacity: number;
+  content: Uint8Array;
+}
+
+/** The master of a pseudo-terminal. */
+export interface PtyMasterFile extends OpenFileBase, PtyMaster {
+  kind: 'pty-master';
+}
+
+/** The slave of a pseudo-terminal whose master the process has, too. */
+export interface PtySlaveFile extends OpenFileBase {
+  kind: 'pty-slave';
+  index: number;
+}
+
+/** A terminal that whoever restores has another one for, or `/dev/tty`. */
+export interface TerminalFile extends OpenFileBase {
+  kind: 'terminal';
+  path: string;
 }
 
 /** A counter made by eventfd. */
@@ -97,6 +138,13 @@ export interface SignalFile extends OpenFileBase {
   kind: 'signalfd';
   /** bit 0 is signal 1 */
   mask: bigint;
+}
+
+/** A descriptor made by inotify_init. */
+export interface InotifyFile extends OpenFileBase {
+  kind: 'inotify';
+  /** by their numbers */
+  watches: Watch[];
 }
 
 /** A file made by memfd_create. */
@@ -141,10 +189,15 @@ export type OpenFileRecord =
   | DeviceFile
   | InheritedFile
   | PipeFile
+  | FifoFile
+  | PtyMasterFile
+  | PtySlaveFile
+  | TerminalFile
   | EventFile
   | EpollFile
   | TimerFile
   | SignalFile
+  | InotifyFile
   | MemoryFile
   | DeletedFile
   | InetSocketFile
@@ -155,6 +208,10 @@ export interface FilesRecord {
   open: OpenFileRecord[];
   /** by number */
   descriptors: DescriptorRecord[];
+  /** index of the process' own pty that is its controlling terminal; absent if none is */
+  ownTerminal?: number;
+  /** the terminal of the shell that it was a job of; absent if it was none */
+  outerTerminal?: OuterTerminal;
 }
 
 type Readers = { [K in OpenFileRecord['kind']]: (reader: FieldReader) => object };
@@ -173,6 +230,16 @@ const readers: Readers = {
     capacity: reader.count('capacity'),
     content: reader.bytes('content'),
   }),
+  fifo: (reader) => ({
+    path: reader.string('path'),
+    inode: reader.count('inode'),
+    isHungUp: reader.boolean('isHungUp'),
+    capacity: reader.count('capacity'),
+    content: reader.bytes('content'),
+  }),
+  'pty-master': readPtyMaster,
+  'pty-slave': (reader) => ({ index: reader.count('index') }),
+  terminal: (reader) => ({ path: reader.string('path') }),
   eventfd: (reader) => ({
     count: reader.word('count'),
     isSemaphore: reader.boolean('isSemaphore'),
@@ -188,6 +255,9 @@ const readers: Readers = {
     ticks: reader.word('ticks'),
   }),
   signalfd: (reader) => ({ mask: reader.word('mask') }),
+  inotify: (reader) => ({
+    watches: reader.maps('watches').map((fields) => readWatch(reader.inner(fields, 'watch'))),
+  }),
   memfd: (reader) => ({
     name: reader.string('name'),
     inode: reader.count('inode'),
@@ -224,14 +294,31 @@ export function readFiles(reader: FieldReader): FilesRecord {
     .maps('descriptors')
     .map((fields, i) => readDescriptor(reader.inner(fields, `descriptor ${i}`)));
   checkReferences(open, descriptors, reader);
-  return { open, descriptors };
+  return {
+    open,
+    descriptors,
+    ...(reader.has('ownTerminal') ? { ownTerminal: reader.count('ownTerminal') } : {}),
+    ...(reader.has('outerTerminal')
+      ? { outerTerminal: readOuterTerminal(reader.inner(reader.map('outerTerminal'), 'terminal')) }
+      : {}),
+  };
 }
 
 function readOpen(reader: FieldReader): OpenFileRecord {
   const kind = reader.string('kind');
   const read = Object.hasOwn(readers, kind) ? readers[kind as keyof Readers] : undefined;
   if (!read) return reader.fail(`an open file of the unknown kind ${kind}`);
-  const base = { kind, id: reader.count('id'), flags: reader.count('flags') };
+  const base = {
+    kind,
+    id: reader.count('id'),
+    flags: reader.count('flags'),
+    ...(reader.has('locks')
+      ? { locks: reader.maps('locks').map((fields) => readLock(reader.inner(fields, 'lock'))) }
+      : {}),
+    ...(reader.has('owner')
+      ? { owner: readOwner(reader.inner(reader.map('owner'), 'owner')) }
+      : {}),
+  };
   return { ...base, ...read(reader) } as OpenFileRecord;
 }
 

@@ -14,6 +14,8 @@ export interface ThreadRecord {
   registers: Uint8Array;
   /** the XSAVE area as the processor has it, of which the size depends on the model */
   xstate: Uint8Array;
+  /** what an interrupted call would have waited yet, at most; null where it has no such time */
+  leftNs: number | null;
   signalMask: bigint;
   /** `siginfo_t` of signals for this thread alone, in the order in which they came */
   pending: Uint8Array[];
@@ -63,6 +65,7 @@ export function readThread(reader: FieldReader): ThreadRecord {
     name: reader.string('name'),
     registers: reader.block('registers', REGISTERS_BYTES),
     xstate: reader.bytes('xstate'),
+    leftNs: reader.has('leftNs') ? reader.countOrNull('leftNs') : null,
     signalMask: reader.word('signalMask'),
     pending: reader.blocks('pending', SIGINFO_BYTES),
     altStack: readAltStack(reader.inner(reader.map('altStack'), 'altStack')),

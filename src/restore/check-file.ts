@@ -1,6 +1,6 @@
-import { statSync } from 'node:fs';
+import { lstatSync, statSync } from 'node:fs';
 import { ImageError } from '../errors.js';
-import type { CheckFileStep } from './plan/step.js';
+import type { CheckFileStep, CheckPathStep } from './plan/step.js';
 
 /**
  * Makes sure that a file is the one that the process had.
@@ -23,9 +23,26 @@ export function checkFile({ file, about }: CheckFileStep): string | undefined {
   return `${file.path}, ${about}, is another file than at the dump, of the same size and time`;
 }
 
-function lookAt(path: string, about: string) {
+/**
+ * Makes sure that something is at a path.
+ * @returns a warning where it is something else than at the dump; nothing otherwise
+ * @throws ImageError `FILE_UNREADABLE`, `FILE_CHANGED`
+ */
+export function checkPath({ path, inode, isFifo, about }: CheckPathStep): string | undefined {
+  const found = lookAt(path, about, lstatSync);
+  if (isFifo && !found.isFIFO())
+    throw new ImageError(
+      'FILE_CHANGED',
+      `${path} was a FIFO at the dump, and is something else now: put the FIFO back (mkfifo)`,
+      { facts: { file: path } },
+    );
+  if (found.ino === BigInt(inode)) return undefined;
+  return `${path}, ${about}, is another file than at the dump`;
+}
+
+function lookAt(path: string, about: string, stat: typeof lstatSync = statSync) {
   try {
-    return statSync(path, { bigint: true });
+    return stat(path, { bigint: true });
   } catch (error) {
     throw new ImageError(
       'FILE_UNREADABLE',

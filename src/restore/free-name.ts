@@ -1,5 +1,6 @@
 import { lstatSync, unlinkSync } from 'node:fs';
 import { ImageError, isSystemError } from '../errors.js';
+import { native } from '../native.js';
 import type { FreeNameStep } from './plan/step.js';
 
 /**
@@ -18,6 +19,13 @@ export function freeName({ path, inode }: FreeNameStep): void {
     `cannot bind a socket to ${path}: another file has that name by now; move it away`,
     { facts: { file: path } },
   );
+}
+
+/** Removes the name of a socket that is gone with the process that was being restored. */
+export function removeName(path: string): void {
+  const found = lookAt(path);
+  if (!found?.isSocket()) return;
+  if (!native.unixSockets().some(({ nameInode }) => nameInode === found.ino)) unlinkSync(path);
 }
 
 function lookAt(path: string) {

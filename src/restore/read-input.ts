@@ -11,7 +11,7 @@ import type { RestoreInput, SegmentContent } from './plan/input.js';
  */
 export function readInput(
   images: ImageDirectory,
-  options: Pick<RestoreInput, 'inherited' | 'isStopped'>,
+  options: Pick<RestoreInput, 'inherited' | 'isStopped' | 'isInNamespace' | 'terminal'>,
 ): RestoreInput {
   const { last } = images;
   if (!last) throw noProcess(images, 'IMAGES_EMPTY', 'holds no round yet');

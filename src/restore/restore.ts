@@ -1,9 +1,13 @@
+import path from 'node:path';
 import { ImageDirectory } from '../image/index.js';
 import { native } from '../native.js';
 import type { ProcessExit } from '../native-remote.js';
 import { planRestore } from './plan/plan-restore.js';
+import type { OwnTerminal } from './plan/input.js';
 import type { Step } from './plan/step.js';
+import { readExit } from './read-exit.js';
 import { readInput, verifyContent } from './read-input.js';
+import { relocateMappings, relocateProcess } from './relocate.js';
 import { runPlan } from './run-plan.js';
 
 /** What to restore, and how. */
@@ -11,8 +15,14 @@ export interface RestoreOptions {
   images: string;
   /** our own descriptors to hand in, by the number that they get in the process */
   inherited?: ReadonlyMap<number, number>;
+  /** our terminal, for a process that was a job of a shell */
+  terminal?: OwnTerminal | undefined;
   /** leave it stopped, as by SIGSTOP */
   isStopped?: boolean;
+  /** make it in a new pid namespace, below an init of ours: whoever has its pid does not matter then */
+  isInNamespace?: boolean;
+  /** where the files of the process are by now, instead of `/` */
+  root?: string | undefined;
   signal?: AbortSignal;
 }
 
@@ -22,6 +32,8 @@ export interface RestoredProcess {
   pid: number;
   /** in this process' pid namespace */
   hostPid: number;
+  /** what tells of its end, where it is not our child */
+  statusFd: number | null;
   nrThreads: number;
   warnings: string[];
   durationMs: number;
@@ -44,21 +56,33 @@ export async function restoreProcess(options: RestoreOptions): Promise<RestoredP
   const input = inputOf(images, options);
   const steps = planRestore(input);
   await verifyContent(images);
-  const { hostPid, warnings } = await runPlan(steps, { signal: options.signal });
+  const result = await runPlan(steps, { signal: options.signal });
   return {
     pid: input.process.identity.pid,
-    hostPid,
     nrThreads: input.process.threads.length,
-    warnings,
+    ...result,
     durationMs: performance.now() - startMs,
   };
 }
 
-/** Waits until a restored process has ended. */
-export function waitForExit({ hostPid }: RestoredProcess): Promise<ProcessExit> {
-  return native.waitExit(hostPid);
+/** Waits until a restored process has ended. To be called once. */
+export function waitForExit({ hostPid, statusFd }: RestoredProcess): Promise<ProcessExit> {
+  return statusFd === null ? native.waitExit(hostPid) : readExit(hostPid, statusFd);
 }
 
-function inputOf(images: ImageDirectory, { inherited, isStopped = false }: RestoreOptions) {
-  return readInput(images, { inherited: inherited ?? new Map<number, number>(), isStopped });
+function inputOf(images: ImageDirectory, options: RestoreOptions) {
+  const { inherited, isStopped = false, isInNamespace = false, terminal, root } = options;
+  const input = readInput(images, {
+    inherited: inherited ?? new Map<number, number>(),
+    isStopped,
+    isInNamespace,
+    terminal,
+  });
+  if (root === undefined) return input;
+  const top = path.resolve(root);
+  return {
+    ...input,
+    process: relocateProcess(input.process, top),
+    vmas: relocateMappings(input.vmas, top),
+  };
 }

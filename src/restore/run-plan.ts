@@ -1,7 +1,9 @@
-import { checkFile } from './check-file.js';
+import { addWatches } from './add-watches.js';
+import { checkFile, checkPath } from './check-file.js';
 import { createTimer } from './create-timer.js';
 import { clearStub } from './clear-stub.js';
-import { freeName } from './free-name.js';
+import { freeName, removeName } from './free-name.js';
+import { openPty } from './open-pty.js';
 import type { StartStep, Step } from './plan/step.js';
 import { Stub } from './stub.js';
 
@@ -9,6 +11,8 @@ import { Stub } from './stub.js';
 export interface RunResult {
   /** by this process' pid namespace */
   hostPid: number;
+  /** where to read the siginfo of its end, which the caller closes; null where it is our child */
+  statusFd: number | null;
   /** what is not quite as it was */
   warnings: string[];
 }
@@ -28,19 +32,25 @@ export async function runPlan(
   { signal }: RunOptions = {},
 ): Promise<RunResult> {
   const warnings: string[] = [];
+  const names: string[] = [];
   let stub: Stub | undefined;
   let start: StartStep | undefined;
   try {
     for (const step of steps) {
       signal?.throwIfAborted();
       if (step.op === 'check-file') warnings.push(...[checkFile(step)].filter(isText));
+      else if (step.op === 'check-path') warnings.push(...[checkPath(step)].filter(isText));
       else if (step.op === 'start') {
         start = step;
         stub = new Stub(step);
       } else if (stub && start) await runStep(stub, step, start);
+      if (step.op === 'free-name') names.push(step.path);
     }
-    const hostPid = stub?.hostPid ?? 0;
-    return { hostPid, warnings };
+    return { hostPid: stub?.hostPid ?? 0, statusFd: stub?.statusFd ?? null, warnings };
+  } catch (error) {
+    stub?.[Symbol.dispose]();
+    names.forEach(removeName);
+    throw error;
   } finally {
     // Does nothing where it was let go.
     stub?.[Symbol.dispose]();
@@ -49,7 +59,7 @@ export async function runPlan(
 
 async function runStep(
   stub: Stub,
-  step: Exclude<Step, { op: 'check-file' | 'start' }>,
+  step: Exclude<Step, { op: 'check-file' | 'check-path' | 'start' }>,
   start: StartStep,
 ): Promise<void> {
   switch (step.op) {
@@ -59,6 +69,9 @@ async function runStep(
     case 'call':
       stub.call(step);
       return;
+    case 'fork':
+      stub.fork(step);
+      return;
     case 'free-name':
       freeName(step);
       return;
@@ -67,6 +80,12 @@ async function runStep(
       return;
     case 'create-timer':
       createTimer(stub, step);
+      return;
+    case 'add-watches':
+      addWatches(stub, step);
+      return;
+    case 'open-pty':
+      openPty(stub, step);
       return;
     case 'finish':
       stub.finish(step);

@@ -1,3 +1,4 @@
+import { closeSync } from 'node:fs';
 import { isSystemError, TargetError } from '../errors.js';
 import { PAGE_SIZE } from '../image/page.js';
 import { native } from '../native.js';
@@ -5,10 +6,23 @@ import type { StubHandle } from '../native-remote.js';
 import { systemCalls } from '../system-calls.js';
 import { ArgumentArea, type Output, type Slots, slotsIn } from './argument-area.js';
 import { errorName } from './errno.js';
-import type { CallStep, FinishStep, Slot, StartStep } from './plan/step.js';
+import { call, type CallStep, type FinishStep, type ForkStep, int32s } from './plan/step.js';
+import type { Slot, StartStep } from './plan/step.js';
 
 /** Kernel's MAX_ERRNO: results above its negative are errors. */
 const maxErrno = 4095;
+const eexist = 17;
+const sigchld = 17;
+const cloneArgsBytes = 88;
+const largestFd = 0xffffffff;
+/** Pid of the init of a pid namespace. */
+const initPid = 1;
+
+/** Those that were let go: a process gets its parent-death signal when what started it is collected. */
+const letGo = new Set<StubHandle>();
+
+/** How calls say that somebody else has what they ask for. */
+const takenErrors = new Set(['EADDRINUSE', 'EAGAIN', 'EEXIST', 'EBUSY']);
 
 /** A call that waits to be run, and the words that it is run with. */
 interface QueuedCall {
@@ -22,9 +36,12 @@ interface QueuedCall {
  * needs what another has found out. Killed when it is disposed of, unless it was let go.
  */
 export class Stub implements Disposable {
-  /** by this process' pid namespace */
-  readonly hostPid: number;
   readonly #pid: number;
+  /** whose steps are those that name no thread */
+  #current: number;
+  readonly #statusFd: number;
+  readonly #reaperFd: number;
+  #isLetGo = false;
   readonly #handle: StubHandle;
   readonly #area: ArgumentArea;
   readonly #slots: Slots = new Map();
@@ -33,13 +50,42 @@ export class Stub implements Disposable {
   #queue: QueuedCall[] = [];
 
   /** @throws TargetError `PID_TAKEN`, `STUB_FAILED` */
-  constructor({ pid, base, areaBytes, keptFds }: StartStep, pidNamespace = -1) {
-    const { handle, pid: hostPid, area } = start(pid, { base, areaBytes, keptFds, pidNamespace });
+  constructor({ pid, base, areaBytes, keptFds, isInNamespace }: StartStep) {
+    const started = start(pid, { base, areaBytes, keptFds, isInNamespace });
     this.#pid = pid;
-    this.hostPid = hostPid;
-    this.#handle = handle;
-    this.#area = new ArgumentArea(area, base + PAGE_SIZE);
-    this.#hostTids.set(pid, hostPid);
+    this.#current = isInNamespace ? initPid : pid;
+    this.#handle = started.handle;
+    this.#statusFd = started.statusFd;
+    this.#reaperFd = started.reaperFd;
+    this.#area = new ArgumentArea(started.area, base + PAGE_SIZE);
+    this.#hostTids.set(this.#current, started.pid);
+  }
+
+  /** By this process' pid namespace. */
+  get hostPid(): number {
+    return this.#hostTids.get(this.#current) ?? 0;
+  }
+
+  /** Where to read the siginfo of its end, which the caller closes; null where it is our child. */
+  get statusFd(): number | null {
+    return this.#statusFd < 0 ? null : this.#statusFd;
+  }
+
+  /** The init makes the process. */
+  fork({ pid }: ForkStep): void {
+    const words = [0, 0, 0, 0, sigchld, 0, 0, 0, { bytes: int32s(pid) }, 1, 0];
+    this.call(call('clone3', [{ words }, cloneArgsBytes], `process ${pid}`, { expect: pid }));
+    this.flush();
+    this.#current = pid;
+    const fd = this.#reaperFd;
+    this.call(call('close', [fd], 'what the init reports to'));
+    for (const [first, last] of [
+      [0, fd - 1],
+      [fd + 1, largestFd],
+    ] as const)
+      if (first <= last)
+        this.call(call('close_range', [first, last, 0], 'files of the init', { thread: initPid }));
+    this.flush();
   }
 
   /** Runs a call, now or a little later. */
@@ -109,10 +155,13 @@ export class Stub implements Disposable {
       tid: this.#hostTids.get(thread.tid) ?? 0,
     }));
     native.stubFinish(this.#handle, ends, stopSignal);
+    this.#isLetGo = true;
+    letGo.add(this.#handle);
   }
 
   [Symbol.dispose](): void {
     native.stubKill(this.#handle);
+    if (this.#statusFd >= 0 && !this.#isLetGo) closeSync(this.#statusFd);
   }
 
   #take(step: CallStep, result: bigint | undefined, outputs: Output[], children: number[]): void {
@@ -126,7 +175,16 @@ export class Stub implements Disposable {
     if (step.call === 'clone3') this.#hostTids.set(value, children.shift() ?? value);
   }
 
-  #error({ call, about }: CallStep, result: number): TargetError {
+  #error({ call, about, taken }: CallStep, result: number): TargetError {
+    if (call === 'clone3' && result === -eexist)
+      return pidTaken(this.#pid, `${about}: another process or thread has that number`);
+    if (taken !== undefined && takenErrors.has(errorName(-result)))
+      return new TargetError(
+        'NAME_TAKEN',
+        `cannot restore pid ${this.#pid}: somebody else has ${taken} by now; end that one first; ` +
+          'nothing of it is left',
+        { facts: { pid: this.#pid, taken } },
+      );
     const why = result < 0 ? errorName(-result) : `it returned ${result}`;
     return new TargetError(
       'RESTORE_CALL',
@@ -143,7 +201,7 @@ export class Stub implements Disposable {
   }
 
   #tidOf({ thread }: CallStep): number {
-    return thread ?? this.#pid;
+    return thread ?? this.#current;
   }
 }
 
@@ -154,13 +212,20 @@ function start(pid: number, options: Omit<StubOptions, 'pid'>) {
     return native.stubStart({ pid, ...options });
   } catch (error) {
     if (!isSystemError(error)) throw error;
-    const isTaken = error.code === 'EEXIST';
-    throw new TargetError(
-      isTaken ? 'PID_TAKEN' : 'STUB_FAILED',
-      isTaken
-        ? `cannot restore pid ${pid}: another process or thread has that number; end it first`
-        : `cannot restore pid ${pid}: ${error.message}`,
-      { cause: error, facts: { pid } },
-    );
+    if (error.code === 'EEXIST')
+      throw pidTaken(pid, 'another process or thread has that number', error);
+    throw new TargetError('STUB_FAILED', `cannot restore pid ${pid}: ${error.message}`, {
+      cause: error,
+      facts: { pid },
+    });
   }
+}
+
+function pidTaken(pid: number, why: string, cause?: unknown): TargetError {
+  return new TargetError(
+    'PID_TAKEN',
+    `cannot restore pid ${pid}: ${why}; end that first, or use --pid-namespace, which restores into ` +
+      'a pid namespace of its own',
+    { cause, facts: { pid } },
+  );
 }

@@ -1,13 +1,14 @@
 import { copyPlan } from '../dump/copy-plan.js';
 import { planRound } from '../dump/plan.js';
 import { memoryRanges } from '../dump/sources.js';
-import type { RoundWriter } from '../image/index.js';
+import type { ImagesInWork } from '../image/index.js';
 import { residentsOf } from '../kernel/session-batch.js';
 import { storeShared } from './copy-shared.js';
+import { storeReadOnly } from './copy-untracked.js';
 import { planHeir, withoutCleared } from './heir-plan.js';
 import { partsOf } from './layout-parts.js';
 import type { MemberPlan, MemberRound } from './member-round.js';
-import type { StoredDonors } from './stored-donors.js';
+import type { StoredPages } from './stored-pages.js';
 
 /** The round of whom a member was forked from, as long as that one lives. */
 export type ParentOf = (round: MemberRound) => MemberRound | undefined;
@@ -53,9 +54,10 @@ function planMember(
 }
 
 /** What is common to the members that are copied. */
-export interface CopyMembersOptions {
-  writer: RoundWriter;
-  donors: StoredDonors;
+export interface CopyMembersOptions extends ImagesInWork {
+  donors: StoredPages;
+  /** of memory that is not tracked, by page frame */
+  frames: StoredPages;
   parentOf: ParentOf;
   isFrozen: boolean;
 }
@@ -66,7 +68,7 @@ export interface CopyMembersOptions {
  */
 export async function copyMember(
   round: MemberRound,
-  { writer, donors, parentOf, isFrozen }: CopyMembersOptions,
+  { images, writer, donors, frames, parentOf, isFrozen }: CopyMembersOptions,
 ): Promise<void> {
   const { member, harvest, isSame, plan: made } = round;
   if (!made) throw new Error(`pid ${member.pid} has no plan`);
@@ -77,12 +79,14 @@ export async function copyMember(
     for (const range of withoutCleared(heir.inherited, plan.cleared.view()))
       memberWriter.inherit(range.page, range.nrPages, parent.member.number, range.fromPage);
   const shared = { donors, round: writer.number };
+  const store = { frames, images, writer };
   round.stored = await copyPlan(member.context, plan, {
     writer: memberWriter,
     totalPages: harvest?.nrPages ?? 0,
     isFrozen,
     resident,
     storeShared: (target, regions) => storeShared(target, regions, shared),
+    storeReadOnly: (target, pages) => storeReadOnly(target, pages, store),
   });
   // After an exec the process' memory is another one's. Nobody refers to these pages yet.
   const isRead = plan.memory.length + plan.nameless.length + plan.segments.length > 0;

@@ -1,8 +1,9 @@
 import { copyRegion, copySegment, type CopyTarget } from '../dump/sources.js';
-import type { RoundWriter, SegmentDetails, VmaRecord } from '../image/index.js';
+import { DeviceError, TargetError } from '../errors.js';
+import type { LayerWriter, RoundWriter, SegmentDetails, VmaRecord } from '../image/index.js';
 import { partsOf } from './layout-parts.js';
-import { mapperOf, planSegment, runsOfRegion, type Segment } from './segments.js';
 import type { MemberRound } from './member-round.js';
+import { mapperOf, planSegment, runsOfRegion, type Segment, type SegmentPlan } from './segments.js';
 
 /** A member's mapping of a segment. */
 interface Mapping {
@@ -45,24 +46,55 @@ async function copyOne(
   mappings: readonly Mapping[],
   isFrozen: boolean,
 ): Promise<StoredSegment> {
-  const { segment: number, dev, inode, path, nrPages, nrPagesBefore } = segment;
+  const { segment: number, dev, inode, path, ipcNamespace, nrPages, nrPagesBefore } = segment;
   const plan = planSegment(segment, harvestsOf(segment, mappings));
   const writer = round.segment(number);
   const cleared = plan.cleared.view();
   if (nrPagesBefore > 0)
     for (let i = 0; i < cleared.length; i += 2) writer.clear(cleared[i] ?? 0, cleared[i + 1] ?? 0);
-  const tracked = mappings.find(({ vma }) => vma.region !== undefined);
-  const [source] = tracked ? [tracked] : mappings;
-  if (source) {
-    const { pid, session, signal } = source.round.member.context;
-    const target: CopyTarget = { pid, session, writer, isFrozen, signal };
-    const { region } = source.vma;
-    if (region !== undefined) await copyRegion(target, region, { ...plan, isShared: true });
-    else await copySegment(target, source.vma, { page: 0, endPage: nrPages, regionPage: 0 });
-  }
+  const isStored = await copyFromOne(writer, segment, plan, mappings, isFrozen);
+  if (!isStored && isFrozen) throw unreadableSegment(segment);
   const kind = nrPagesBefore > 0 ? 'delta' : 'full';
-  const details = { segment: number, dev, inode, path, nrPages, kind } as const;
+  const details = { segment: number, dev, inode, path, ipcNamespace, nrPages, kind } as const;
   return { details, pages: writer.counts.nrPages };
+}
+
+/**
+ * Reads a segment through a mapping that is tracked, or else through any. A member that runs may have
+ * unmapped it since its layout was read; if all have, the next round has it no more, or has it whole.
+ * @returns whether it was there to be read
+ */
+async function copyFromOne(
+  writer: LayerWriter,
+  { nrPages }: Segment,
+  plan: SegmentPlan,
+  mappings: readonly Mapping[],
+  isFrozen: boolean,
+): Promise<boolean> {
+  const isTracked = ({ vma }: Mapping) => vma.region !== undefined;
+  const others = mappings.filter((mapping) => !isTracked(mapping));
+  for (const { round, vma } of [...mappings.filter(isTracked), ...others]) {
+    const { pid, session, signal } = round.member.context;
+    const target: CopyTarget = { pid, session, writer, isFrozen, signal };
+    try {
+      if (vma.region !== undefined)
+        await copyRegion(target, vma.region, { ...plan, isShared: true });
+      else await copySegment(target, vma, { page: 0, endPage: nrPages, regionPage: 0 });
+      return true;
+    } catch (error) {
+      if (!(error instanceof DeviceError) || error.code !== 'REGION_GONE') throw error;
+    }
+  }
+  return false;
+}
+
+function unreadableSegment({ path, dev, inode, mappers }: Segment): TargetError {
+  return new TargetError(
+    'UNREADABLE_MEMORY',
+    `cannot read the shared memory ${path} (${dev}, inode ${inode}) through any of the ` +
+      `${mappers.size} mappings of it: the round is dropped, its pages are dirty as before`,
+    { facts: { path, dev, inode } },
+  );
 }
 
 /** Of those who had it in the round before: the log has what anybody has written since. */

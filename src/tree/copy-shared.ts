@@ -3,12 +3,12 @@ import { RunTable } from '../dump/runs.js';
 import type { CopyTarget, OpenRegion } from '../dump/sources.js';
 import type { LayerWriter } from '../image/index.js';
 import type { DonorPart } from '../native.js';
-import { planDonors, splitByDonors, storedDonors } from './donor-plan.js';
-import type { StoredDonors } from './stored-donors.js';
+import { planStore, splitByDonors, storedRanges } from './donor-plan.js';
+import type { StoredPages } from './stored-pages.js';
 
 /** Which donors are stored, and the round that is being written. */
 export interface SharedPages {
-  donors: StoredDonors;
+  donors: StoredPages;
   round: number;
 }
 
@@ -80,18 +80,18 @@ async function storePart(
   runs: Float64Array,
   { donors, round }: SharedPages,
 ): Promise<void> {
-  const plan = planDonors(runs, donors);
+  const plan = planStore(runs, donors);
   addRefs(writer, plan.refs.view());
   if (plan.fresh.length === 0) return;
   const fresh = plan.fresh.view();
   const sourceName = `pages that pid ${session.pid} shares`;
   const rest = { progress, signal };
   const { extents } = await writer.append({ sourceFd: fd, sourceName, runs: fresh, ...rest });
-  for (const stored of storedDonors(fresh, extents, round)) donors.add(stored);
+  for (const stored of storedRanges(fresh, extents, round)) donors.add(stored);
 }
 
 /** @param refs page, nrPages, round, filePage (-1: zeros) */
-function addRefs(writer: LayerWriter, refs: Float64Array): void {
+export function addRefs(writer: LayerWriter, refs: Float64Array): void {
   for (let i = 0; i < refs.length; i += 4) {
     const [page = 0, nrPages = 0, round = 0, filePage = 0] = refs.subarray(i, i + 4);
     if (filePage < 0) writer.appendZeros(page, nrPages);

@@ -1,6 +1,6 @@
 import { RunTable } from '../dump/runs.js';
 import type { ExtentTable } from '../image/index.js';
-import type { StoredDonors, StoredRange } from './stored-donors.js';
+import type { StoredPages, StoredRange } from './stored-pages.js';
 
 /** A region's runs, told apart by where their pages come from. */
 export interface SplitRuns {
@@ -64,17 +64,17 @@ class DonorCursor {
   }
 }
 
-/** What to do with the pages of donors. */
-export interface DonorPlan {
-  /** to be stored: donor, page, nrPages */
+/** What to do with numbered pages. */
+export interface StorePlan {
+  /** to be stored: number, page, nrPages */
   fresh: RunTable;
   /** stored already: page, nrPages, round, filePage (-1: zeros) */
   refs: RunTable;
 }
 
-/** @param runs donor, page, nrPages */
-export function planDonors(runs: Float64Array, stored: StoredDonors): DonorPlan {
-  const plan: DonorPlan = { fresh: new RunTable(3), refs: new RunTable(4) };
+/** @param runs number of the first page, page, nrPages */
+export function planStore(runs: Float64Array, stored: StoredPages): StorePlan {
+  const plan: StorePlan = { fresh: new RunTable(3), refs: new RunTable(4) };
   for (let i = 0; i < runs.length; i += 3) {
     const [first = 0, page = 0, nrPages = 0] = runs.subarray(i, i + 3);
     for (const { id, nrPages: nr, stored: place } of stored.split(first, nrPages)) {
@@ -87,11 +87,11 @@ export function planDonors(runs: Float64Array, stored: StoredDonors): DonorPlan 
 }
 
 /**
- * Where donors went that an append has stored.
- * @param runs donor, page, nrPages, as they were given to the append
+ * Where numbered pages went that an append has stored.
+ * @param runs number, page, nrPages, in the order of the append
  * @param extents what it has stored, in the order of the runs
  */
-export function* storedDonors(
+export function* storedRanges(
   runs: Float64Array,
   extents: ExtentTable,
   round: number,

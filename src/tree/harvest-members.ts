@@ -1,6 +1,6 @@
 import { harvestsOf, type Outcome } from '../kernel/session-batch.js';
 import type { Harvest } from '../native.js';
-import type { MemberRound } from './member-round.js';
+import { mappersOf, type MemberRound } from './member-round.js';
 import type { Segments } from './segments.js';
 
 /**
@@ -12,8 +12,7 @@ export async function harvestMembers(
   rounds: readonly MemberRound[],
   segments: Segments,
 ): Promise<Map<MemberRound, Outcome<Harvest>>> {
-  const mappers = rounds.map(({ member, vmas }) => ({ number: member.number, vmas }));
-  const harvesters = segments.harvesters(mappers);
+  const harvesters = segments.harvesters(mappersOf(rounds));
   for (const round of rounds) round.isHarvester = harvesters.has(round.member.number);
   const order = [...rounds].sort((a, b) => Number(a.isHarvester) - Number(b.isHarvester));
   const outcomes = await harvestsOf(

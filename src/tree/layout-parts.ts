@@ -1,5 +1,5 @@
 import type { VmaRecord } from '../image/index.js';
-import { isSegment } from '../image/vma-record.js';
+import { isSegment, isSysV } from '../image/vma-record.js';
 
 /** What rounds look for in a layout. */
 export interface LayoutParts {
@@ -24,7 +24,7 @@ export function partsOf(vmas: readonly VmaRecord[]): LayoutParts {
   return parts;
 }
 
-/** Whether a mapping's content is stored with a segment. */
+/** Whether a mapping's content is stored with a segment: what has a number to be known by. */
 export function showsSegment(vma: VmaRecord): boolean {
-  return isSegment(vma) && vma.inode !== 0;
+  return isSegment(vma) && (vma.inode !== 0 || isSysV(vma));
 }

@@ -5,6 +5,7 @@ import type { VmaRecord } from '../image/index.js';
 import type { Outcome } from '../kernel/session-batch.js';
 import type { Harvest } from '../native.js';
 import type { HeirPlan } from './heir-plan.js';
+import type { SegmentMapper } from './segments.js';
 import type { TreeMember } from './tree-member.js';
 
 /** A member in a round that is being taken. */
@@ -15,6 +16,8 @@ export interface MemberRound {
   /** the layout is that of the round before */
   isSame: boolean;
   sharing: Sharing[];
+  /** of one that maps SysV memory */
+  ipcNamespace: string | undefined;
   harvest?: Harvest;
   /** its harvest is the one that counts for what was written to a segment */
   isHarvester: boolean;
@@ -22,6 +25,15 @@ export interface MemberRound {
   plan?: MemberPlan;
   /** pages stored of mappings that are not tracked */
   stored: ReadonlyMap<VmaRecord, number>;
+}
+
+/** What `Segments` wants to know of members. */
+export function mappersOf(rounds: readonly MemberRound[]): SegmentMapper[] {
+  return rounds.map(({ member, vmas, ipcNamespace }) => ({
+    number: member.number,
+    vmas,
+    ipcNamespace,
+  }));
 }
 
 /** What to store of a member. */

@@ -5,8 +5,10 @@ import { describeVmas, fileKey } from '../dump/vma-records.js';
 import { swapHeld, type SwapResult } from '../dump/swap-new.js';
 import { TargetError, type TrackerError } from '../errors.js';
 import type { TargetIdentity, VmaRecord } from '../image/index.js';
+import { isSysV } from '../image/vma-record.js';
 import type { Device } from '../kernel/device.js';
 import type { Session } from '../kernel/session.js';
+import { ipcNamespaceOf } from '../proc/ipc-namespace.js';
 import { readStat } from '../proc/stat.js';
 import { checkTrackable } from '../proc/target.js';
 import type { FrozenMembers } from './frozen-members.js';
@@ -224,7 +226,9 @@ export class Members {
 
   /** Asked once in a round of each file that is new to somebody: all members may map it. */
   async #sharersOf(session: Session, vma: VmaRecord): Promise<readonly number[]> {
-    const key = fileKey(vma);
+    // Another namespace may have other memory of the same name.
+    const namespace = isSysV(vma) ? ipcNamespaceOf(session.pid) : undefined;
+    const key = `${fileKey(vma)} ${namespace ?? ''}`;
     const known = this.#sharers.get(key);
     if (known) return known;
     const pids = await session.sharers(vma.startPage);

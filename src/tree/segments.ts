@@ -1,6 +1,7 @@
 import { RunTable } from '../dump/runs.js';
 import type { RoundMeta, SegmentDetails, VmaRecord } from '../image/index.js';
 import { layoutAt } from '../image/index.js';
+import { isSysV } from '../image/vma-record.js';
 import { partsOf, showsSegment } from './layout-parts.js';
 
 /** Shared memory that members map. */
@@ -17,7 +18,12 @@ export interface Segment extends Omit<SegmentDetails, 'kind' | 'unknownFields'> 
 export interface SegmentMapper {
   number: number;
   vmas: readonly VmaRecord[];
+  /** `ipc:[4026531839]`, whose SysV memory it maps */
+  ipcNamespace?: string | undefined;
 }
+
+/** What a segment is known by. */
+type SegmentName = Pick<VmaRecord, 'dev' | 'inode' | 'path'> & Pick<SegmentMapper, 'ipcNamespace'>;
 
 /** What to store of a segment. */
 export interface SegmentPlan {
@@ -43,15 +49,17 @@ export class Segments {
     const last = rounds.at(-1);
     if (!last) return segments;
     segments.#nextNumber = last.nextSegment;
-    for (const { segment, dev, inode, path, nrPages } of last.segments) {
-      const found = { segment, dev, inode, path, nrPages, mappers: new Set<string>() };
+    const byNumber = new Map<number, Segment>();
+    for (const { segment, dev, inode, path, ipcNamespace, nrPages } of last.segments) {
+      const name = { dev, inode, path, ipcNamespace };
       const before = { nrPagesBefore: nrPages, mappersBefore: new Set<string>() };
-      segments.#last.set(keyOf(found), { ...found, ...before });
+      const found = { segment, ...name, nrPages, mappers: new Set<string>(), ...before };
+      byNumber.set(segment, found);
+      segments.#last.set(keyOf(name), found);
     }
     for (const { member } of last.members)
       for (const vma of layoutAt(rounds, member))
-        if (vma.segment !== undefined)
-          segments.#last.get(keyOf(vma))?.mappers.add(mapperOf(member, vma));
+        byNumber.get(vma.segment ?? -1)?.mappers.add(mapperOf(member, vma));
     return segments;
   }
 
@@ -62,13 +70,14 @@ export class Segments {
   assign(members: readonly SegmentMapper[]): Segment[] {
     const found = new Map<string, Segment>();
     let next = this.#nextNumber;
-    for (const { number, vmas } of members) {
+    for (const { number, vmas, ipcNamespace } of members) {
       for (const vma of partsOf(vmas).shared) {
         if (!showsSegment(vma)) continue;
-        const key = keyOf(vma);
+        const name = nameOf(vma, ipcNamespace);
+        const key = keyOf(name);
         let segment = found.get(key);
         if (!segment) {
-          segment = this.#begin(vma, () => next++);
+          segment = this.#begin(name, () => next++);
           found.set(key, segment);
         }
         vma.segment = segment.segment;
@@ -88,10 +97,10 @@ export class Segments {
   harvesters(members: readonly SegmentMapper[]): Set<number> {
     const harvesters = new Set<number>();
     const led = new Set<string>();
-    for (const { number, vmas } of members)
+    for (const { number, vmas, ipcNamespace } of members)
       for (const vma of partsOf(vmas).shared) {
         if (vma.region === undefined) continue;
-        const key = keyOf(vma);
+        const key = keyOf(nameOf(vma, ipcNamespace));
         const isOwn = !showsSegment(vma);
         if (!isOwn && (led.has(key) || !this.#last.get(key)?.mappers.has(mapperOf(number, vma))))
           continue;
@@ -107,12 +116,12 @@ export class Segments {
     for (const { segment } of segments) this.#nextNumber = Math.max(this.#nextNumber, segment + 1);
   }
 
-  #begin({ dev, inode, path }: VmaRecord, takeNumber: () => number): Segment {
-    const last = this.#last.get(keyOf({ dev, inode }));
+  #begin(name: SegmentName, takeNumber: () => number): Segment {
+    const last = this.#last.get(keyOf(name));
     const segment = last?.segment ?? takeNumber();
     const nrPages = last?.nrPages ?? 0;
     const before = { nrPagesBefore: nrPages, mappersBefore: last?.mappers ?? new Set<string>() };
-    return { segment, dev, inode, path, nrPages, mappers: new Set(), ...before };
+    return { segment, ...name, nrPages, mappers: new Set(), ...before };
   }
 }
 
@@ -191,6 +200,14 @@ export function mapperOf(member: number, { region = 0 }: Pick<VmaRecord, 'region
   return `${member} ${region}`;
 }
 
-function keyOf({ dev, inode }: Pick<VmaRecord, 'dev' | 'inode'>): string {
-  return `${dev} ${inode}`;
+function nameOf(
+  { dev, inode, path }: VmaRecord,
+  ipcNamespace: SegmentMapper['ipcNamespace'],
+): SegmentName {
+  return { dev, inode, path, ...(isSysV({ path }) && { ipcNamespace }) };
+}
+
+/** The inode number of SysV memory is its id, on the file system of memfds and of /dev/zero. */
+function keyOf({ dev, inode, path, ipcNamespace }: SegmentName): string {
+  return isSysV({ path }) ? `${dev} ${inode} ${ipcNamespace ?? ''}` : `${dev} ${inode}`;
 }

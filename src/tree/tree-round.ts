@@ -10,18 +10,21 @@ import {
   type SegmentDetails,
   type VmaRecord,
 } from '../image/index.js';
+import { isSysV } from '../image/vma-record.js';
 import type { Layout } from '../kernel/layout.js';
 import { layoutsOf, type Outcome } from '../kernel/session-batch.js';
 import type { Harvest } from '../native.js';
+import { ipcNamespaceOf } from '../proc/ipc-namespace.js';
 import { copyMember, planMembers } from './copy-members.js';
 import { copySegments } from './copy-segments.js';
 import type { FrozenMembers } from './frozen-members.js';
 import { harvestMembers } from './harvest-members.js';
-import type { MemberRound } from './member-round.js';
+import { partsOf } from './layout-parts.js';
+import { mappersOf, type MemberRound } from './member-round.js';
 import type { Members } from './members.js';
 import { reportTreeRound } from './report-tree-round.js';
 import { type Segment, Segments } from './segments.js';
-import { StoredDonors } from './stored-donors.js';
+import type { StoredPages } from './stored-pages.js';
 import { TreeMember } from './tree-member.js';
 import type { TreeRoundReport } from './tree-reports.js';
 
@@ -29,7 +32,9 @@ import type { TreeRoundReport } from './tree-reports.js';
 export interface TreeState {
   members: Members;
   images: ImageDirectory;
-  donors: StoredDonors;
+  donors: StoredPages;
+  /** of memory that is not tracked, by page frame */
+  frames: StoredPages;
   segments: Segments;
 }
 
@@ -66,11 +71,11 @@ export async function takeTreeRound(
   const round = new TreeRound(state, options);
   try {
     const taken = await round.take();
-    state.donors.keep();
+    for (const pages of [state.donors, state.frames]) pages.keep();
     return reportTreeRound(taken, state.members.takeNews());
   } catch (error) {
     round.putBack();
-    state.donors.forget();
+    for (const pages of [state.donors, state.frames]) pages.forget();
     throw error;
   }
 }
@@ -98,7 +103,7 @@ class TreeRound {
     const harvestStartMs = performance.now();
     await this.#harvest();
     const copyStartMs = performance.now();
-    const segments = this.#state.segments.assign(this.#living());
+    const segments = this.#state.segments.assign(mappersOf(this.#rounds));
     await this.#copy(writer);
     const stored = await copySegments(writer, segments, this.#rounds, this.#isFrozen);
     const commitStartMs = performance.now();
@@ -122,10 +127,6 @@ class TreeRound {
   putBack(): void {
     for (const { member, harvest } of this.#rounds)
       if (harvest) putBack(member.context.session, harvest);
-  }
-
-  #living() {
-    return this.#rounds.map(({ member, vmas }) => ({ number: member.number, vmas }));
   }
 
   async #prepareAll(): Promise<void> {
@@ -156,7 +157,10 @@ class TreeRound {
       member.swapped,
     );
     const sharing = await this.#state.members.externalSharing(member, vmas);
-    return { member, swap, vmas, isSame, sharing, isHarvester: true, stored: new Map() };
+    const mapsSysV = partsOf(vmas).shared.some(isSysV);
+    const ipcNamespace = mapsSysV ? ipcNamespaceOf(member.pid) : undefined;
+    const rest = { isHarvester: true, stored: new Map<VmaRecord, number>() };
+    return { member, swap, vmas, isSame, sharing, ipcNamespace, ...rest };
   }
 
   /** What an heir has of its parent is called as it is there. */
@@ -185,19 +189,19 @@ class TreeRound {
   }
 
   async #copy(writer: RoundWriter): Promise<void> {
-    const { donors } = this.#state;
+    const { donors, frames, images } = this.#state;
     const parentOf = (round: MemberRound) => this.#parentOf(round.member);
     const isFrozen = this.#isFrozen;
     await planMembers(this.#rounds, parentOf, isFrozen);
     await this.#each(
       [...this.#rounds],
       async (round) => {
-        await copyMember(round, { writer, donors, parentOf, isFrozen });
-        donors.mark();
+        await copyMember(round, { images, writer, donors, frames, parentOf, isFrozen });
+        for (const pages of [donors, frames]) pages.mark();
       },
       (round) => {
         writer.dropMember(round.member.number);
-        donors.rewind();
+        for (const pages of [donors, frames]) pages.rewind();
       },
     );
   }

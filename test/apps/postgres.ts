@@ -35,6 +35,11 @@ export class Postgres implements AsyncDisposable {
     return postgres;
   }
 
+  /** Of the process whose children do the work. */
+  get pid(): number {
+    return this.#server?.pid ?? 0;
+  }
+
   get log(): string {
     return readFileSync(path.join(this.#data, 'server.log'), 'utf8');
   }
@@ -97,15 +102,32 @@ export class Postgres implements AsyncDisposable {
 
 /** A pgbench that runs. */
 export class Bench {
+  readonly #child: ChildProcess;
   readonly #end: Promise<{ code: number | null; output: string }>;
 
   constructor(child: ChildProcess) {
+    this.#child = child;
     let output = '';
     for (const stream of [child.stdout, child.stderr])
       stream?.on('data', (chunk: Buffer) => {
         output += chunk.toString();
       });
     this.#end = once(child, 'close').then(([code]) => ({ code: code as number | null, output }));
+  }
+
+  /** The clients ask for nothing more until they are told to go on. */
+  pause(): void {
+    this.#child.kill('SIGSTOP');
+  }
+
+  goOn(): void {
+    this.#child.kill('SIGCONT');
+  }
+
+  /** Has the clients close their connections, in the middle of what they are at. */
+  async stop(): Promise<{ output: string }> {
+    this.#child.kill('SIGTERM');
+    return this.#end;
   }
 
   /** Waits for its end. */

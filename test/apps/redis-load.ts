@@ -1,6 +1,6 @@
 import { RedisConnection } from './redis-connection.js';
 
-const nrPairs = 5000;
+export const nrPairs = 5000;
 const batch = 50;
 const valueCharacters = 400;
 
@@ -12,6 +12,7 @@ export class RedisLoad {
   readonly #versions = new Uint32Array(nrPairs);
   #nrWrites = 0;
   #isEnding = false;
+  #pause: PromiseWithResolvers | undefined;
 
   get nrWrites(): number {
     return this.#nrWrites;
@@ -19,18 +20,31 @@ export class RedisLoad {
 
   /** Writes each pair once, then pairs in an order that looks random, until {@link end}. */
   async run(connection: RedisConnection): Promise<void> {
-    for (let at = 0; at < nrPairs || !this.#isEnding; at += batch)
+    for (let at = 0; at < nrPairs || !this.#isEnding; at += batch) {
+      await this.#pause?.promise;
       await Promise.all(
         Array.from({ length: batch }, async (_, i) => {
           const n = at + i;
           await this.#write(connection, n < nrPairs ? n : Math.imul(n, 2654435761) >>> 0);
         }),
       );
+    }
+  }
+
+  /** Writes nothing more, but for what is under way, until {@link goOn}. */
+  pause(): void {
+    this.#pause ??= withResolvers();
+  }
+
+  goOn(): void {
+    this.#pause?.resolve();
+    this.#pause = undefined;
   }
 
   /** What is under way is still finished. */
   end(): void {
     this.#isEnding = true;
+    this.goOn();
   }
 
   async #write(connection: RedisConnection, n: number): Promise<void> {
@@ -50,6 +64,19 @@ export class RedisLoad {
       return values.every((value) => value === expected) ? [] : [`${pair}`];
     });
   }
+}
+
+interface PromiseWithResolvers {
+  promise: Promise<void>;
+  resolve: () => void;
+}
+
+function withResolvers(): PromiseWithResolvers {
+  let resolve = (): void => undefined;
+  const promise = new Promise<void>((done) => {
+    resolve = done;
+  });
+  return { promise, resolve };
 }
 
 function valueOf(pair: number, version: number): string {

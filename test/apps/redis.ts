@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { childrenOf } from '../../src/proc/family.js';
 import { waitFor } from '../support/wait-for.js';
 import { RedisConnection } from './redis-connection.js';
 
@@ -49,6 +50,24 @@ export class Redis implements AsyncDisposable {
     );
     const status = await this.#info('rdb_last_bgsave_status');
     if (status !== 'ok') throw new Error(`the last BGSAVE: ${status}`);
+  }
+
+  /** How long a child, from the next one on, pauses after each key that it has written. */
+  async slowSave(microseconds: number): Promise<void> {
+    const words = ['config', 'set', 'rdb-key-save-delay', `${microseconds}`];
+    const reply = await this.connection.send(...words);
+    if (reply !== 'OK') throw new Error(`config set: ${reply}`);
+  }
+
+  /** The child that writes a dump, or undefined. */
+  get saving(): number | undefined {
+    return childrenOf(this.pid)[0];
+  }
+
+  /** Ends the child that writes a dump, as Redis does when nobody wants it any more. */
+  async dropSave(): Promise<void> {
+    if (this.saving !== undefined) process.kill(this.saving, 'SIGUSR1');
+    await this.endSave();
   }
 
   async #info(name: string): Promise<string> {

@@ -5,16 +5,26 @@ import { formatDuration } from '../../src/report/units.js';
 import { Tracker } from '../../src/tracker.js';
 import { newImagesPath } from '../support/vm.js';
 
-const nrRounds = 20;
-const intervalMs = 300;
+export const nrRounds = 20;
+export const intervalMs = 300;
 
-const columns: Column<RoundReport>[] = [
-  { title: 'round', value: ({ round }) => `${round}` },
+/** What rounds of a process and of a tree have in common. */
+type AnyRound = Pick<RoundReport, 'round' | 'dirtyPages' | 'pages' | 'durationMs' | 'freezeMs'>;
+
+export const roundColumn: Column<AnyRound> = {
+  title: 'round',
+  value: ({ round }) => `${round}`,
+};
+export const pagesColumns: Column<AnyRound>[] = [
   { title: 'dirty pages', value: ({ dirtyPages }) => `${dirtyPages}` },
   { title: 'pages', value: ({ pages }) => `${pages}`, width: 7 },
+];
+export const timeColumns: Column<AnyRound>[] = [
   { title: 'time', value: ({ durationMs }) => formatDuration(durationMs), width: 8 },
   { title: 'freeze', value: ({ freezeMs }) => formatDuration(freezeMs), width: 8 },
 ];
+
+const columns = [roundColumn, ...pagesColumns, ...timeColumns];
 
 /**
  * Tracks a program through 20 rounds and a verified stop, and prints a table of them as they come.

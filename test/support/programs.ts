@@ -82,7 +82,7 @@ export class Program implements Disposable {
 
   /** Starts a TypeScript file of the tests in a node of its own, and waits for its first line. */
   static async startScript(file: string, ...args: string[]): Promise<Program> {
-    return Program.#run(process.execPath, ['--import=tsx', file, ...args]);
+    return Program.#run(process.execPath, ['--import=tsx', file, ...args], slowStartMs);
   }
 
   /**
@@ -94,14 +94,19 @@ export class Program implements Disposable {
     return Program.#spawn(process.execPath, main, slowStartMs);
   }
 
+  /** Starts a command on a terminal of its own, by `restore/relay.c`. Its first line is not waited for. */
+  static async startRelayed(...command: string[]): Promise<Program> {
+    return Program.#spawn(compileProgram('restore/relay'), command, slowStartMs);
+  }
+
   static async #spawn(file: string, args: string[], boundMs?: number): Promise<Program> {
     const child = spawn(file, args, { cwd: packageRoot(), stdio: ['pipe', 'pipe', 'inherit'] });
     await once(child, 'spawn');
     return new Program(child, boundMs);
   }
 
-  static async #run(file: string, args: string[]): Promise<Program> {
-    const program = await Program.#spawn(file, args);
+  static async #run(file: string, args: string[], boundMs?: number): Promise<Program> {
+    const program = await Program.#spawn(file, args, boundMs);
     try {
       const line = await program.line();
       if (line !== 'ready') throw new Error(`${file} began with ${JSON.stringify(line)}`);
@@ -144,7 +149,8 @@ export class Program implements Disposable {
   }
 }
 
-async function exitOf(child: ChildProcess): Promise<Exit> {
+/** How a child ends. */
+export async function exitOf(child: ChildProcess): Promise<Exit> {
   const [code, signal] = (await once(child, 'exit')) as [Exit['code'], Exit['signal']];
   return { code, signal };
 }

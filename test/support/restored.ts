@@ -25,13 +25,16 @@ export async function dumpProgram(
   return dumpProcess({ pid, images, external: externalOf(pid), ...options });
 }
 
-/** Restores a program by the command line, whose standard streams it gets; to be asked as before. */
+/**
+ * Restores a program by the command line, whose standard streams it gets; to be asked as before.
+ * @param pid whose end is waited for, or null
+ */
 export async function restoreProgram(
-  pid: number,
+  pid: number | null,
   images: string,
   ...options: string[]
 ): Promise<Program> {
-  await waitFor(`pid ${pid} has gone`, () => !isThere(pid));
+  if (pid !== null) await waitFor(`pid ${pid} has gone`, () => !isThere(pid));
   const fds = handedIn().flatMap((fd) => ['--inherit-fd', String(fd)]);
   return Program.startTracker('restore', images, ...fds, ...options);
 }
@@ -49,7 +52,7 @@ export function handedIn(): number[] {
 }
 
 /** Pipes to this process, and what it has itself from whoever has started it. */
-function externalOf(pid: number): number[] {
+export function externalOf(pid: number): number[] {
   return [0, 1, 2, ...leaked().filter((fd) => linkOf(pid, fd) === linkOf('self', fd))];
 }
 

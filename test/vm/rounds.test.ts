@@ -190,7 +190,7 @@ for (const nrThreads of [1, 2, 8]) {
     it('lose no write while harvests run for 30 s', async function () {
       this.timeout(600_000);
       using target = await Pages.start();
-      await target.startThreads(nrThreads, (64 / nrThreads) * 2 ** 20);
+      await target.startThreads(nrThreads, (16 / nrThreads) * 2 ** 20);
       const { tracker } = await Tracker.start({ pid: target.pid, images: newImagesPath() });
       const endMs = performance.now() + 30_000;
       let nrRounds = 0;

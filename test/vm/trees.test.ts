@@ -123,6 +123,23 @@ describe('trees', () => {
     expect(final.segments[0]?.pages).to.equal(1);
   });
 
+  it('tell segments apart that have one inode number', async () => {
+    using program = await Program.start('segments');
+    const { tracker, round } = await TreeTracker.start({
+      pids: [program.pid],
+      isTree: true,
+      images: newImagesPath(),
+    });
+    expect(round.segments.map(({ pages }) => pages)).to.deep.equal([4, 4]);
+    await program.ask('2');
+    const second = await tracker.round();
+    expect(second.segments.map(({ pages }) => pages)).to.deep.equal([4, 4]);
+    await program.ask('3');
+    const { verify } = await tracker.stop({ verify: true });
+    expect(verify).to.deep.include({ lostWrites: 0, unreadable: 0 });
+    await program.ask('4');
+  });
+
   it('follow exec: what a process was before has ended', async () => {
     using heirs = await Heirs.start();
     using other = await Program.start('reexec');

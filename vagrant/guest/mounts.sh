@@ -42,6 +42,9 @@ configure_system() {
   # A crashing test leaves its core where there is space, not in the read-only project.
   echo '/tmp/core.%e.%p' >/proc/sys/kernel/core_pattern
   ulimit -c unlimited
+  # Under emulation a scan of all memory every ten minutes takes most of the time there is: it is for
+  # those who ask.
+  if [ -e /sys/kernel/debug/kmemleak ]; then echo scan=off >/sys/kernel/debug/kmemleak; fi
 }
 
 # insert_module: the project's module, built for this kernel

@@ -2,7 +2,7 @@ import { formatBytes, formatCount, formatDuration } from '../../report/units.js'
 import { defineCommand } from '../command.js';
 import { parseFds, parsePath, parsePid } from '../option-values.js';
 
-/** `tracker dump PID --images DIR [--leave-running] [--external FD...]` */
+/** `tracker dump PID --images DIR [--leave-running] [--shell-job] [--external FD...]` */
 export const dump = defineCommand({
   options: (yargs) =>
     yargs
@@ -24,6 +24,11 @@ export const dump = defineCommand({
         default: false,
         describe: 'Let the process go on instead of ending it',
       })
+      .option('shell-job', {
+        type: 'boolean',
+        default: false,
+        describe: 'It runs on a terminal: the restore gives it its own',
+      })
       .option('external', {
         type: 'string',
         array: true,
@@ -34,9 +39,12 @@ export const dump = defineCommand({
         coerce: parseFds('external'),
       }),
 
-  async run({ pid, images, 'leave-running': leaveRunning, external }, { output, signal }) {
+  async run(
+    { pid, images, 'leave-running': leaveRunning, 'shell-job': isShellJob, external },
+    { output, signal },
+  ) {
     const { dumpProcess } = await import('../../dump/process/dump.js');
-    const report = await dumpProcess({ pid, images, leaveRunning, external, signal });
+    const report = await dumpProcess({ pid, images, leaveRunning, isShellJob, external, signal });
     const { nrThreads, nrVmas, nrFiles, pages, bytes, freezeMs, isKilled } = report;
     output.print(
       `${images}: pid ${pid} with ${formatCount(nrThreads, 'thread')}, ` +

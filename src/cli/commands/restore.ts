@@ -1,18 +1,25 @@
 import { formatCount, formatDuration } from '../../report/units.js';
 import { type Context, defineCommand, type Outcome } from '../command.js';
 import { exitCode } from '../exit-code.js';
-import { forwardSignals } from '../forward-signals.js';
+import { SignalForwarding } from '../forward-signals.js';
 import { parseInherited, parsePath } from '../option-values.js';
+import { UsageError } from '../usage-error.js';
 
 interface RestoreOptions {
   dir: string;
   detach: boolean;
   stopped: boolean;
+  'shell-job': boolean;
+  'pid-namespace': boolean;
+  root?: string | undefined;
   'inherit-fd': Map<number, number>;
   'dry-run': boolean;
 }
 
-/** `tracker restore DIR [--detach] [--stopped] [--inherit-fd FD[:OWN]...] [--dry-run]` */
+/**
+ * `tracker restore DIR [--detach | --shell-job] [--stopped] [--pid-namespace] [--root DIR]
+ * [--inherit-fd FD[:OWN]...] [--dry-run]`
+ */
 export const restore = defineCommand<RestoreOptions>({
   options: (yargs) =>
     yargs
@@ -32,6 +39,22 @@ export const restore = defineCommand<RestoreOptions>({
         default: false,
         describe: 'Leave it stopped, until SIGCONT',
       })
+      .option('shell-job', {
+        type: 'boolean',
+        default: false,
+        describe: 'Give it this terminal, as to a job of the shell',
+      })
+      .option('pid-namespace', {
+        type: 'boolean',
+        default: false,
+        describe: 'Restore into a new pid namespace, for when the pid is taken',
+      })
+      .option('root', {
+        type: 'string',
+        requiresArg: true,
+        describe: 'Where the files of the process are by now, instead of /',
+        coerce: parsePath('--root'),
+      })
       .option('inherit-fd', {
         type: 'string',
         array: true,
@@ -47,8 +70,16 @@ export const restore = defineCommand<RestoreOptions>({
         describe: 'Say what would be done, step by step',
       }),
 
-  run: (options, context) =>
-    options['dry-run'] ? showPlan(options, context) : restoreImages(options, context),
+  run: (options, context) => {
+    if (options.detach && options['shell-job'])
+      throw new UsageError('--shell-job lends the terminal until the end: leave out --detach');
+    if (options['pid-namespace'] && options['shell-job'])
+      throw new UsageError(
+        '--shell-job makes it a job of this session, which a pid namespace of its own does not know: ' +
+          'leave out --pid-namespace',
+      );
+    return options['dry-run'] ? showPlan(options, context) : restoreImages(options, context);
+  },
 
   interrupted: () => 'nothing of the process is left; the images are as they were',
 });
@@ -56,31 +87,43 @@ export const restore = defineCommand<RestoreOptions>({
 async function showPlan(options: RestoreOptions, { output }: Context): Promise<Outcome> {
   const { planImages } = await import('../../restore/restore.js');
   const { describeStep, formatStep } = await import('../../restore/plan/describe-step.js');
-  const steps = await planImages(toRestore(options));
+  const { findTerminal } = await import('../../restore/lent-terminal.js');
+  const terminal = options['shell-job'] ? findTerminal() : undefined;
+  const steps = await planImages({ ...toRestore(options), terminal });
   for (const step of steps) output.print(formatStep(step));
   return { document: { images: options.dir, steps: steps.map(describeStep) } };
 }
 
 async function restoreImages(options: RestoreOptions, context: Context): Promise<Outcome> {
   const { restoreProcess, waitForExit } = await import('../../restore/restore.js');
+  const { findTerminal, LentTerminal } = await import('../../restore/lent-terminal.js');
   const { output, signal } = context;
-  const restored = await restoreProcess({ ...toRestore(options), signal });
+  const terminal = options['shell-job'] ? findTerminal() : undefined;
+  using lent = terminal ? new LentTerminal(terminal) : undefined;
+  using forwarding = new SignalForwarding();
+  const restored = await restoreProcess({ ...toRestore(options), terminal, signal });
   for (const warning of restored.warnings) output.warn(`tracker: ${warning}`);
-  const { pid, nrThreads, durationMs } = restored;
-  const document = { images: options.dir, ...restored };
+  const { statusFd: _statusFd, ...facts } = restored;
+  const { pid, hostPid, nrThreads, durationMs } = facts;
+  const document = { images: options.dir, ...facts };
   if (options.detach) {
+    const who = hostPid === pid ? '' : `, pid ${hostPid} outside of its namespace,`;
     const threads = formatCount(nrThreads, 'thread');
-    output.print(`pid ${pid} runs again, with ${threads}, after ${formatDuration(durationMs)}`);
+    output.print(
+      `pid ${pid}${who} runs again, with ${threads}, after ${formatDuration(durationMs)}`,
+    );
     return { document };
   }
   // Standard output may be the process' own now: nothing more is printed but with --json.
-  using _forwarding = forwardSignals(restored.hostPid);
+  forwarding.start(hostPid, signal);
+  lent?.lendTo(hostPid);
   const exit = await waitForExit(restored);
+  lent?.hasEnded(exit);
   const code = exit.code ?? exitCode.signalBase + (exit.signal ?? 0);
   return { document: { ...document, exit }, exitCode: code };
 }
 
 function toRestore(options: RestoreOptions) {
-  const { dir, stopped, 'inherit-fd': inherited } = options;
-  return { images: dir, isStopped: stopped, inherited };
+  const { dir, stopped, root, 'inherit-fd': inherited, 'pid-namespace': isInNamespace } = options;
+  return { images: dir, isStopped: stopped, inherited, isInNamespace, root };
 }

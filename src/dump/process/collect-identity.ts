@@ -1,10 +1,8 @@
 import { readFileSync, readlinkSync } from 'node:fs';
 import { readStatus } from '../../proc/status.js';
 import type { IdentityRecord } from '../../process/identity-record.js';
-import type { RemoteTarget, TargetCall } from './remote-target.js';
+import type { RemoteTarget } from './remote-target.js';
 
-const nrLimits = 16;
-const limitBytes = 16;
 const prctl = { getDumpable: 3, getChildSubreaper: 37 } as const;
 
 /** Who the process is among others, and what it may do. */
@@ -29,23 +27,20 @@ export function collectIdentity(target: RemoteTarget): IdentityRecord {
     dumpable,
     isSubreaper,
     oomScoreAdj: Number(read('oom_score_adj')),
-    limits: limitsOf(target, tid),
+    limits: parseLimits(read('limits')),
     cgroup: read('cgroup'),
   };
 }
 
-/** Asked by itself: those of another user's process are not for everybody. */
-function limitsOf(target: RemoteTarget, tid: number): bigint[] {
-  const calls = Array.from({ length: nrLimits }, (_, resource): TargetCall => [
-    'prlimit64',
-    0,
-    resource,
-    0,
-    target.scratch + resource * limitBytes,
-  ]);
-  target.mustCall(tid, calls);
-  const bytes = target.answer(0, nrLimits * limitBytes);
-  return [...new BigUint64Array(new Uint8Array(bytes).buffer)];
+/** Columns of `/proc/PID/limits`: name, soft limit, hard limit. Its lines are in the resources' order. */
+const limitLine = /^Max .{21} (\S+) +(\S+)/gm;
+const noLimit = (1n << 64n) - 1n;
+
+/** Soft and hard limit by number of the resource. */
+export function parseLimits(text: string): bigint[] {
+  return [...text.matchAll(limitLine)].flatMap(([, soft = '', hard = '']) =>
+    [soft, hard].map((limit) => (limit === 'unlimited' ? noLimit : BigInt(limit))),
+  );
 }
 
 function groupAndSession(stat: string): number[] {

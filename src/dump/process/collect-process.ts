@@ -7,8 +7,9 @@ import { collectSignals } from './collect-signals.js';
 import { collectThreads } from './collect-threads.js';
 import { collectTimers, settleTimers } from './collect-timers.js';
 import { collectFiles } from './files/collect-files.js';
-import { forwardTimerFiles } from './files/timer-files.js';
+import { settleTimerFiles } from './files/timer-files.js';
 import { listDescriptors } from './files/open-descriptor.js';
+import type { ObservedWaits } from './observe-waits.js';
 import { refuseUndumpable } from './refusals.js';
 import { RemoteTarget } from './remote-target.js';
 
@@ -16,6 +17,9 @@ import { RemoteTarget } from './remote-target.js';
 export interface CollectOptions {
   /** descriptors that the one who restores is going to hand in */
   external: ReadonlySet<number>;
+  isShellJob: boolean;
+  /** since when its threads wait, from before the freeze */
+  waits: ObservedWaits;
 }
 
 /**
@@ -27,15 +31,16 @@ export interface CollectOptions {
 export function collectProcess(
   frozen: Frozen,
   mappings: readonly SmapsEntry[],
-  { external }: CollectOptions,
+  { external, isShellJob, waits }: CollectOptions,
 ): ProcessRecord {
   const { pid, tids } = frozen;
-  refuseUndumpable({ pid, tids, mappings, descriptors: listDescriptors(pid), external });
+  const descriptors = listDescriptors(pid);
+  refuseUndumpable({ pid, tids, mappings, descriptors, external, isShellJob });
   using target = new RemoteTarget(frozen, mappings);
-  forwardTimerFiles(target, listDescriptors(pid));
+  settleTimerFiles(listDescriptors(pid));
   const timers = collectTimers(target);
   // The threads before the signals: what was on its way to them is in their queues then.
-  const threads = collectThreads(target);
+  const threads = collectThreads(target, waits);
   const signals = collectSignals(target);
   const pending = [...signals.pending, ...threads.flatMap((thread) => thread.pending)];
   return {
@@ -46,6 +51,7 @@ export function collectProcess(
     files: collectFiles({
       descriptors: listDescriptors(pid),
       external,
+      isShellJob,
       ask: (call) => target.mustCall(tids[0] ?? pid, [call])[0] ?? 0,
     }),
     timers: settleTimers(timers, collectTimers(target), pending),

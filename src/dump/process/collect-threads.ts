@@ -3,8 +3,10 @@ import { native } from '../../native.js';
 import type { ThreadState } from '../../native-remote.js';
 import { readStatus, type StatusFields } from '../../proc/status.js';
 import type { AltStack, Credentials, ThreadRecord } from '../../process/thread-record.js';
+import { CallRegisters } from '../../process/system-waits.js';
+import { leftNs, namedCall } from './interrupted-call.js';
+import type { ObservedWaits } from './observe-waits.js';
 import type { RemoteTarget } from './remote-target.js';
-import { abortSequence } from './rseq-abort.js';
 
 const prctl = { getPdeathsig: 2, getTidAddress: 40, getSecurebits: 27 } as const;
 /** Offsets of answers. */
@@ -12,25 +14,28 @@ const answers = { altStack: 0, tidAddress: 32, pdeathsig: 40 } as const;
 const answerBytes = 48;
 
 /** Every thread, the process' first one first. */
-export function collectThreads(target: RemoteTarget): ThreadRecord[] {
+export function collectThreads(target: RemoteTarget, waits: ObservedWaits): ThreadRecord[] {
   const tids = [...target.tids].sort((a, b) => a - b);
   const first = tids.filter((tid) => tid === target.pid);
   return [...first, ...tids.filter((tid) => tid !== target.pid)].map((tid) =>
-    collectThread(target, tid),
+    collectThread(target, tid, waits),
   );
 }
 
-function collectThread(target: RemoteTarget, tid: number): ThreadRecord {
+function collectThread(target: RemoteTarget, tid: number, waits: ObservedWaits): ThreadRecord {
   const { secureBits, ...asked } = ask(target, tid);
   // After the calls: a signal that was on its way is in the queue again.
   const state = target.state(tid);
+  const interruptedCall = new CallRegisters(state.registers).get('origRax');
+  const registers = namedCall(target, state.registers, waits.channel(tid, interruptedCall));
   const path = `${target.pid}/task/${tid}`;
   const { attributes, affinity, ioPriority } = native.scheduling(tid);
   return {
     tid,
     name: readFileSync(`/proc/${path}/comm`, 'utf8').replace(/\n$/, ''),
     ...stateOf(state),
-    registers: abortSequence(target, state),
+    registers,
+    leftNs: leftNs(target, registers, waits.waitedNs(tid, interruptedCall)),
     ...asked,
     schedAttributes: attributes,
     affinity,

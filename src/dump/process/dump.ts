@@ -6,10 +6,11 @@ import { readStat } from '../../proc/stat.js';
 import { checkTrackable } from '../../proc/target.js';
 import { threadsOf } from '../../proc/threads.js';
 import { encodeProcess } from '../../process/process-record.js';
-import { collectProcess } from './collect-process.js';
+import { type CollectOptions, collectProcess } from './collect-process.js';
 import { copyProcess } from './copy-process.js';
 import { describeMappings } from './describe-mappings.js';
 import { listDescriptors } from './files/open-descriptor.js';
+import { ObservedWaits } from './observe-waits.js';
 import { refuseUndumpable } from './refusals.js';
 
 /** Whom to dump, and where to. */
@@ -21,6 +22,8 @@ export interface DumpOptions {
   leaveRunning?: boolean;
   /** descriptors that the one who restores is going to hand in */
   external?: Iterable<number>;
+  /** it is a job of a shell: its terminal is that of whoever restores */
+  isShellJob?: boolean;
   signal?: AbortSignal;
 }
 
@@ -48,16 +51,24 @@ const member = 0;
  * @throws TargetError `NOT_DUMPABLE` and those of a freeze, ImageError
  */
 export async function dumpProcess(options: DumpOptions): Promise<DumpReport> {
-  const { pid, leaveRunning = false } = options;
+  const { pid, leaveRunning = false, isShellJob = false } = options;
   const target = checkTrackable(pid);
   const external = new Set(options.external ?? []);
   const descriptors = listDescriptors(pid);
   const mappings = await readSmaps(pid);
-  refuseUndumpable({ pid, tids: threadsOf(pid), mappings, descriptors, external });
+  const tids = threadsOf(pid);
+  refuseUndumpable({ pid, tids, mappings, descriptors, external, isShellJob });
   const prepared = await prepareImages(options.images, { target });
   try {
+    const waits = new ObservedWaits(pid);
     using frozen = new Frozen(pid);
-    const report = await storeProcess(frozen, prepared.images, { ...options, external });
+    waits.settle();
+    const report = await storeProcess(frozen, prepared.images, {
+      external,
+      isShellJob,
+      waits,
+      signal: options.signal,
+    });
     if (!leaveRunning) process.kill(pid, 'SIGKILL');
     frozen.thaw();
     await prepared.images.close();
@@ -71,12 +82,12 @@ export async function dumpProcess(options: DumpOptions): Promise<DumpReport> {
 async function storeProcess(
   frozen: Frozen,
   images: ImageDirectory,
-  { external, signal }: Omit<DumpOptions, 'external'> & { external: ReadonlySet<number> },
+  { external, isShellJob, waits, signal }: CollectOptions & { signal: AbortSignal | undefined },
 ): Promise<Omit<DumpReport, 'freezeMs' | 'isKilled'>> {
   const { pid } = frozen;
   const startMs = performance.now();
   const mappings = await readSmaps(pid);
-  const record = collectProcess(frozen, mappings, { external });
+  const record = collectProcess(frozen, mappings, { external, isShellJob, waits });
   const vmas = await describeMappings(pid, mappings);
   await using writer = await images.beginRound();
   const segments = await copyProcess({ pid, member, writer, mappings, vmas, signal });

@@ -1,4 +1,4 @@
-import { closeSync, openSync, readSync } from 'node:fs';
+import { closeSync, openSync, readSync, writeSync } from 'node:fs';
 import { TargetError } from '../../errors.js';
 import { native } from '../../native.js';
 import type { Frozen } from '../../proc/freeze.js';
@@ -12,17 +12,28 @@ export type TargetCall = readonly [name: SystemCall, ...args: (number | bigint)[
 const syscallInstruction = Buffer.of(0x0f, 0x05);
 /** Pages of the target's that are looked through for an instruction. */
 const maxSearchedPages = 4096;
-const scratchPages = 2;
+const answerPages = 2;
+/** As the addon has it, kFallbackBytes: room for the way back of a thread. */
+const fallbackPages = 24;
+const mappedBytes = (answerPages + fallbackPages) * PAGE_SIZE;
+/** `syscall`, then rt_sigreturn */
+const fallbackCode = Buffer.of(0x0f, 0x05, 0xb8, 0x0f, 0, 0, 0, 0x0f, 0x05, 0xcc);
+const prot = { readWrite: 3, all: 7 } as const;
+/** MAP_PRIVATE, MAP_ANONYMOUS, MAP_NORESERVE */
+const mapFlags = 0x4022;
 
 /**
  * Asks a target that stands what only itself can find out: by system calls that its threads run, which
  * write their answers to pages mapped for that. `end` takes them away again. Should this process be
- * killed in between, the thread that was just asked is lost for the target: its registers are not back.
+ * killed in between, the thread that was just asked comes back to where it stood, by code and a frame
+ * in those pages, which stay; but not from the two calls that map and unmap them.
  */
 export class RemoteTarget implements Disposable {
   readonly #frozen: Frozen;
   readonly #address: number;
   readonly #memory: number;
+  /** address of the way back, 0 where the target may not have code in such memory */
+  readonly #fallback: number;
   /** address of memory for answers */
   readonly scratch: number;
   #hasEnded = false;
@@ -30,10 +41,13 @@ export class RemoteTarget implements Disposable {
   /** @throws TargetError `NO_SYSCALL`, `REMOTE_CALL` */
   constructor(frozen: Frozen, mappings: readonly SmapsEntry[]) {
     this.#frozen = frozen;
-    this.#memory = openSync(`/proc/${frozen.pid}/mem`, 'r');
+    this.#memory = openSync(`/proc/${frozen.pid}/mem`, 'r+');
     try {
       this.#address = this.#findInstruction(mappings);
-      this.scratch = this.#map();
+      const executable = this.#map(prot.all);
+      // Negative where memory that can be written may not be executed.
+      this.scratch = executable > 0 ? executable : this.#mustMap();
+      this.#fallback = executable > 0 ? this.#placeFallback() : 0;
     } catch (error) {
       closeSync(this.#memory);
       throw error;
@@ -57,7 +71,7 @@ export class RemoteTarget implements Disposable {
    * @returns their results, -errno for failures
    */
   calls(tid: number, calls: readonly TargetCall[]): number[] {
-    return this.#run(tid, calls, this.scratch).map(Number);
+    return this.#run(tid, calls, { scratch: this.scratch, fallback: this.#fallback }).map(Number);
   }
 
   /** Runs calls that must not fail. */
@@ -85,7 +99,7 @@ export class RemoteTarget implements Disposable {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
     try {
-      this.#run(this.#thread, [['munmap', this.scratch, scratchPages * PAGE_SIZE]], 0);
+      this.#run(this.#thread, [['munmap', this.scratch, mappedBytes]]);
     } finally {
       closeSync(this.#memory);
     }
@@ -99,23 +113,34 @@ export class RemoteTarget implements Disposable {
     return this.tids.includes(this.pid) ? this.pid : (this.tids[0] ?? this.pid);
   }
 
-  #map(): number {
-    const call: TargetCall = ['mmap', 0, scratchPages * PAGE_SIZE, 3, 0x22, -1, 0];
-    const [result = 0n] = this.#run(this.#thread, [call], 0);
-    const address = Number(result);
+  /** An address, or -errno. */
+  #map(protection: number): number {
+    const call: TargetCall = ['mmap', 0, mappedBytes, protection, mapFlags, -1, 0];
+    return Number(this.#run(this.#thread, [call])[0]);
+  }
+
+  #mustMap(): number {
+    const address = this.#map(prot.readWrite);
     if (address > 0) return address;
     throw remoteCallError(this.#thread, 'mmap', address);
   }
 
-  #run(tid: number, calls: readonly TargetCall[], scratch: number): bigint[] {
+  #placeFallback(): number {
+    const address = this.scratch + answerPages * PAGE_SIZE;
+    writeSync(this.#memory, fallbackCode, 0, fallbackCode.length, address);
+    return address;
+  }
+
+  /** Without pages the target's own instruction runs the calls, and there is no way back. */
+  #run(tid: number, calls: readonly TargetCall[], { scratch, fallback } = noPages): bigint[] {
     const table = new BigUint64Array(calls.length * 7);
     calls.forEach(([name, ...args], i) => {
       table[i * 7] = BigInt(systemCalls[name]);
       args.forEach((arg, j) => (table[i * 7 + 1 + j] = BigInt.asUintN(64, BigInt(arg))));
     });
-    return [
-      ...native.targetCalls(this.#frozen.handle, this.pid, tid, this.#address, scratch, table),
-    ];
+    const { handle } = this.#frozen;
+    const address = fallback === 0 ? this.#address : fallback;
+    return [...native.targetCalls(handle, this.pid, tid, address, scratch, fallback, table)];
   }
 
   /** The vdso has one; so has every program that makes system calls. */
@@ -136,6 +161,8 @@ export class RemoteTarget implements Disposable {
     );
   }
 }
+
+const noPages = { scratch: 0, fallback: 0 };
 
 /** A page of the kernel's at the same address everywhere: not to be run by ptrace. */
 const vsyscall = '[vsyscall]';

@@ -22,6 +22,14 @@ export const open = {
   closeOnExec: 0o2000000,
 } as const;
 
+export const mount = {
+  noSuid: 2,
+  noDev: 4,
+  noExec: 8,
+  recursive: 0x4000,
+  slave: 1 << 19,
+} as const;
+
 export const prctl = {
   setPdeathsig: 1,
   setDumpable: 4,

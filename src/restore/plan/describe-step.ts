@@ -10,16 +10,27 @@ export function formatStep(step: Step): string {
   switch (step.op) {
     case 'check-file':
       return `check ${step.file.path}, ${step.about}`;
+    case 'check-path':
+      return `check ${step.path}, ${step.about}`;
     case 'free-name':
       return `remove the socket ${step.path} if the process has left it`;
     case 'start':
-      return `start process ${step.pid} with a trampoline at ${hex(step.base)}`;
+      return (
+        `start ${step.isInNamespace ? 'the init of a pid namespace' : `process ${step.pid}`} ` +
+        `with a trampoline at ${hex(step.base)}`
+      );
     case 'clear':
       return `unmap all else, the vdso is put to ${hex(step.scratch)}`;
+    case 'fork':
+      return `the init makes process ${step.pid}`;
     case 'read':
       return `read ${sumOfPages(step.runs)} pages (${step.about}) from {${step.file.slot}}`;
     case 'create-timer':
       return `create timer ${step.id} of clock ${step.clock}`;
+    case 'add-watches':
+      return `add ${step.watches.length} watches to the inotify descriptor ${step.fd}`;
+    case 'open-pty':
+      return `make the pseudo-terminal /dev/pts/${step.index} = {${step.result}}`;
     case 'finish':
       return `let ${step.threads.length} threads go${step.stopSignal === 0 ? '' : ', stopped'}`;
     case 'call':

@@ -10,6 +10,14 @@ export interface SegmentContent {
   pages: PageMap | null;
 }
 
+/** A terminal of this process: the controlling one, by one of the standard streams. */
+export interface OwnTerminal {
+  fd: number;
+  path: string;
+  /** whether it is ours to give away */
+  isForeground: boolean;
+}
+
 /** What a plan is made from. */
 export interface RestoreInput {
   process: ProcessRecord;
@@ -24,6 +32,10 @@ export interface RestoreInput {
   ownMappings: readonly AddressRange[];
   /** our own descriptors to hand in, by the number in the process */
   inherited: ReadonlyMap<number, number>;
+  /** for a process that was a job of a shell */
+  terminal?: OwnTerminal | undefined;
   /** stop the process instead of letting it go on */
   isStopped: boolean;
+  /** make it in a new pid namespace */
+  isInNamespace: boolean;
 }

@@ -3,9 +3,11 @@ import type { RestoreInput } from './input.js';
 import { call, type Step } from './step.js';
 
 /** Session and process group, where they are the process' own; else they are those of its starter. */
-export function planGroups({ process }: RestoreInput): Step[] {
+export function planGroups({ process, terminal }: RestoreInput): Step[] {
   const { pid, session, processGroup } = process.identity;
-  if (session === pid) return [call('setsid', [], 'a session of its own')];
+  // A job is one of our shell, whose session has the terminal.
+  const isJob = process.files.outerTerminal !== undefined && terminal !== undefined;
+  if (session === pid && !isJob) return [call('setsid', [], 'a session of its own')];
   if (processGroup === pid) return [call('setpgid', [0, 0], 'a process group of its own')];
   return [];
 }

@@ -10,11 +10,13 @@ import {
   planSurroundings,
 } from './plan-identity.js';
 import { planMappings } from './plan-mappings.js';
+import { planNamespace } from './plan-namespace.js';
 import { kernelMappingsOf, planKernelMappings, planProgram } from './plan-program.js';
 import { planActions, planPending } from './plan-signals.js';
 import {
   finishedThreads,
   planClones,
+  planLeftTimes,
   planThreadCredentials,
   planThreadStates,
 } from './plan-threads.js';
@@ -30,7 +32,7 @@ const sigstop = 19;
  * @throws ImageError where something is missing, or does not fit
  */
 export function planRestore(input: RestoreInput): Step[] {
-  const { process } = input;
+  const { process, isInNamespace, inherited } = input;
   const { pid } = process.identity;
   const space = new AddressSpace([...mappedRanges(input), ...input.ownMappings]);
   const kernelMappings = kernelMappingsOf(input);
@@ -43,8 +45,9 @@ export function planRestore(input: RestoreInput): Step[] {
     { op: 'check-file', file: exe, about: 'the program' },
     ...mappings.checks,
     ...files.checks,
-    { op: 'start', pid, base, areaBytes, keptFds: [...new Set(input.inherited.values())] },
+    { op: 'start', pid, isInNamespace, base, areaBytes, keptFds: [...new Set(inherited.values())] },
     { op: 'clear', vdsoBuildId, kernelMappings, scratch },
+    ...planNamespace(input),
     ...planDescriptorLimit(input),
     ...files.firstSteps,
     ...planGroups(input),
@@ -61,8 +64,10 @@ export function planRestore(input: RestoreInput): Step[] {
     ...planLimits(input),
     ...planSurroundings(input),
     ...planThreadCredentials(input),
+    ...files.lastSteps,
     ...planDumpable(input),
     ...planPending(input),
+    ...planLeftTimes(input),
     ...planTimers(input),
     {
       op: 'finish',

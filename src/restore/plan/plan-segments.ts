@@ -1,4 +1,5 @@
 import { PAGE_SIZE } from '../../image/page.js';
+import { isSysV } from '../../image/vma-record.js';
 import type { VmaRecord } from '../../image/index.js';
 import type { AddressSpace } from './address-space.js';
 import { map, open, PROT_WRITE } from './constants.js';
@@ -49,8 +50,8 @@ export function segmentSlot(vma: VmaRecord): Slot {
   return { slot: `segment ${keyOf(vma)}` };
 }
 
-function keyOf({ dev, inode }: VmaRecord): string {
-  return `${dev} ${inode}`;
+function keyOf(vma: VmaRecord): string {
+  return `${vma.dev} ${vma.inode}${isSysV(vma) ? ' SysV' : ''}`;
 }
 
 function findSegments({ vmas, segments }: RestoreInput): Map<string, Segment> {

@@ -7,14 +7,14 @@ const sigkill = 9;
 const sigstop = 19;
 const maskBytes = 8;
 
-/** What the process does about signals: those that it has left alone are as they shall be. */
+/** What the process does about signals, all of them: the one who restores may ignore some. */
 export function planActions({ process }: RestoreInput): Step[] {
   const { actions } = process.signals;
   const steps: Step[] = [];
   for (let i = 0; i < NR_SIGNALS; i++) {
     const number = i + 1;
     const bytes = actions.slice(i * ACTION_BYTES, (i + 1) * ACTION_BYTES);
-    if (number === sigkill || number === sigstop || bytes.every((byte) => byte === 0)) continue;
+    if (number === sigkill || number === sigstop) continue;
     steps.push(call('rt_sigaction', [number, { bytes }, 0, maskBytes], `signal ${number}`));
   }
   return steps;

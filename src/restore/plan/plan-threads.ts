@@ -1,8 +1,9 @@
+import { PAGE_SIZE } from '../../image/page.js';
 import type { ThreadRecord } from '../../process/thread-record.js';
-import { prctl } from './constants.js';
+import { prctl, PROT_WRITE } from './constants.js';
 import type { RestoreInput } from './input.js';
 import { planCredentials } from './plan-credentials.js';
-import { resumedRegisters } from './resumed-registers.js';
+import { type IsWritable, resumeThread } from './resumed-registers.js';
 import { call, type FinishedThread, int32s, type Step } from './step.js';
 
 /** CLONE_VM, FS, FILES, SIGHAND, THREAD and SYSVSEM: what threads of one process share. */
@@ -37,11 +38,41 @@ export function planThreadCredentials({ process }: RestoreInput): Step[] {
 }
 
 /** What all threads go on with. */
-export function finishedThreads({ process }: RestoreInput): FinishedThread[] {
-  return process.threads.map((thread) => {
+export function finishedThreads(input: RestoreInput): FinishedThread[] {
+  return input.process.threads.map((thread) => {
     const { tid, xstate, signalMask } = thread;
-    return { tid, registers: resumedRegisters(thread), xstate, signalMask };
+    const { registers } = resumeThread(thread, writableIn(input));
+    return { tid, registers, xstate, signalMask };
   });
+}
+
+/** Times that interrupted calls wait for yet, where their registers point to. */
+export function planLeftTimes(input: RestoreInput): Step[] {
+  const { pid } = input.process.identity;
+  return input.process.threads.flatMap((thread) => {
+    const { time } = resumeThread(thread, writableIn(input));
+    if (!time) return [];
+    const length = time.bytes.byteLength;
+    const [from, to] = [{ bytes: time.bytes }, time.address].map((where) => ({
+      words: [where, length],
+    }));
+    if (!from || !to) return [];
+    const about = `time that thread ${thread.tid} has left to wait`;
+    return [call('process_vm_writev', [pid, from, 1, to, 1, 0], about, { expect: length })];
+  });
+}
+
+function writableIn({ vmas }: RestoreInput): IsWritable {
+  return (address, length) => {
+    const [first, last] = [address, address + length - 1].map((byte) =>
+      Math.floor(byte / PAGE_SIZE),
+    );
+    if (first === undefined || last === undefined) return false;
+    return vmas.some(
+      ({ startPage, endPage, prot, shared }) =>
+        startPage <= first && last < endPage && (prot & PROT_WRITE) !== 0 && !shared,
+    );
+  };
 }
 
 function planThread(thread: ThreadRecord): Step[] {

@@ -1,4 +1,5 @@
 import type { FileIdentity } from '../../process/file-identity.js';
+import type { Watch } from '../../process/watch-record.js';
 import type { SystemCall } from '../../system-calls.js';
 
 /** What an earlier step has found out, by name: a result, or a number that a call has written. */
@@ -34,6 +35,8 @@ export interface CallStep {
   result?: string;
   /** the only right result; any but an error if absent */
   expect?: number;
+  /** for people: what it gets that somebody else may have by now */
+  taken?: string;
   /** for people: what it is about, behind the call's name */
   about: string;
 }
@@ -55,6 +58,19 @@ export interface CheckFileStep {
   about: string;
 }
 
+/** A path where something has to be, and of which kind. Before anything is started. */
+export interface CheckPathStep {
+  op: 'check-path';
+  path: string;
+  inode: number;
+  isFifo: boolean;
+  /** what the process has it for */
+  about: string;
+}
+
+/** What is looked at before anything is started. */
+export type CheckStep = CheckFileStep | CheckPathStep;
+
 /**
  * A name that the process' socket is going to have: the file that it has left is removed. Anything
  * else of that name is an error. Only when the process' pid is its own again, for it has ended then.
@@ -70,6 +86,8 @@ export interface FreeNameStep {
 export interface StartStep {
   op: 'start';
   pid: number;
+  /** start the init of a new pid namespace first, pid 1: it makes the process by a `fork` step */
+  isInNamespace: boolean;
   base: number;
   areaBytes: number;
   /** our descriptors that it begins with, each at the number it has here */
@@ -92,6 +110,15 @@ export interface ClearStep {
   scratch: number;
 }
 
+/**
+ * The init of a new pid namespace makes the process; steps from here on are that one's unless they
+ * name thread 1. All that it has open is closed here, and in the process what only the init needs.
+ */
+export interface ForkStep {
+  op: 'fork';
+  pid: number;
+}
+
 /** A timer of timer_create with the id that it had, which older kernels cannot be told. */
 export interface CreateTimerStep {
   op: 'create-timer';
@@ -99,6 +126,21 @@ export interface CreateTimerStep {
   clock: number;
   /** `struct sigevent` */
   event: Uint8Array;
+}
+
+/** A pseudo-terminal of which the slave's name is to be `/dev/pts/INDEX`. */
+export interface OpenPtyStep {
+  op: 'open-pty';
+  index: number;
+  /** the slot that gets the master's descriptor */
+  result: string;
+}
+
+/** Watches of an inotify descriptor, by the numbers that they had, in their order. */
+export interface AddWatchesStep {
+  op: 'add-watches';
+  fd: number;
+  watches: readonly Watch[];
 }
 
 /** What a thread goes on with. */
@@ -118,13 +160,16 @@ export interface FinishStep {
 
 /** What restores a process, in order; plain data. */
 export type Step =
-  | CheckFileStep
+  | CheckStep
   | FreeNameStep
   | StartStep
   | ClearStep
+  | ForkStep
   | CallStep
   | ReadStep
   | CreateTimerStep
+  | AddWatchesStep
+  | OpenPtyStep
   | FinishStep;
 
 /** A call step; `options` are its other fields. */
@@ -132,7 +177,7 @@ export function call(
   name: SystemCall,
   args: readonly Value[],
   about: string,
-  options: Pick<CallStep, 'thread' | 'result' | 'expect'> = {},
+  options: Pick<CallStep, 'thread' | 'result' | 'expect' | 'taken'> = {},
 ): CallStep {
   return { op: 'call', call: name, args, about, ...options };
 }

@@ -4,20 +4,11 @@ import { copyFileSync, existsSync, readdirSync, readFileSync, utimesSync } from 
 import path from 'node:path';
 import { planImages, restoreProcess } from '../../../src/restore/restore.js';
 import { runPlan } from '../../../src/restore/run-plan.js';
+import { errorOf } from '../../support/errors.js';
 import { Program } from '../../support/programs.js';
 import { dumpProgram, handedIn, ImagesDirectory, restoreProgram } from '../../support/restored.js';
 
 const inherited = () => new Map(handedIn().map((fd) => [fd, fd]));
-
-/** The error of something that must fail. */
-async function errorOf(work: Promise<unknown>): Promise<Error & { code: string }> {
-  return work.then(
-    () => {
-      throw new Error('it has worked');
-    },
-    (error: unknown) => error as Error & { code: string },
-  );
-}
 
 /** Processes that this one has started. */
 function children(): string {

@@ -14,7 +14,6 @@ describe('restore of files without a name', function () {
 
   for (const [what, command, reason] of [
     ['a deleted file that is too large', 'g', 'of which images hold 16777216 at most'],
-    ['a lock', 'l', 'FLOCK lock on '],
   ] as const)
     it(`refuses ${what} by name, and leaves it as it was`, async () => {
       using images = new ImagesDirectory();

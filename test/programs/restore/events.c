@@ -5,6 +5,7 @@
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +17,7 @@
 
 #define MUCH 300000
 
-static int ends[2], large[2], counter, semaphore, set, again;
+static int ends[2], large[2], ended[2], deaf[2], counter, semaphore, set, again;
 
 static void set_up(void)
 {
@@ -29,6 +30,8 @@ static void set_up(void)
 	memset(much, 'm', MUCH);
 	CHECK(write(large[1], much, MUCH) == MUCH);
 	free(much);
+	CHECK(pipe(ended) == 0 && write(ended[1], "last", 4) == 4 && close(ended[1]) == 0);
+	CHECK(pipe2(deaf, O_NONBLOCK) == 0 && close(deaf[0]) == 0);
 	counter = eventfd(0, EFD_NONBLOCK);
 	semaphore = eventfd(3, EFD_SEMAPHORE);
 	CHECK(counter >= 0 && semaphore >= 0);
@@ -56,6 +59,9 @@ static void check_pipes(void)
 	while (length < MUCH)
 		length += read(large[0], much + length, MUCH + 1 - length);
 	CHECK(length == MUCH && much[0] == 'm' && much[MUCH - 1] == 'm');
+	CHECK(read(ended[0], much, 10) == 4 && memcmp(much, "last", 4) == 0);
+	CHECK(read(ended[0], much, 10) == 0);
+	CHECK(write(deaf[1], "x", 1) == -1 && errno == EPIPE);
 	free(much);
 }
 
@@ -82,6 +88,7 @@ int main(void)
 	char line[64];
 
 	setvbuf(stdout, NULL, _IONBF, 0);
+	CHECK(signal(SIGPIPE, SIG_IGN) != SIG_ERR);
 	set_up();
 	puts("ready");
 	if (fgets(line, sizeof(line), stdin)) {

@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -88,9 +87,6 @@ int main(int argc, char **argv)
 		switch (line[0]) {
 		case 'g':
 			CHECK(ftruncate(gone, 1L << 30) == 0);
-			break;
-		case 'l':
-			CHECK(flock(gone, LOCK_EX) == 0);
 			break;
 		case 's':
 			CHECK(ftruncate(gone, 4) == 0);

@@ -30,6 +30,7 @@ export function threadRecord(fields: Partial<ThreadRecord> = {}): ThreadRecord {
     name: 'program',
     registers: new Uint8Array(REGISTERS_BYTES),
     xstate: new Uint8Array(576),
+    leftNs: null,
     signalMask: 0n,
     pending: [],
     altStack: { address: 0, flags: 2, length: 0 },
@@ -103,6 +104,7 @@ export function restoreInput(fields: Partial<RestoreInput>): RestoreInput {
     ownMappings: [],
     inherited: new Map(),
     isStopped: false,
+    isInNamespace: false,
     ...fields,
   };
 }

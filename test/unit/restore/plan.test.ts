@@ -185,3 +185,72 @@ describe('planRestore, threads', () => {
     expect(callsOf(planRestore(restoreInput({ process: other })), 'setsid')).to.have.length(0);
   });
 });
+
+describe('planRestore, terminals', () => {
+  const settings = new Uint8Array(44);
+  const setForeground = 0x5410;
+  const job = (isForeground: boolean) => ({
+    open: [{ id: 0, kind: 'terminal' as const, flags: 2, path: '/dev/pts/9' }],
+    descriptors: [{ fd: 0, file: 0, closeOnExec: false }],
+    outerTerminal: { path: '/dev/pts/9', settings, isForeground },
+  });
+  const ours = (isForeground: boolean) => ({ fd: 0, path: '/dev/pts/4', isForeground });
+  const stepsOf = (was: boolean, is: boolean) =>
+    planRestore(restoreInput({ process: processRecord({ files: job(was) }), terminal: ours(is) }));
+
+  it('opens ours in place of the old one, in our session and a group of its own', () => {
+    const steps = stepsOf(true, true);
+    const opened = callsOf(steps, 'open').filter(({ about }) => about.startsWith('/dev/pts/'));
+    expect(opened.map(({ args }) => args[0])).to.deep.equal([{ text: '/dev/pts/4' }]);
+    expect(callsOf(steps, 'setsid')).to.deep.equal([]);
+    expect(callsOf(steps, 'setpgid')).to.have.length(1);
+  });
+
+  it('takes the foreground if both had it, and then tells of the size', () => {
+    const takes = (steps: readonly Step[]) =>
+      callsOf(steps, 'ioctl').filter(({ args }) => args[1] === setForeground).length;
+    const cases = [
+      [true, true, 1],
+      [true, false, 0],
+      [false, true, 0],
+    ] as const;
+    for (const [was, is, times] of cases) {
+      const steps = stepsOf(was, is);
+      expect(takes(steps)).to.equal(times);
+      expect(callsOf(steps, 'rt_sigqueueinfo')).to.have.length(times);
+    }
+  });
+
+  it('asks for a terminal where there is none', () => {
+    const input = restoreInput({ process: processRecord({ files: job(true) }) });
+    expect(() => planRestore(input))
+      .to.throw('/dev/pts/9')
+      .with.property('code', 'NO_TERMINAL');
+  });
+
+  it('makes a pty once for both ends, before its slave is opened', () => {
+    const master = {
+      ...({ id: 1, kind: 'pty-master', flags: 2, index: 5, settings } as const),
+      ...{ windowSize: new Uint8Array(8), isHungUp: false, isLocked: true },
+      ...{ isPacketMode: false, isExclusive: false },
+    };
+    const files = {
+      open: [{ id: 0, kind: 'pty-slave' as const, flags: 2, index: 5 }, master],
+      descriptors: [
+        { fd: 3, file: 0, closeOnExec: false },
+        { fd: 4, file: 1, closeOnExec: false },
+      ],
+      ownTerminal: 5,
+    };
+    const steps = planRestore(restoreInput({ process: processRecord({ files }) }));
+    expect(steps.filter(({ op }) => op === 'open-pty')).to.have.length(1);
+    const made = steps.findIndex(({ op }) => op === 'open-pty');
+    const slaves = callsOf(steps.slice(made), 'open').filter(({ about }) => about === '/dev/pts/5');
+    expect(slaves).to.have.length(2);
+    const locks = callsOf(steps, 'ioctl').filter(({ args }) => args[1] === 0x40045431);
+    expect(locks.map(({ args }) => args[2])).to.deep.equal([
+      { bytes: Uint8Array.of(0, 0, 0, 0) },
+      { bytes: Uint8Array.of(1, 0, 0, 0) },
+    ]);
+  });
+});

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { ExtentTableBuilder } from '../../../src/image/extent-table-builder.js';
-import { planDonors, splitByDonors, storedDonors } from '../../../src/tree/donor-plan.js';
-import { StoredDonors } from '../../../src/tree/stored-donors.js';
+import { planStore, splitByDonors, storedRanges } from '../../../src/tree/donor-plan.js';
+import { StoredPages } from '../../../src/tree/stored-pages.js';
 
 const rows = (...values: number[]) => Float64Array.from(values);
 
@@ -27,24 +27,24 @@ describe('splitByDonors', () => {
   });
 });
 
-describe('planDonors', () => {
+describe('planStore', () => {
   it('refers to what is stored, and stores the rest', () => {
-    const stored = new StoredDonors();
+    const stored = new StoredPages();
     stored.add({ id: 502, nrPages: 2, round: 3, filePage: 40 });
     stored.add({ id: 510, nrPages: 1, round: 3, filePage: -1 });
-    const plan = planDonors(rows(500, 100, 5, 510, 200, 2), stored);
+    const plan = planStore(rows(500, 100, 5, 510, 200, 2), stored);
     expect([...plan.refs.view()]).to.deep.equal([102, 2, 3, 40, 200, 1, 3, -1]);
     expect([...plan.fresh.view()]).to.deep.equal([500, 100, 2, 504, 104, 1, 511, 201, 1]);
   });
 });
 
-describe('storedDonors', () => {
+describe('storedRanges', () => {
   it('finds where an append has put each, over runs that adjoin', () => {
     const builder = new ExtentTableBuilder();
     builder.addRefs(100, 5, 2, 70);
     builder.addZeros(105, 1);
     const runs = rows(500, 100, 3, 900, 103, 3);
-    expect([...storedDonors(runs, builder.build(), 2)]).to.deep.equal([
+    expect([...storedRanges(runs, builder.build(), 2)]).to.deep.equal([
       { id: 500, nrPages: 3, round: 2, filePage: 70 },
       { id: 900, nrPages: 2, round: 2, filePage: 73 },
       { id: 902, nrPages: 1, round: 2, filePage: -1 },
@@ -52,9 +52,9 @@ describe('storedDonors', () => {
   });
 });
 
-describe('StoredDonors', () => {
+describe('StoredPages', () => {
   it('finds ranges over the borders of its buckets', () => {
-    const stored = new StoredDonors();
+    const stored = new StoredPages();
     stored.add({ id: 500, nrPages: 1000, round: 1, filePage: 0 });
     const parts = [...stored.split(490, 40)];
     expect(parts.map(({ id, nrPages }) => [id, nrPages])).to.deep.equal([
@@ -65,8 +65,22 @@ describe('StoredDonors', () => {
     expect(parts[2]?.stored).to.deep.equal({ round: 1, filePage: 12 });
   });
 
+  it('keeps the rest of a range of which a part is stored elsewhere, or dropped', () => {
+    const stored = new StoredPages();
+    stored.add({ id: 10, nrPages: 10, round: 1, filePage: 100 });
+    stored.add({ id: 13, nrPages: 2, round: 2, filePage: 7 });
+    stored.drop(18);
+    expect([...stored.split(10, 10)].map(({ id, stored: place }) => [id, place])).to.deep.equal([
+      [10, { round: 1, filePage: 100 }],
+      [13, { round: 2, filePage: 7 }],
+      [15, { round: 1, filePage: 105 }],
+      [18, null],
+      [19, { round: 1, filePage: 109 }],
+    ]);
+  });
+
   it('forgets what a dropped round, or a dropped member, has stored', () => {
-    const stored = new StoredDonors();
+    const stored = new StoredPages();
     const isKnown = (id: number) => [...stored.split(id, 1)][0]?.stored !== null;
     stored.add({ id: 1, nrPages: 1, round: 0, filePage: 0 });
     stored.keep();

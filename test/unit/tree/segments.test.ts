@@ -55,6 +55,52 @@ describe('who harvests', () => {
   });
 });
 
+describe('Segments of SysV', () => {
+  const sysV = (): VmaRecord => ({ ...mapping(300, 2, 0), path: '/SYSV00000000' });
+  const [one, other] = ['ipc:[1]', 'ipc:[2]'];
+
+  it('are others than a memfd with the same inode number, and than those of other namespaces', () => {
+    const found = new Segments().assign([
+      { number: 0, vmas: [mapping(100, 10, 0), sysV()], ipcNamespace: one },
+      { number: 1, vmas: [sysV()], ipcNamespace: one },
+      { number: 2, vmas: [sysV()], ipcNamespace: other },
+    ]);
+    expect(found.map(({ nrPages, mappers }) => [nrPages, mappers.size])).to.deep.equal([
+      [10, 1],
+      [2, 2],
+      [2, 1],
+    ]);
+  });
+
+  it('are segments where their number is 0', () => {
+    const first = { ...sysV(), inode: 0 };
+    const [found] = new Segments().assign([{ number: 0, vmas: [first], ipcNamespace: one }]);
+    expect(found?.inode).to.equal(0);
+    expect(first.segment).to.equal(0);
+  });
+
+  it('are harvested by the first of each namespace, whatever their number', () => {
+    for (const inode of [0, 7]) {
+      const of = (number: number, ipcNamespace: string) => {
+        const own = mapping(100 * number, 2, 0);
+        return { number, vmas: [{ ...own, path: '/SYSV00000000', inode }], ipcNamespace };
+      };
+      const members = [of(0, one), of(1, one), of(2, other), of(3, other)];
+      const segments = new Segments();
+      segments.keep(segments.assign(members));
+      expect([...segments.harvesters(members)]).to.deep.equal([0, 2]);
+    }
+  });
+
+  it('have another harvester than a memfd with the same inode number', () => {
+    const memfd = { number: 0, vmas: [mapping(100, 10, 0)], ipcNamespace: undefined };
+    const shm = { number: 1, vmas: [sysV()], ipcNamespace: one };
+    const segments = new Segments();
+    segments.keep(segments.assign([memfd, shm]));
+    expect([...segments.harvesters([memfd, shm])]).to.deep.equal([0, 1]);
+  });
+});
+
 describe('planSegment', () => {
   const size = { nrPages: 100, nrPagesBefore: 80 };
   const rows = (...values: number[]) => Float64Array.from(values);

@@ -396,7 +396,7 @@ struct tracker_epoch {
  *	SEEK_HOLE. 0 bytes are read behind the region's block.
  * @__reserved: must be 0
  *
- * ENOENT: no such region.
+ * ENOENT: no such region, or one of a shared file that the target maps no more.
  */
 struct tracker_region_open {
 	__u32 region;

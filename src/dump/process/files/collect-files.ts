@@ -4,16 +4,23 @@ import type {
   FilesRecord,
   OpenFileRecord,
 } from '../../../process/file-record.js';
+import { locksOf, refusedLocks } from './file-locks.js';
+import { ownerOf, refusedOwner } from './file-owner.js';
 import type { FileContext } from './file-handler.js';
 import { handlerOf } from './file-table.js';
 import { nameOf, type OpenDescriptor } from './open-descriptor.js';
+import { ownTerminalOf } from './ptys.js';
+import { outerTerminalOf } from './terminals.js';
 
 const kcmpFile = 0;
 
 /** What cannot be dumped: `fd 7 of pid 12: socket:[1234]`, each. Looks at procfs only. */
 export function refusedFiles(context: FileContext): string[] {
   return context.descriptors.flatMap((descriptor) => {
-    const reason = handlerOf(descriptor, context).refusal?.(descriptor, context);
+    const { refusal, isOutside = false } = handlerOf(descriptor, context);
+    const reason =
+      refusal?.(descriptor, context) ??
+      (isOutside ? undefined : (refusedLocks(descriptor) ?? refusedOwner(descriptor)));
     return reason === undefined ? [] : [`${nameOf(descriptor)}: ${reason}`];
   });
 }
@@ -27,12 +34,28 @@ export function collectFiles(context: FileContext): FilesRecord {
     const { fd, closeOnExec, flags } = descriptor;
     const { id, isNew } = known.idOf(descriptor);
     if (isNew) {
-      const details = handlerOf(descriptor, context).collect(descriptor, context);
-      open.push({ id, flags, ...details });
+      const { collect, isOutside = false } = handlerOf(descriptor, context);
+      const details = collect(descriptor, context);
+      open.push({ id, flags, ...details, ...(isOutside ? {} : attributesOf(descriptor)) });
     }
     descriptors.push({ fd, file: id, closeOnExec });
   }
-  return { open, descriptors };
+  const [{ pid } = { pid: 0 }] = context.descriptors;
+  const ownTerminal = pid === 0 ? undefined : ownTerminalOf(pid, context);
+  const outerTerminal = outerTerminalOf(context);
+  return {
+    open,
+    descriptors,
+    ...(ownTerminal === undefined ? {} : { ownTerminal }),
+    ...(outerTerminal ? { outerTerminal } : {}),
+  };
+}
+
+/** What any open file may have; the kernel shows it at each of its descriptors. */
+function attributesOf(descriptor: OpenDescriptor): Pick<OpenFileRecord, 'locks' | 'owner'> {
+  const locks = locksOf(descriptor);
+  const owner = ownerOf(descriptor);
+  return { ...(locks.length > 0 ? { locks } : {}), ...(owner ? { owner } : {}) };
 }
 
 /** Tells which descriptors share one open file, by the kernel's word. */

@@ -8,6 +8,8 @@ export interface FileContext {
   descriptors: readonly OpenDescriptor[];
   /** those that the one who restores is going to hand in */
   external: ReadonlySet<number>;
+  /** it is a job of a shell: its terminal is that of whoever restores */
+  isShellJob?: boolean;
   /** runs a system call in the process, which must not fail; only while it is collected */
   ask?: (call: TargetCall) => number;
 }
@@ -15,7 +17,7 @@ export interface FileContext {
 /** What a handler adds to the record of an open file. */
 export type FileDetails = OpenFileRecord extends infer File
   ? File extends OpenFileRecord
-    ? Omit<File, 'id' | 'flags'>
+    ? Omit<File, 'id' | 'flags' | 'locks' | 'owner'>
     : never
   : never;
 
@@ -28,6 +30,8 @@ export interface FileHandler {
    * before the process is touched: only procfs may be looked at, and sockets by what they tell.
    */
   refusal?: (descriptor: OpenDescriptor, context: FileContext) => string | undefined;
+  /** it lies outside the images: its locks and the like are those of whoever hands it in */
+  isOutside?: boolean;
   /** Asked once per open file, when the process stands. */
   collect: (descriptor: OpenDescriptor, context: FileContext) => FileDetails;
 }

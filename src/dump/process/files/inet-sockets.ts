@@ -22,6 +22,8 @@ export const inetSockets: FileHandler = {
     const name = protocolOf(state) === 'tcp' ? 'TCP' : 'UDP';
     const reason = refusedConnection(state, name);
     if (reason !== undefined) return reason;
+    if (state.hasError)
+      return `${name} socket ${formatAddress(state.local)} with an error that it has not asked for`;
     if (state.hasFilter) return `${name} socket ${formatAddress(state.local)} with a filter`;
     return refusedSharing(descriptor, `${name} socket ${formatAddress(state.local)}`);
   },

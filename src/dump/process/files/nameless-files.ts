@@ -3,7 +3,6 @@ import { TargetError } from '../../../errors.js';
 import { native } from '../../../native.js';
 import type { FileContext, FileHandler } from './file-handler.js';
 import { nameOf, type OpenDescriptor } from './open-descriptor.js';
-import { lockOf } from './path-files.js';
 
 /** Bytes of a file without a name that the images take in. */
 export const MAX_NAMELESS_BYTES = 16 << 20;
@@ -74,8 +73,7 @@ function commonRefusal(descriptor: OpenDescriptor, context: FileContext): string
       other.stat.dev === stat.dev &&
       native.kcmp(pid, pid, kcmpFile, fd, other.fd) !== 0,
   );
-  if (again) return `deleted file ${link}, which is open as fd ${again.fd} by itself`;
-  return lockOf(descriptor);
+  return again && `deleted file ${link}, which is open as fd ${again.fd} by itself`;
 }
 
 function tooLarge({ link, stat }: OpenDescriptor): string | undefined {

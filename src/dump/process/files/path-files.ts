@@ -9,7 +9,7 @@ const statelessDevices = new Set([3, 5, 7, 8, 9].map((minor) => 0x100 + minor));
 /** Regular files that still have their name. */
 export const regularFiles: FileHandler = {
   matches: ({ stat, isDeleted, link }) => stat.isFile() && !isDeleted && link.startsWith('/'),
-  refusal: (descriptor) => lockOf(descriptor) ?? otherName(descriptor),
+  refusal: otherName,
   collect: ({ link, offset, pid, fd }) => {
     const { size, mtimeNs, ino } = statSync(`/proc/${pid}/fd/${fd}`, { bigint: true });
     const file = { path: link, size: Number(size), mtimeNs, inode: Number(ino) };
@@ -21,9 +21,7 @@ export const regularFiles: FileHandler = {
 export const directories: FileHandler = {
   matches: ({ stat, link }) => stat.isDirectory() && link.startsWith('/'),
   refusal: (descriptor) =>
-    descriptor.isDeleted
-      ? `deleted directory ${descriptor.link}`
-      : (lockOf(descriptor) ?? otherName(descriptor)),
+    descriptor.isDeleted ? `deleted directory ${descriptor.link}` : otherName(descriptor),
   collect: ({ link, offset }) => ({ kind: 'directory', path: link, offset }),
 };
 
@@ -34,14 +32,8 @@ export const statelessDeviceFiles: FileHandler = {
   collect: ({ link }) => ({ kind: 'device', path: link }),
 };
 
-/** A lock that the process holds by a descriptor. */
-export function lockOf({ info, link }: OpenDescriptor): string | undefined {
-  const lock = /^lock:\s*\d+: (\S+)/m.exec(info)?.[1];
-  return lock === undefined ? undefined : `${lock} lock on ${link}`;
-}
-
 /** Where another file has the name by now, or the name is one of another mount namespace. */
-function otherName({ link, stat }: OpenDescriptor): string | undefined {
+export function otherName({ link, stat }: OpenDescriptor): string | undefined {
   try {
     const { ino, dev } = statSync(link);
     if (ino === stat.ino && dev === stat.dev) return undefined;

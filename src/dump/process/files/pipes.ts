@@ -4,10 +4,11 @@ import type { FileContext, FileHandler } from './file-handler.js';
 import type { OpenDescriptor } from './open-descriptor.js';
 
 const accessMode = 3;
+const readWrite = 2;
 /** Packets keep their borders, which a copy of the bytes does not have. */
 const packetMode = 0o40000;
 
-/** Pipes of which the process has both ends, and nobody else any. */
+/** Pipes of which nobody else has an end; one of the process' own two may be closed. */
 export const pipes: FileHandler = {
   matches: ({ stat, link }) => stat.isFIFO() && link.startsWith('pipe:'),
   refusal: (descriptor, context) => {
@@ -16,17 +17,17 @@ export const pipes: FileHandler = {
     const others = holdersOf(link, pid);
     if (others.length > 0) return `${link}, which pid ${others.join(', ')} has too`;
     const modes = new Set(endsOf(descriptor, context).map((end) => end.flags & accessMode));
-    if (modes.has(0) && modes.has(1) && modes.size === 2) return undefined;
-    return `${link}, of which it has no reading or no writing end`;
+    return modes.has(readWrite) ? `${link}, opened for both reading and writing` : undefined;
   },
   collect: (descriptor, context) => {
-    const { stat, flags, pid } = descriptor;
+    const { stat, pid } = descriptor;
     const pipe = stat.ino;
-    if ((flags & accessMode) === 0) return { kind: 'pipe', pipe, capacity: 0, content: noBytes };
-    // The writing end knows the content: it is made first, by whichever end comes first.
-    const [reader = descriptor] = endsOf(descriptor, context).filter(
-      (end) => (end.flags & accessMode) === 0,
-    );
+    const ends = endsOf(descriptor, context);
+    const isReader = (end: OpenDescriptor) => (end.flags & accessMode) === 0;
+    // The writing end knows the content, the reading one where there is no other.
+    if (isReader(descriptor) && !ends.every(isReader))
+      return { kind: 'pipe', pipe, capacity: 0, content: noBytes };
+    const reader = ends.find(isReader) ?? descriptor;
     return { kind: 'pipe', pipe, ...native.pipeContent(`/proc/${pid}/fd/${reader.fd}`) };
   },
 };

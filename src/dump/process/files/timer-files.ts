@@ -1,5 +1,4 @@
-import { PAGE_SIZE } from '../../../image/page.js';
-import type { RemoteTarget, TargetCall } from '../remote-target.js';
+import { native } from '../../../native.js';
 import type { FileHandler } from './file-handler.js';
 import type { OpenDescriptor } from './open-descriptor.js';
 
@@ -30,16 +29,10 @@ export const timerFiles: FileHandler = {
  * Lets timers that have gone off count how often: until somebody asks, the kernel counts once, and
  * what procfs shows is the time of then.
  */
-export function forwardTimerFiles(
-  target: RemoteTarget,
-  descriptors: readonly OpenDescriptor[],
-): void {
-  const [tid = target.pid] = target.tids;
-  const calls = descriptors
-    .filter((descriptor) => timerFiles.matches(descriptor, noContext))
-    .map(({ fd }): TargetCall => ['timerfd_gettime', fd, target.scratch]);
-  for (let i = 0; i < calls.length; i += PAGE_SIZE)
-    target.mustCall(tid, calls.slice(i, i + PAGE_SIZE));
+export function settleTimerFiles(descriptors: readonly OpenDescriptor[]): void {
+  for (const descriptor of descriptors)
+    if (timerFiles.matches(descriptor, noContext))
+      native.settleTimerFile(descriptor.pid, descriptor.fd);
 }
 
 const noContext = { descriptors: [], external: new Set<number>() };

@@ -23,6 +23,7 @@ export const unixSockets: FileHandler = {
     if (nrFds > 0) return `unix socket with ${nrFds} descriptors on their way`;
     const what = `unix socket ${formatAddress(state.local)}`.trimEnd();
     if (state.hasFilter) return `${what} with a filter`;
+    if (state.hasError) return `${what} with an error that it has not asked for`;
     return (
       refusedPeer(state, known, context) ??
       refusedName(state, known) ??

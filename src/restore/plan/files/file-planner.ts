@@ -1,14 +1,16 @@
 import type { OpenFileRecord } from '../../../process/file-record.js';
 import type { RestoreInput } from '../input.js';
-import type { CheckFileStep, Slot, Step } from '../step.js';
+import type { CheckStep, Slot, Step } from '../step.js';
 
 /** An open file as it comes to be. */
 export interface PlannedFile {
-  checks?: CheckFileStep[];
+  checks?: CheckStep[];
   /** makes it; the file's descriptor is in the slot `file` then, at whatever number */
   steps: Step[];
   /** when every descriptor is in its place */
   lateSteps?: Step[];
+  /** when all of these are done, and all locks are taken */
+  watchSteps?: Step[];
 }
 
 /** What planners work with. */

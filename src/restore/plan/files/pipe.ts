@@ -7,13 +7,20 @@ const fcntl = { duplicateFrom: 0, setFlags: 4, setPipeSize: 1031 } as const;
 /** Flags that F_SETFL can set: O_APPEND, O_NONBLOCK, O_DIRECT, O_ASYNC. */
 const settable = 0o2000 | 0o4000 | 0o40000 | 0o20000;
 
-/** Both ends are made by whichever comes first; each waits above all numbers until its turn. */
+/**
+ * Both ends are made by whichever comes first; each waits above all numbers until its turn. One that
+ * the process has closed is closed again when the other is there.
+ */
 export const pipe: FilePlanner<PipeFile> = (file, context) => {
-  const isWriter = (file.flags & open.accessMode) === open.writeOnly;
+  const isWriter = isWriting(file);
+  const isAlone = !context.input.process.files.open.some(
+    (other) => other.kind === 'pipe' && other.pipe === file.pipe && isWriting(other) !== isWriter,
+  );
   const end = endSlot(file, isWriter);
   const about = `pipe ${file.pipe}`;
   const steps: Step[] = context.isFirst(about) ? makePipe(file, context, about) : [];
-  if (isWriter) steps.push(...fill(file, about));
+  if (isWriter || isAlone) steps.push(...fill(file, about));
+  if (isAlone) steps.push(call('close', [endSlot(file, !isWriter)], about));
   steps.push(
     call('fcntl', [end, fcntl.setFlags, file.flags & settable], about),
     call('fcntl', [end, fcntl.duplicateFrom, 0], about, { result: context.file.slot }),
@@ -21,6 +28,10 @@ export const pipe: FilePlanner<PipeFile> = (file, context) => {
   );
   return { steps };
 };
+
+function isWriting({ flags }: PipeFile): boolean {
+  return (flags & open.accessMode) === open.writeOnly;
+}
 
 function endSlot({ pipe: number }: PipeFile, isWriter: boolean) {
   return { slot: `${isWriter ? 'writing' : 'reading'} end of pipe ${number}` };

@@ -1,12 +1,17 @@
 import type { OpenFileRecord } from '../../../process/file-record.js';
 import type { RestoreInput } from '../input.js';
-import { call, type CheckFileStep, type Step } from '../step.js';
-import type { FilePlanContext, FilePlanner, PlannedFile } from './file-planner.js';
+import { call, type CheckStep, type Step } from '../step.js';
+import type { FilePlanContext, FilePlanner } from './file-planner.js';
+import { lockSteps, ownerSteps } from './attribute-steps.js';
 import { epoll, eventfd } from './event-files.js';
 import { inheritedFile, inheritedSlot } from './inherited-file.js';
 import { deletedFile, keepMapped, memfd } from './nameless-files.js';
+import { fifo } from './fifo.js';
+import { inotify } from './inotify.js';
 import { pipe } from './pipe.js';
+import { ptyMaster, ptySlave } from './pty.js';
 import { device, directory, regularFile } from './path-files.js';
+import { resizeSteps, terminal } from './terminal.js';
 import { signalfd, timerfd } from './timer-files.js';
 import { inetSocket } from './inet-socket.js';
 import { unixSocket } from './unix-socket.js';
@@ -22,10 +27,15 @@ const planners: Planners = {
   device,
   inherited: inheritedFile,
   pipe,
+  fifo,
+  'pty-master': ptyMaster,
+  'pty-slave': ptySlave,
+  terminal,
   eventfd,
   epoll,
   timerfd,
   signalfd,
+  inotify,
   memfd,
   deleted: deletedFile,
   'inet-socket': inetSocket,
@@ -37,12 +47,14 @@ const closeOnExec = 0o2000000;
 
 /** The steps that make a process' open files and descriptors. */
 export interface PlannedFiles {
-  checks: CheckFileStep[];
+  checks: CheckStep[];
   /** first of all: what is handed in is put out of the way */
   firstSteps: Step[];
   /** when shared memory has been made, before that is closed */
   keepSteps: Step[];
   steps: Step[];
+  /** when all threads are there, with their rights */
+  lastSteps: Step[];
 }
 
 /**
@@ -54,15 +66,7 @@ export function planFiles(input: RestoreInput): PlannedFiles {
   const above = Math.max(2, ...descriptors.map(({ fd }) => fd), ...input.inherited.values()) + 1;
   const named = new Set<string>();
   const isFirst = (name: string) => named.size < named.add(name).size;
-  const planned = open.map((file) => {
-    const own = descriptors.filter((descriptor) => descriptor.file === file.id);
-    const fds = own.map(({ fd }) => fd);
-    const made = { slot: `file ${file.id}` };
-    const context = { input, fds, file: made, above, isFirst };
-    const { checks = [], steps, lateSteps = [] } = planFile(file, context);
-    const place = placeSteps(file, own, above);
-    return { checks, steps: [...steps, ...place], lateSteps };
-  });
+  const planned = open.map((file) => planFile(file, { input, above, isFirst }));
   return {
     checks: planned.flatMap(({ checks }) => checks),
     firstSteps: moveInherited(input, above),
@@ -71,13 +75,33 @@ export function planFiles(input: RestoreInput): PlannedFiles {
       ...planned.flatMap(({ steps }) => steps),
       ...closeInherited(input),
       ...planned.flatMap(({ lateSteps }) => lateSteps),
+      ...planned.flatMap((file) => file.lockSteps),
+      ...planned.flatMap(({ watchSteps }) => watchSteps),
     ],
+    lastSteps: [...planned.flatMap(({ lastSteps }) => lastSteps), ...resizeSteps(input)],
   };
 }
 
-function planFile(file: OpenFileRecord, context: FilePlanContext): PlannedFile {
+/** One open file, with what is planned for all of them in the same way. */
+function planFile(
+  file: OpenFileRecord,
+  common: Pick<FilePlanContext, 'input' | 'above' | 'isFirst'>,
+) {
+  const { descriptors } = common.input.process.files;
+  const own = descriptors.filter((descriptor) => descriptor.file === file.id);
+  const fds = own.map(({ fd }) => fd);
+  const [fd = -1] = fds;
   const planner = planners[file.kind] as FilePlanner<OpenFileRecord>;
-  return planner(file, context);
+  const planned = planner(file, { ...common, fds, file: { slot: `file ${file.id}` } });
+  const { checks = [], steps, lateSteps = [], watchSteps = [] } = planned;
+  return {
+    checks,
+    steps: [...steps, ...placeSteps(file, own, common.above)],
+    lateSteps,
+    watchSteps,
+    lockSteps: lockSteps(file, fd),
+    lastSteps: ownerSteps(file, fd),
+  };
 }
 
 function placeSteps(

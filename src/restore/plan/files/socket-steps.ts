@@ -1,4 +1,5 @@
 import type { SocketOption } from '../../../process/socket-record.js';
+import { formatAddress } from '../../../dump/process/files/socket-address.js';
 import { call, type Slot, type Step } from '../step.js';
 
 const generalLevel = 1;
@@ -29,10 +30,11 @@ export function addressSteps(
   about: string,
 ): Step[] {
   const { local, isListening, backlog } = file;
+  const taken = `the address ${formatAddress(local)}`;
   const steps: Step[] = [];
   if (local.subarray(familyBytes).some((byte) => byte !== 0))
-    steps.push(call('bind', [socket, { bytes: local }, local.byteLength], about));
-  if (isListening) steps.push(call('listen', [socket, backlog], about));
+    steps.push(call('bind', [socket, { bytes: local }, local.byteLength], about, { taken }));
+  if (isListening) steps.push(call('listen', [socket, backlog], about, { taken }));
   return steps;
 }
 

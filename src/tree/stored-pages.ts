@@ -1,4 +1,4 @@
-/** Where a range of donors is stored. */
+/** Where a range of numbered pages is stored. */
 export interface StoredRange {
   id: number;
   nrPages: number;
@@ -7,28 +7,29 @@ export interface StoredRange {
   filePage: number;
 }
 
-/** A part of a range of donors; `stored` is of its first one, null if it is not stored. */
-export interface DonorRange {
+/** A part of such a range; `stored` is of its first page, null if it is not stored. */
+export interface NumberedRange {
   id: number;
   nrPages: number;
   stored: { round: number; filePage: number } | null;
 }
 
-/** Donors that one bucket is about. */
+/** Pages that one bucket is about. */
 const bucketIds = 512;
 
 /**
- * Which donors the images have already, and where: by number, in ranges. A bucket holds what is
- * known of 512 numbers, so that adding and finding do not depend on how much is known.
+ * Which pages the images have already, and where, by number, in ranges: numbers of donors, or of page
+ * frames. A bucket holds what is known of 512 numbers, so that adding and finding do not depend on
+ * how much is known.
  */
-export class StoredDonors {
+export class StoredPages {
   readonly #buckets = new Map<number, StoredRange[]>();
   /** buckets that have changed since the last `keep` or `forget`: what they were */
   readonly #before = new Map<number, readonly StoredRange[]>();
   /** ... since the last `mark` */
   readonly #marked = new Map<number, readonly StoredRange[]>();
 
-  /** Says where donors are stored from now on. */
+  /** Says where pages are stored from now on. */
   add({ id, nrPages, round, filePage }: StoredRange): void {
     for (let done = 0; done < nrPages;) {
       const start = id + done;
@@ -39,8 +40,14 @@ export class StoredDonors {
     }
   }
 
-  /** Splits a range of donors into what is stored and what is not, in order. */
-  *split(id: number, nrPages: number): Generator<DonorRange> {
+  /** Says that a page is stored nowhere. */
+  drop(id: number): void {
+    const { bucket, ranges } = this.#change(id);
+    this.#buckets.set(bucket, cutOut(ranges, id, id + 1));
+  }
+
+  /** Splits a range into what is stored and what is not, in order. */
+  *split(id: number, nrPages: number): Generator<NumberedRange> {
     for (let at = id; at < id + nrPages;) {
       const end = Math.min(id + nrPages, at - (at % bucketIds) + bucketIds);
       yield* splitBy(this.#buckets.get(bucketOf(at)) ?? [], at, end);
@@ -72,22 +79,40 @@ export class StoredDonors {
   }
 
   #addToBucket(range: StoredRange): void {
-    const bucket = bucketOf(range.id);
-    const ranges = this.#buckets.get(bucket) ?? [];
-    if (!this.#before.has(bucket)) this.#before.set(bucket, ranges);
-    if (!this.#marked.has(bucket)) this.#marked.set(bucket, ranges);
-    const others = ranges.filter(
-      ({ id, nrPages }) => id + nrPages <= range.id || range.id + range.nrPages <= id,
-    );
+    const { bucket, ranges } = this.#change(range.id);
+    const others = cutOut(ranges, range.id, range.id + range.nrPages);
     this.#buckets.set(
       bucket,
       [...others, range].sort((a, b) => a.id - b.id),
     );
   }
+
+  /** The bucket of a number, of which it is noted what it was. */
+  #change(id: number): { bucket: number; ranges: readonly StoredRange[] } {
+    const bucket = bucketOf(id);
+    const ranges = this.#buckets.get(bucket) ?? [];
+    if (!this.#before.has(bucket)) this.#before.set(bucket, ranges);
+    if (!this.#marked.has(bucket)) this.#marked.set(bucket, ranges);
+    return { bucket, ranges };
+  }
 }
 
 function bucketOf(id: number): number {
   return Math.floor(id / bucketIds);
+}
+
+/** What is left of ranges without [start, end). */
+function cutOut(ranges: readonly StoredRange[], start: number, end: number): StoredRange[] {
+  return ranges.flatMap((range) => {
+    const { id, nrPages, filePage } = range;
+    if (id + nrPages <= start || end <= id) return [range];
+    const after = id + nrPages - end;
+    const place = filePage < 0 ? -1 : filePage + end - id;
+    return [
+      ...(id < start ? [{ ...range, nrPages: start - id }] : []),
+      ...(after > 0 ? [{ ...range, id: end, nrPages: after, filePage: place }] : []),
+    ];
+  });
 }
 
 function* splitBy(ranges: readonly StoredRange[], start: number, end: number) {
