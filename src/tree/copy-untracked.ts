@@ -81,9 +81,11 @@ export function* withoutNumbered(
     let at = start;
     for (; next < numbered.length; next += 3) {
       const [, page = 0, nr = 0] = numbered.subarray(next, next + 3);
-      if (page < at || page >= end) break;
+      if (page + nr <= at || page >= end) break;
       if (at < page) yield [at, page - at];
-      at = page + nr;
+      at = Math.min(end, page + nr);
+      // It goes on in the next run, which adjoins.
+      if (page + nr > end) break;
     }
     if (at < end) yield [at, end - at];
   }

@@ -23,4 +23,12 @@ describe('withoutNumbered', () => {
       [5, 1],
     ]);
   });
+
+  it('finds nothing in what has numbers over the border of two runs', () => {
+    const [runs, numbered] = [rows(10, 2, 12, 2, 14, 4, 30, 1), rows(7, 10, 7)];
+    expect([...withoutNumbered(runs, numbered)]).to.deep.equal([
+      [17, 1],
+      [30, 1],
+    ]);
+  });
 });
