@@ -52,7 +52,7 @@ class PageComparer final : public PageWorker {
   PageState image_states_[kBatchPages];
   std::vector<double> mismatches_;
   uint64_t nr_mismatches_ = 0;
-  uint64_t nr_unreadable_ = 0;
+  RunBuilder unreadable_;
   uint64_t nr_pages_ = 0;
 };
 
@@ -159,7 +159,7 @@ bool PageComparer::ReadImage(const std::vector<PageRun>& pieces) {
 
 void PageComparer::Compare(int64_t page, size_t index) {
   if (memory_states_[index] != PageState::kWhole) {
-    nr_unreadable_++;
+    unreadable_.Add(page);
     return;
   }
   nr_pages_++;
@@ -177,7 +177,7 @@ Napi::Value PageComparer::Result(Napi::Env env) {
   Napi::Object result = Napi::Object::New(env);
   result.Set("mismatches", mismatches);
   result.Set("nrMismatches", static_cast<double>(nr_mismatches_));
-  result.Set("nrUnreadable", static_cast<double>(nr_unreadable_));
+  result.Set("unreadable", unreadable_.ToArray(env));
   result.Set("nrPages", static_cast<double>(nr_pages_));
   return result;
 }

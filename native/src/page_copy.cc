@@ -170,12 +170,10 @@ Napi::Value PageCopier::Result(Napi::Env env) {
   const std::vector<Extent>& extents = extents_.extents();
   Napi::Uint8Array table = Napi::Uint8Array::New(env, extents.size() * sizeof(Extent));
   if (!extents.empty()) memcpy(table.Data(), extents.data(), table.ByteLength());
-  Napi::Float64Array unreadable = Napi::Float64Array::New(env, unreadable_.size());
-  for (size_t i = 0; i < unreadable_.size(); i++) unreadable[i] = unreadable_[i];
 
   Napi::Object result = Napi::Object::New(env);
   result.Set("extents", table);
-  result.Set("unreadable", unreadable);
+  result.Set("unreadable", unreadable_.ToArray(env));
   result.Set("bytesWritten", static_cast<double>(nr_written_ * kPageSize));
   result.Set("nrPages", static_cast<double>(nr_pages_));
   result.Set("nrZeroPages", static_cast<double>(nr_zero_));

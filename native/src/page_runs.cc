@@ -61,4 +61,20 @@ size_t RunCursor::Next(std::vector<PageRun>* pieces) {
   return nr_pages;
 }
 
+void RunBuilder::Add(int64_t page) {
+  const double number = static_cast<double>(page);
+  const size_t size = pairs_.size();
+  if (size > 0 && pairs_[size - 2] + pairs_[size - 1] == number) {
+    pairs_[size - 1]++;
+  } else {
+    pairs_.insert(pairs_.end(), {number, 1});
+  }
+}
+
+Napi::Float64Array RunBuilder::ToArray(Napi::Env env) const {
+  Napi::Float64Array array = Napi::Float64Array::New(env, pairs_.size());
+  std::copy(pairs_.begin(), pairs_.end(), array.Data());
+  return array;
+}
+
 }  // namespace tracker

@@ -38,4 +38,15 @@ class RunCursor {
   int64_t done_ = 0;  // pages of runs_[index_] in earlier batches
 };
 
+/// Collects pages, in order, as runs.
+class RunBuilder {
+ public:
+  void Add(int64_t page);
+  /// Pairs of page, nrPages.
+  Napi::Float64Array ToArray(Napi::Env env) const;
+
+ private:
+  std::vector<double> pairs_;
+};
+
 }  // namespace tracker

@@ -11,6 +11,7 @@
 
 #include <string>
 
+#include "duplicate_fd.h"
 #include "errno_error.h"
 #include "promise_worker.h"
 #include "remote_values.h"
@@ -66,9 +67,7 @@ Napi::Value Scheduling(const Napi::CallbackInfo& info) {
 Napi::Value SettleTimerFile(const Napi::CallbackInfo& info) {
   const pid_t pid = info[0].As<Napi::Number>();
   const int fd = info[1].As<Napi::Number>();
-  UniqueFd pidfd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
-  if (!pidfd) return ThrowOf(info.Env(), "pidfd_open", pid);
-  UniqueFd own(static_cast<int>(syscall(SYS_pidfd_getfd, pidfd.get(), fd, 0)));
+  UniqueFd own = DuplicateFd(pid, fd);
   if (!own) return ThrowOf(info.Env(), "pidfd_getfd", pid);
   itimerspec left = {};
   if (timerfd_gettime(own.get(), &left) != 0) return ThrowOf(info.Env(), "timerfd_gettime", pid);

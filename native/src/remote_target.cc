@@ -46,12 +46,12 @@ class TargetCalls {
     return false;
   }
 
-  FrozenProcess::Thread* const thread_;
-  const pid_t pid_;
   bool AbortSequence(ErrnoFailure* failure);
   bool Read(uint64_t address, void* buffer, size_t length);
   bool SetFallback(ErrnoFailure* failure);
 
+  FrozenProcess::Thread* const thread_;
+  const pid_t pid_;
   const uint64_t address_;
   const uint64_t fallback_;
   user_regs_struct regs_ = {}; /* to go on with */

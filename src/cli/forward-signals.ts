@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readStat } from '../proc/stat.js';
 import { Interruption } from './interruption.js';
 
 /** Signals that a program that stands for another one passes on, those that end this one first. */
@@ -65,8 +65,7 @@ export class SignalForwarding implements Disposable {
 /** 0 where it has ended. */
 function groupOf(pid: number): number {
   try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[2]);
+    return readStat(pid).processGroup;
   } catch {
     return 0;
   }

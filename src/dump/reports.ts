@@ -86,6 +86,8 @@ export interface VerifyReport {
   changedByOthers: number;
   /** pages that could not be read */
   unreadable: number;
+  /** pages behind the end of the file that they map: there is nothing to compare */
+  beyondEnd: number;
   durationMs: number;
 }
 

@@ -4,8 +4,8 @@ import { TargetError } from '../errors.js';
 import {
   compareMemory,
   type CompareMemoryOptions,
-  type ComparePagesResult,
   type ImageDirectory,
+  type MemoryComparison,
   type TreeResolver,
   type VmaRecord,
 } from '../image/index.js';
@@ -57,6 +57,7 @@ export class Verification {
     lostAddresses: [],
     changedByOthers: 0,
     unreadable: 0,
+    beyondEnd: 0,
     durationMs: 0,
   };
 
@@ -98,7 +99,7 @@ export class Verification {
 
   async #compare(
     which: Pick<CompareMemoryOptions, 'includes' | 'limit'>,
-  ): Promise<ComparePagesResult> {
+  ): Promise<MemoryComparison> {
     const { session, images, member, resolver, signal, onProgress } = this.#options;
     const { pid } = session;
     const maps = await readMaps(pid);
@@ -125,7 +126,7 @@ export class Verification {
     }
   }
 
-  async #lostOf({ mismatches, nrMismatches }: ComparePagesResult): Promise<number[]> {
+  async #lostOf({ mismatches, nrMismatches }: MemoryComparison): Promise<number[]> {
     const { session, vmas } = this.#options;
     if (nrMismatches > mismatches.length) throw tooManyDifferences(session.pid, nrMismatches);
     if (nrMismatches === 0) return [];
@@ -141,7 +142,7 @@ export class Verification {
   }
 
   #add(
-    { nrPages, nrUnreadable }: ComparePagesResult,
+    { nrPages, nrUnreadable, nrBeyondEnd }: MemoryComparison,
     nrLost: number,
     lost: readonly number[],
     startMs: number,
@@ -149,6 +150,7 @@ export class Verification {
     const report = this.report;
     report.pages += nrPages;
     report.unreadable += nrUnreadable;
+    report.beyondEnd += nrBeyondEnd;
     report.lostWrites += nrLost;
     const room = maxAddresses - report.lostAddresses.length;
     report.lostAddresses.push(...lost.slice(0, room).map(formatAddress));

@@ -1,4 +1,5 @@
 import { native } from '../native.js';
+import { countBeyondEnd } from './beyond-end.js';
 import { ImageChain, type ContentPiece } from './image-chain.js';
 import type { ImageDirectory } from './image-directory.js';
 import { MappedFiles, type OpenMappedFile } from './mapped-files.js';
@@ -37,6 +38,19 @@ export interface CompareMemoryOptions extends PageJob {
   limit?: number;
 }
 
+/** What {@link compareMemory} has found. */
+export interface MemoryComparison {
+  /** pages compared */
+  nrPages: number;
+  nrMismatches: number;
+  /** the first of them */
+  mismatches: Float64Array;
+  /** pages that are neither there nor behind the end of their file */
+  nrUnreadable: number;
+  /** pages behind the end of their file; 0 without `openMappedFile` */
+  nrBeyondEnd: number;
+}
+
 /**
  * Compares a target's memory, page by page, with what the images say it is.
  * Checksums are not looked at: wrong page data shows up as a mismatch.
@@ -44,7 +58,7 @@ export interface CompareMemoryOptions extends PageJob {
 export async function compareMemory(
   directory: ImageDirectory,
   options: CompareMemoryOptions,
-): Promise<ComparePagesResult> {
+): Promise<MemoryComparison> {
   const {
     memFd,
     pagemapFd = -1,
@@ -84,7 +98,9 @@ export async function compareMemory(
     }
   }
   await compare();
-  return total.result();
+  return total.result(async (runs) =>
+    options.openMappedFile ? countBeyondEnd(runs, chain.vmas, (vma) => mappedFiles.file(vma)) : 0,
+  );
 }
 
 function isNotSpecial(vma: VmaRecord): boolean {
@@ -155,7 +171,7 @@ class ComparisonTotal {
   readonly #mismatches: number[] = [];
   #nrPages = 0;
   #nrMismatches = 0;
-  #nrUnreadable = 0;
+  readonly #unreadable: number[] = [];
 
   constructor(limit: number) {
     this.#limit = limit;
@@ -170,15 +186,19 @@ class ComparisonTotal {
     this.#mismatches.push(...result.mismatches);
     this.#nrPages += result.nrPages;
     this.#nrMismatches += result.nrMismatches;
-    this.#nrUnreadable += result.nrUnreadable;
+    for (const number of result.unreadable) this.#unreadable.push(number);
   }
 
-  result(): ComparePagesResult {
+  /** @param countBeyondEnd of runs, those behind the end of their file */
+  async result(countBeyondEnd: (runs: Float64Array) => Promise<number>): Promise<MemoryComparison> {
+    const nrBeyondEnd = await countBeyondEnd(Float64Array.from(this.#unreadable));
+    const nrUnreadable = this.#unreadable.reduce((sum, value, i) => sum + (i % 2) * value, 0);
     return {
       nrPages: this.#nrPages,
       nrMismatches: this.#nrMismatches,
       mismatches: Float64Array.from(this.#mismatches),
-      nrUnreadable: this.#nrUnreadable,
+      nrUnreadable: nrUnreadable - nrBeyondEnd,
+      nrBeyondEnd,
     };
   }
 }

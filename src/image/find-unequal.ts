@@ -46,8 +46,8 @@ export async function findUnequal(
     throw error;
   }
   const options = { memFd, fds: [...fds.keys()], runs: Float64Array.from(runs), limit };
-  const { mismatches, nrUnreadable } = await runPageJob(job, (nativeJob) =>
+  const { mismatches, unreadable } = await runPageJob(job, (nativeJob) =>
     native.comparePages({ ...nativeJob, ...options }),
   );
-  return nrUnreadable > 0 ? undefined : new Set(mismatches);
+  return unreadable.length > 0 ? undefined : new Set(mismatches);
 }

@@ -1,5 +1,9 @@
 export { checkDirectory, type CheckReport } from './check-directory.js';
-export { compareMemory, type CompareMemoryOptions } from './compare-memory.js';
+export {
+  compareMemory,
+  type CompareMemoryOptions,
+  type MemoryComparison,
+} from './compare-memory.js';
 export { ExtentTable, type Extent } from './extent-table.js';
 export { ImageChain, type ChainOptions, type ContentPiece } from './image-chain.js';
 export { ImageDirectory, type CreateOptions, type OpenOptions } from './image-directory.js';
@@ -15,7 +19,7 @@ export {
 export type { Manifest } from './manifest.js';
 export type { MemberDetails, MemberRecord } from './member-record.js';
 export type { OpenMappedFile } from './mapped-files.js';
-export type { ComparePagesResult, PageSource } from './native-page-copy.js';
+export type { PageSource } from './native-page-copy.js';
 export { PAGE_SIZE } from './page.js';
 export type { PageJob } from './page-job.js';
 export { PageMap, type StoredPiece } from './page-map.js';

@@ -17,13 +17,19 @@ export class MappedFiles implements AsyncDisposable {
 
   /** @throws ImageError `FILE_UNREADABLE` or `FILE_CHANGED` */
   async fd(vma: VmaRecord): Promise<number> {
+    const { fd } = await this.file(vma);
+    return fd;
+  }
+
+  /** @throws ImageError `FILE_UNREADABLE` or `FILE_CHANGED` */
+  async file(vma: VmaRecord): Promise<FileHandle> {
     const key = `${vma.dev} ${vma.inode} ${vma.path}`;
     let file = this.#files.get(key);
     if (!file) {
       file = await this.#open(vma);
       this.#files.set(key, file);
     }
-    return file.fd;
+    return file;
   }
 
   async close(): Promise<void> {

@@ -75,8 +75,8 @@ export interface ComparePagesResult {
   nrMismatches: number;
   /** the first of them */
   mismatches: Float64Array;
-  /** pages of the target that cannot be read: holes, pages behind a file's end */
-  nrUnreadable: number;
+  /** page, nrPages pairs: pages of the target that cannot be read: holes, pages behind a file's end */
+  unreadable: Float64Array;
 }
 
 /**

@@ -72,6 +72,15 @@ export function isSysV({ path }: Pick<VmaRecord, 'path'>): boolean {
   return path.startsWith('/SYSV');
 }
 
+/** Tells shared memory from other such, of one IPC namespace, as `isSysV` says. */
+export function segmentKey({
+  dev,
+  inode,
+  path,
+}: Pick<VmaRecord, 'dev' | 'inode' | 'path'>): string {
+  return `${dev} ${inode}${isSysV({ path }) ? ' SysV' : ''}`;
+}
+
 /** Index of the first of a layout's VMAs that ends after `page`; their number if none does. */
 export function indexOfVma(vmas: readonly VmaRecord[], page: number): number {
   let low = 0;

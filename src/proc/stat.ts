@@ -9,18 +9,37 @@ export interface ProcStat {
   /** one letter: R, S, D, T, t, Z, X, I */
   state: string;
   ppid: number;
+  processGroup: number;
+  session: number;
+  /** device number of the controlling terminal, 0 for none */
+  terminal: number;
+  /** of that terminal; -1 for none */
+  foregroundGroup: number;
   /** kernel's PF_* */
   flags: number;
   nrThreads: number;
   /** clock ticks after boot; tells a process from a later one with its pid */
   startTime: number;
+  /** where it runs, or has run last */
+  cpu: number;
 }
 
 /** PF_KTHREAD of the kernel's include/linux/sched.h */
 const kernelThreadFlag = 0x00200000;
 
 /** Fields behind the name, counted from the state (field 3 of proc(5)). */
-const field = { state: 0, ppid: 1, flags: 6, nrThreads: 17, startTime: 19 } as const;
+const field = {
+  state: 0,
+  ppid: 1,
+  processGroup: 2,
+  session: 3,
+  terminal: 4,
+  foregroundGroup: 5,
+  flags: 6,
+  nrThreads: 17,
+  startTime: 19,
+  cpu: 36,
+} as const;
 
 /**
  * Parses `/proc/PID/stat`. The name is what is between the first and the last parenthesis.
@@ -36,14 +55,20 @@ export function parseStat(text: string): ProcStat {
   const state = fields[field.state];
   if (nameStart < 0 || nameEnd < nameStart || !state || fields.length <= field.startTime)
     throw new Error(`not a line of /proc/PID/stat: ${JSON.stringify(text)}`);
+  const number = (name: keyof typeof field) => Number(fields[field[name]]);
   return {
     pid: parseInt(text, 10),
     comm: text.slice(nameStart + 1, nameEnd),
     state,
-    ppid: Number(fields[field.ppid]),
-    flags: Number(fields[field.flags]),
-    nrThreads: Number(fields[field.nrThreads]),
-    startTime: Number(fields[field.startTime]),
+    ppid: number('ppid'),
+    processGroup: number('processGroup'),
+    session: number('session'),
+    terminal: number('terminal'),
+    foregroundGroup: number('foregroundGroup'),
+    flags: number('flags'),
+    nrThreads: number('nrThreads'),
+    startTime: number('startTime'),
+    cpu: number('cpu'),
   };
 }
 

@@ -58,6 +58,8 @@ function checkState(pid: number, proc: string): void {
     refuse('KERNEL_THREAD', pid, `${stat.comm} is a kernel thread; choose a user process`);
   }
   const process = readThreadGroup(pid, proc);
+  // Collected in between: it has no number any more.
+  if (process === 0) throw noSuchProcess(`track pid ${pid}`, pid);
   if (process !== pid) {
     refuse('NOT_A_PROCESS', pid, `it is a thread of process ${process}; use that pid`);
   }

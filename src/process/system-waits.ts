@@ -3,7 +3,6 @@ export const waitCalls = {
   poll: 7n,
   nanosleep: 35n,
   futex: 202n,
-  restart: 219n,
   clockNanosleep: 230n,
   epollWait: 232n,
   epollPwait: 281n,

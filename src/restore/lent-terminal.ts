@@ -1,13 +1,12 @@
 import { fstatSync, readlinkSync } from 'node:fs';
 import { native } from '../native.js';
 import type { ProcessExit } from '../native-remote.js';
-import { jobOf } from '../proc/job.js';
 import { readStat } from '../proc/stat.js';
 import type { OwnTerminal } from './plan/input.js';
 
 /** Our controlling terminal, if a standard stream is on it. */
 export function findTerminal(): OwnTerminal | undefined {
-  const { terminal, processGroup, foregroundGroup } = jobOf('self');
+  const { terminal, processGroup, foregroundGroup } = readStat(process.pid);
   const fd = [0, 1, 2].find((each) => terminal !== 0 && deviceOf(each) === terminal);
   if (fd === undefined) return undefined;
   const isForeground = processGroup === foregroundGroup;
@@ -28,7 +27,7 @@ function deviceOf(fd: number): number {
  */
 export class LentTerminal implements Disposable {
   readonly #fd: number;
-  readonly #ownGroup = jobOf('self').processGroup;
+  readonly #ownGroup = readStat(process.pid).processGroup;
   readonly #ownSettings: Uint8Array;
   readonly #onChild = () => {
     this.#followStop();
@@ -45,7 +44,7 @@ export class LentTerminal implements Disposable {
   /** The process has it from now on. */
   lendTo(pid: number): void {
     this.#pid = pid;
-    this.#group = jobOf(pid).processGroup;
+    this.#group = readStat(pid).processGroup;
     process.on('SIGCHLD', this.#onChild);
     this.#followStop();
   }

@@ -1,7 +1,7 @@
 import { RunTable } from '../dump/runs.js';
 import type { RoundMeta, SegmentDetails, VmaRecord } from '../image/index.js';
+import { isSysV, segmentKey } from '../image/vma-record.js';
 import { layoutAt } from '../image/index.js';
-import { isSysV } from '../image/vma-record.js';
 import { partsOf, showsSegment } from './layout-parts.js';
 
 /** Shared memory that members map. */
@@ -207,7 +207,6 @@ function nameOf(
   return { dev, inode, path, ...(isSysV({ path }) && { ipcNamespace }) };
 }
 
-/** The inode number of SysV memory is its id, on the file system of memfds and of /dev/zero. */
-function keyOf({ dev, inode, path, ipcNamespace }: SegmentName): string {
-  return isSysV({ path }) ? `${dev} ${inode} ${ipcNamespace ?? ''}` : `${dev} ${inode}`;
+function keyOf({ ipcNamespace, ...name }: SegmentName): string {
+  return `${segmentKey(name)} ${ipcNamespace ?? ''}`;
 }

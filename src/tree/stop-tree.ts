@@ -90,7 +90,14 @@ function isComplete({ members }: TreeRoundReport): boolean {
 }
 
 function totalOf(endings: readonly Ending[]): NonNullable<TreeStopReport['verify']> {
-  const total = { pages: 0, lostWrites: 0, changedByOthers: 0, unreadable: 0, durationMs: 0 };
+  const total = {
+    pages: 0,
+    lostWrites: 0,
+    changedByOthers: 0,
+    unreadable: 0,
+    beyondEnd: 0,
+    durationMs: 0,
+  };
   for (const { verification } of endings) {
     if (!verification) continue;
     const { report } = verification;

@@ -1,4 +1,5 @@
 import { closeSync, openSync, readFileSync, readSync, statfsSync, statSync } from 'node:fs';
+import { segmentKey } from '../../src/image/vma-record.js';
 import { withDescendants } from '../../src/proc/family.js';
 import { type MapsEntry, parseMaps } from '../../src/proc/maps.js';
 import { waitFor } from '../support/wait-for.js';
@@ -125,7 +126,7 @@ function countFrames(entry: MapsEntry, { memory, pagemap, frames }: FrameSource,
 }
 
 function countSegment(pid: number, entry: MapsEntry, seen: Set<string>, pages: Pages): void {
-  const key = `${entry.dev} ${entry.inode}`;
+  const key = segmentKey(entry);
   const range = [entry.startPage, entry.endPage].map((page) => (page * pageBytes).toString(16));
   const file = `/proc/${pid}/map_files/${range.join('-')}`;
   if (seen.has(key) || statfsSync(file).type !== tmpfsMagic) return;

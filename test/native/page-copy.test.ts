@@ -209,6 +209,7 @@ describe('native page copy', () => {
         nrMismatches: 0,
         mismatches: new Float64Array(0),
         nrUnreadable: 0,
+        nrBeyondEnd: 0,
       });
     });
 
@@ -280,6 +281,17 @@ describe('native page copy', () => {
       const result = await compareMemory(directory, { ...options, memFd });
       expect(result).to.include({ nrPages: 1, nrMismatches: 1 });
       expect([...result.mismatches]).to.deep.equal([21]);
+      await directory.close();
+    });
+
+    it('tells what lies behind the end of its file from what cannot be read', async () => {
+      const vma = anonVma(16, 22, { kind: 'anon-shared', offset: PAGE_SIZE });
+      const { directory, options } = await makeSparse(vma, [0, 1, 2, 3, 4], []);
+      const sourceFd = await scratch.source([1, 2, 3, 4, 5, 6]);
+      await addRound(directory, { vmas: [vma], sourceFd, runs: [0, 16, 6] });
+      const memFd = await makeMemory([1, 2, 3]);
+      const result = await compareMemory(directory, { ...options, memFd });
+      expect(result).to.include({ nrPages: 3, nrMismatches: 0, nrUnreadable: 1, nrBeyondEnd: 2 });
       await directory.close();
     });
 

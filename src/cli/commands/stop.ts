@@ -106,12 +106,17 @@ function formatEnd(pid: number, { freezeMs, revertMs, revertedVmas, isKilled }: 
 }
 
 function formatVerdict({ pages, unreadable, durationMs, ...found }: VerifyReport) {
-  const { lostWrites, lostAddresses, changedByOthers } = found;
+  const { lostWrites, lostAddresses, changedByOthers, beyondEnd } = found;
   const compared = `compared: ${formatCount(pages, 'page')} in ${formatDuration(durationMs)}`;
   return [
     unreadable === 0 ? compared : `${compared}; ${unreadable} more cannot be read`,
     `lost writes: ${lostWrites}`,
     ...lostAddresses.map((address) => `  at ${address}`),
+    ...(beyondEnd === 0
+      ? []
+      : [
+          `behind the end of their files, where there is nothing: ${formatCount(beyondEnd, 'page')}`,
+        ]),
     ...(changedByOthers === 0
       ? []
       : [`changed by other processes meanwhile: ${formatCount(changedByOthers, 'page')}`]),

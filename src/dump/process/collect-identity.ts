@@ -1,4 +1,5 @@
 import { readFileSync, readlinkSync } from 'node:fs';
+import { readStat } from '../../proc/stat.js';
 import { readStatus } from '../../proc/status.js';
 import type { IdentityRecord } from '../../process/identity-record.js';
 import type { RemoteTarget } from './remote-target.js';
@@ -15,7 +16,7 @@ export function collectIdentity(target: RemoteTarget): IdentityRecord {
   ]);
   const isSubreaper = target.answer(0, 4).readInt32LE() !== 0;
   const read = (name: string) => readFileSync(`/proc/${pid}/${name}`, 'utf8').trimEnd();
-  const [processGroup = 0, session = 0] = groupAndSession(read('stat'));
+  const { processGroup, session } = readStat(pid);
   return {
     pid,
     processGroup,
@@ -41,9 +42,4 @@ export function parseLimits(text: string): bigint[] {
   return [...text.matchAll(limitLine)].flatMap(([, soft = '', hard = '']) =>
     [soft, hard].map((limit) => (limit === 'unlimited' ? noLimit : BigInt(limit))),
   );
-}
-
-function groupAndSession(stat: string): number[] {
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return [Number(fields[2]), Number(fields[3])];
 }

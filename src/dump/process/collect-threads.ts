@@ -4,7 +4,7 @@ import type { ThreadState } from '../../native-remote.js';
 import { readStatus, type StatusFields } from '../../proc/status.js';
 import type { AltStack, Credentials, ThreadRecord } from '../../process/thread-record.js';
 import { CallRegisters } from '../../process/system-waits.js';
-import { leftNs, namedCall } from './interrupted-call.js';
+import { leftNs } from './interrupted-call.js';
 import type { ObservedWaits } from './observe-waits.js';
 import type { RemoteTarget } from './remote-target.js';
 
@@ -27,15 +27,14 @@ function collectThread(target: RemoteTarget, tid: number, waits: ObservedWaits):
   // After the calls: a signal that was on its way is in the queue again.
   const state = target.state(tid);
   const interruptedCall = new CallRegisters(state.registers).get('origRax');
-  const registers = namedCall(target, state.registers, waits.channel(tid, interruptedCall));
   const path = `${target.pid}/task/${tid}`;
   const { attributes, affinity, ioPriority } = native.scheduling(tid);
   return {
     tid,
     name: readFileSync(`/proc/${path}/comm`, 'utf8').replace(/\n$/, ''),
     ...stateOf(state),
-    registers,
-    leftNs: leftNs(target, registers, waits.waitedNs(tid, interruptedCall)),
+    registers: state.registers,
+    leftNs: leftNs(target, state.registers, waits.waitedNs(tid, interruptedCall)),
     ...asked,
     schedAttributes: attributes,
     affinity,

@@ -2,7 +2,7 @@ import { closeSync, fstatSync, openSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { native } from '../../native.js';
 import { PAGE_SIZE } from '../../image/page.js';
-import { isSysV } from '../../image/vma-record.js';
+import { segmentKey } from '../../image/vma-record.js';
 import type { PageJob, RoundWriter, SegmentDetails, VmaRecord } from '../../image/index.js';
 import type { SmapsEntry } from '../../proc/smaps.js';
 import { pushData } from '../sources.js';
@@ -55,7 +55,7 @@ async function copyShared(copy: ProcessCopy): Promise<SegmentDetails[]> {
   const segments = new Map<string, SegmentDetails>();
   for (const vma of copy.vmas) {
     if (vma.kind !== 'anon-shared') continue;
-    const key = `${vma.dev} ${vma.inode} ${isSysV(vma) ? 'SysV' : ''}`;
+    const key = segmentKey(vma);
     let segment = segments.get(key);
     if (!segment) {
       segment = await copySegment(copy, vma, segments.size);

@@ -9,51 +9,9 @@ import type { RemoteTarget } from './remote-target.js';
 /** What is looked at: the process' memory. */
 type Memory = Pick<RemoteTarget, 'read'>;
 
-const codeBytes = 64;
-/** `mov $NUMBER, %eax` */
-const moveToEax = 0xb8;
-const moveBytes = 5;
 const futexWait = 0n;
 const futexCommands = 0x7fn;
 const absoluteTime = 1n;
-
-/**
- * The registers of a thread that stands, with the name of the call that it was in: one that had been
- * interrupted before is restart_syscall by now. Which one that was, the program's code in front of the
- * system call instruction tells where it is as the C library has it, or what the kernel waited in.
- * @param channel the kernel's function, '' where that is not known
- */
-export function namedCall(memory: Memory, registers: Uint8Array, channel: string): Uint8Array {
-  const before = new CallRegisters(registers);
-  if (before.get('rax') !== interruptedResults.block) return registers;
-  if (before.get('origRax') !== waitCalls.restart) return registers;
-  const code = memory.read(Number(before.get('rip')) - codeBytes, codeBytes);
-  const call = findNumber(code) ?? numberBy(channel, before);
-  if (call === undefined) return registers;
-  const named = new Uint8Array(registers);
-  new CallRegisters(named).set('origRax', call);
-  return named;
-}
-
-function findNumber(code: Buffer): bigint | undefined {
-  const { poll, nanosleep, futex, clockNanosleep } = waitCalls;
-  for (let i = code.length - moveBytes; i >= 0; i--) {
-    if (code[i] !== moveToEax) continue;
-    const number = BigInt(code.readUInt32LE(i + 1));
-    if ([poll, nanosleep, futex, clockNanosleep].some((call) => call === number)) return number;
-  }
-  return undefined;
-}
-
-/** More clocks than there are; no address is that small. */
-const maxClocks = 64n;
-
-function numberBy(channel: string, registers: CallRegisters): bigint | undefined {
-  if (channel.includes('poll')) return waitCalls.poll;
-  if (channel.includes('futex')) return waitCalls.futex;
-  if (!channel.includes('nanosleep')) return undefined;
-  return registers.get('rdi') < maxClocks ? waitCalls.clockNanosleep : waitCalls.nanosleep;
-}
 
 /**
  * What is left of the time that an interrupted call was told to wait at most; null where it was told none,

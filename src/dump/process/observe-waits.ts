@@ -6,8 +6,6 @@ import { threadsOf } from '../../proc/threads.js';
 /** A thread that sleeps in a system call. */
 interface Wait {
   call: number;
-  /** the kernel's function that it waits in */
-  channel: string;
   /** how often it had given up its CPU when it was looked at */
   nrSwitches: number;
   /** CLOCK_MONOTONIC of then */
@@ -53,26 +51,13 @@ export class ObservedWaits {
     const waited = this.#waited.get(tid);
     return waited && BigInt(waited.call) === call ? waited.waitedNs : 0;
   }
-
-  /** The kernel's function that a thread had waited in by this call; '' where that is not known. */
-  channel(tid: number, call: bigint): string {
-    const wait = this.#waits.get(tid);
-    return wait && BigInt(wait.call) === call ? wait.channel : '';
-  }
 }
 
 function lookAt(tid: number) {
   const call = parseInt(readFileSync(`/proc/${tid}/syscall`, 'utf8'), 10);
-  if (!(call >= 0) || readStat(tid).state !== 'S') return [];
-  const fields = readFileSync(`/proc/${tid}/stat`, 'utf8')
-    .replace(/^.*\) /s, '')
-    .split(' ');
-  const channel = readFileSync(`/proc/${tid}/wchan`, 'utf8');
-  return [{ tid, call, channel, cpu: Number(fields[cpuField]), ...schedulerState(tid) }];
+  const { state, cpu } = readStat(tid);
+  return call >= 0 && state === 'S' ? [{ tid, call, cpu, ...schedulerState(tid) }] : [];
 }
-
-/** The CPU in `/proc/TID/stat`, counted from the state. */
-const cpuField = 36;
 
 function schedulerState(tid: number) {
   const text = readFileSync(`/proc/${tid}/sched`, 'utf8');

@@ -99,7 +99,7 @@ export class RemoteTarget implements Disposable {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
     try {
-      this.#run(this.#thread, [['munmap', this.scratch, mappedBytes]]);
+      this.#unmap();
     } finally {
       closeSync(this.#memory);
     }
@@ -127,8 +127,17 @@ export class RemoteTarget implements Disposable {
 
   #placeFallback(): number {
     const address = this.scratch + answerPages * PAGE_SIZE;
-    writeSync(this.#memory, fallbackCode, 0, fallbackCode.length, address);
+    try {
+      writeSync(this.#memory, fallbackCode, 0, fallbackCode.length, address);
+    } catch (error) {
+      this.#unmap();
+      throw error;
+    }
     return address;
+  }
+
+  #unmap(): void {
+    this.#run(this.#thread, [['munmap', this.scratch, mappedBytes]]);
   }
 
   /** Without pages the target's own instruction runs the calls, and there is no way back. */

@@ -22,6 +22,22 @@ export const open = {
   closeOnExec: 0o2000000,
 } as const;
 
+export const fcntl = {
+  duplicateFrom: 0,
+  setFlags: 4,
+  setLock: 6,
+  setSignal: 10,
+  setOwner: 15,
+  setOpenFileLock: 37,
+  setPipeSize: 1031,
+  addSeals: 1033,
+} as const;
+
+/** O_ASYNC */
+export const ASYNCHRONOUS = 0o20000;
+/** Flags that F_SETFL can set: O_APPEND, O_NONBLOCK, O_DIRECT, O_ASYNC, O_NOATIME. */
+export const SETTABLE_FLAGS = 0o2000 | 0o4000 | 0o40000 | ASYNCHRONOUS | 0o1000000;
+
 export const mount = {
   noSuid: 2,
   noDev: 4,

@@ -1,5 +1,5 @@
 import { PAGE_SIZE } from '../../image/page.js';
-import { isSysV } from '../../image/vma-record.js';
+import { segmentKey } from '../../image/vma-record.js';
 import type { VmaRecord } from '../../image/index.js';
 import type { AddressSpace } from './address-space.js';
 import { map, open, PROT_WRITE } from './constants.js';
@@ -41,17 +41,13 @@ export function planSegments(input: RestoreInput, space: AddressSpace): PlannedS
   return {
     steps: all.flatMap((segment) => makeSegment(input, segment, staging)),
     closeSteps: all.map(({ slot, vma }) => call('close', [{ slot }], vma.path)),
-    fileOf: (vma) => ({ slot: segments.get(keyOf(vma))?.slot ?? '' }),
+    fileOf: (vma) => ({ slot: segments.get(segmentKey(vma))?.slot ?? '' }),
   };
 }
 
 /** Where the file of shared memory is, until it is closed for the open files to come. */
 export function segmentSlot(vma: VmaRecord): Slot {
-  return { slot: `segment ${keyOf(vma)}` };
-}
-
-function keyOf(vma: VmaRecord): string {
-  return `${vma.dev} ${vma.inode}${isSysV(vma) ? ' SysV' : ''}`;
+  return { slot: `segment ${segmentKey(vma)}` };
 }
 
 function findSegments({ vmas, segments }: RestoreInput): Map<string, Segment> {
@@ -59,12 +55,12 @@ function findSegments({ vmas, segments }: RestoreInput): Map<string, Segment> {
   for (const vma of vmas) {
     if (vma.kind !== 'anon-shared') continue;
     const mapped = vma.offset / PAGE_SIZE + vma.endPage - vma.startPage;
-    const known = found.get(keyOf(vma));
+    const known = found.get(segmentKey(vma));
     const stored = segments.get(vma.segment ?? -1)?.nrPages ?? 0;
     const nrPages = Math.max(mapped, stored, known?.nrPages ?? 0);
     const isReserved = !(vma.flags ?? '').split(' ').includes('nr');
     if (known) known.nrPages = nrPages;
-    else found.set(keyOf(vma), { ...segmentSlot(vma), vma, nrPages, isReserved });
+    else found.set(segmentKey(vma), { ...segmentSlot(vma), vma, nrPages, isReserved });
   }
   return found;
 }

@@ -1,4 +1,5 @@
 import { PAGE_SIZE } from '../../image/page.js';
+import { vmaAt } from '../../image/vma-record.js';
 import type { ThreadRecord } from '../../process/thread-record.js';
 import { prctl, PROT_WRITE } from './constants.js';
 import type { RestoreInput } from './input.js';
@@ -64,13 +65,10 @@ export function planLeftTimes(input: RestoreInput): Step[] {
 
 function writableIn({ vmas }: RestoreInput): IsWritable {
   return (address, length) => {
-    const [first, last] = [address, address + length - 1].map((byte) =>
-      Math.floor(byte / PAGE_SIZE),
-    );
-    if (first === undefined || last === undefined) return false;
-    return vmas.some(
-      ({ startPage, endPage, prot, shared }) =>
-        startPage <= first && last < endPage && (prot & PROT_WRITE) !== 0 && !shared,
+    const first = vmaAt(vmas, Math.floor(address / PAGE_SIZE));
+    const last = vmaAt(vmas, Math.floor((address + length - 1) / PAGE_SIZE));
+    return (
+      first !== undefined && first === last && (first.prot & PROT_WRITE) !== 0 && !first.shared
     );
   };
 }

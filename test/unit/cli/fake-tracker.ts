@@ -108,7 +108,14 @@ export function treeStopReport(lostWrites = 0): TreeStopReport {
     freezeMs: 40,
     revertMs: 2,
     members: [end],
-    verify: { pages: 100, lostWrites, changedByOthers: 0, unreadable: 0, durationMs: 3 },
+    verify: {
+      pages: 100,
+      lostWrites,
+      changedByOthers: 0,
+      unreadable: 0,
+      beyondEnd: 0,
+      durationMs: 3,
+    },
     isKilled: false,
   };
 }
@@ -118,7 +125,15 @@ export function verifyReport(
   lostAddresses: string[] = [],
   changedByOthers = 0,
 ): VerifyReport {
-  return { pages: 100, lostWrites, lostAddresses, changedByOthers, unreadable: 0, durationMs: 3 };
+  return {
+    pages: 100,
+    lostWrites,
+    lostAddresses,
+    changedByOthers,
+    unreadable: 0,
+    beyondEnd: 0,
+    durationMs: 3,
+  };
 }
 
 /** What a fake tracker does, and what it was asked for. */

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { isKernelThread, parseStat, readStat } from '../../../src/proc/stat.js';
 
 const stat = (comm: string, state = 'S', flags = 4194304): string =>
-  `42 (${comm}) ${state} 7 42 42 0 -1 ${flags} 100 0 0 0 1 2 0 0 20 0 5 0 123456 9 9 18446744073709551615\n`;
+  `42 (${comm}) ${state} 7 41 40 34816 43 ${flags} 100 0 0 0 1 2 0 0 20 0 5 0 123456 9 9 18446744073709551615 ${'0 '.repeat(13)}3 0\n`;
 
 describe('parseStat', () => {
   it('reads every field of a line', () => {
@@ -11,9 +11,14 @@ describe('parseStat', () => {
       comm: 'redis-server',
       state: 'S',
       ppid: 7,
+      processGroup: 41,
+      session: 40,
+      terminal: 34816,
+      foregroundGroup: 43,
       flags: 4194304,
       nrThreads: 5,
       startTime: 123456,
+      cpu: 3,
     });
   });
 

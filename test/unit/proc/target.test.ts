@@ -98,6 +98,11 @@ describe('checkTrackable', () => {
     expect(message).to.contain('process 4200');
   });
 
+  it('says of a process that is being collected that there is none', () => {
+    add({ tgid: 0 });
+    expect(refusal().code).to.equal('NO_SUCH_PROCESS');
+  });
+
   it('refuses a zombie and names its parent', () => {
     add({ state: 'Z' });
     const { code, message } = refusal();

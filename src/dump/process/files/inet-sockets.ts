@@ -2,7 +2,7 @@ import { native } from '../../../native.js';
 import type { SocketState } from '../../../native-remote.js';
 import type { FileHandler } from './file-handler.js';
 import type { OpenDescriptor } from './open-descriptor.js';
-import { family, formatAddress } from './socket-address.js';
+import { family, formatAddress } from '../../../process/socket-address.js';
 import { socketOptions } from './socket-options.js';
 import { isSocket, isFamily, refusedSharing, stateOf } from './sockets.js';
 

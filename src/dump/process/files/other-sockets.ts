@@ -1,5 +1,5 @@
 import type { FileHandler } from './file-handler.js';
-import { family } from './socket-address.js';
+import { family } from '../../../process/socket-address.js';
 import { isSocket, stateOf } from './sockets.js';
 
 const familyNames = new Map<number, string>([

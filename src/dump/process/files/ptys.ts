@@ -1,5 +1,5 @@
 import { native } from '../../../native.js';
-import { jobOf } from '../../../proc/job.js';
+import { readStat } from '../../../proc/stat.js';
 import type { FileContext, FileHandler } from './file-handler.js';
 import { holdersOf, sharersOf } from './holders.js';
 import type { OpenDescriptor } from './open-descriptor.js';
@@ -23,7 +23,8 @@ export const ptyMasters: FileHandler = {
     if (waiting > 0) return `${name} with ${waiting} bytes that it has not read`;
     const openers = holdersOf(`/dev/pts/${index}`, descriptor.pid);
     if (openers.length > 0) return `${name}, of which pid ${openers.join(', ')} has the slave`;
-    return refusedSession(index, context) && `${name}, ${refusedSession(index, context) ?? ''}`;
+    const reason = refusedSession(index, context);
+    return reason && `${name}, ${reason}`;
   },
   collect: (descriptor) => {
     const { index, settings, windowSize, isLocked, isPacketMode, isExclusive } =
@@ -54,7 +55,7 @@ export const ptySlaves: FileHandler = {
 
 /** The index of the process' own pty that is its controlling terminal. */
 export function ownTerminalOf(pid: number, context: FileContext): number | undefined {
-  const index = slaveIndexOf(jobOf(pid).terminal);
+  const index = slaveIndexOf(readStat(pid).terminal);
   return index !== undefined && hasMaster(index, context) ? index : undefined;
 }
 
@@ -74,7 +75,7 @@ function isMaster({ stat }: OpenDescriptor): boolean {
 /** A controlling terminal belongs to a session, which has to be the process' own. */
 function refusedSession(index: number, { descriptors }: FileContext): string | undefined {
   const [{ pid } = { pid: 0 }] = descriptors;
-  const { terminal, session } = jobOf(pid);
+  const { terminal, session } = readStat(pid);
   if (slaveIndexOf(terminal) !== index || session === pid) return undefined;
   return `the controlling terminal of session ${session}, which is another one's`;
 }

@@ -1,5 +1,5 @@
 import { native } from '../../../native.js';
-import { jobOf } from '../../../proc/job.js';
+import { readStat } from '../../../proc/stat.js';
 import type { OuterTerminal } from '../../../process/terminal-record.js';
 import type { FileContext, FileHandler } from './file-handler.js';
 import type { OpenDescriptor } from './open-descriptor.js';
@@ -24,7 +24,7 @@ export const terminals: FileHandler = {
   isOutside: true,
   refusal: ({ link, stat, pid }, { isShellJob = false }) => {
     if (!isShellJob) return outside(link);
-    if (stat.rdev === jobOf(pid).terminal) return undefined;
+    if (stat.rdev === readStat(pid).terminal) return undefined;
     return `terminal ${link}, which is not its controlling one: hand it in (--external)`;
   },
   collect: ({ link }) => ({ kind: 'terminal', path: link }),
@@ -35,14 +35,14 @@ export function outerTerminalOf(context: FileContext): OuterTerminal | undefined
   const found = context.descriptors.find((each) => isOuter(each, context));
   if (!context.isShellJob || !found) return undefined;
   const { pid, fd, link } = found;
-  const { processGroup, foregroundGroup } = jobOf(pid);
+  const { processGroup, foregroundGroup } = readStat(pid);
   const { settings } = native.terminalState(pid, fd);
   return { path: link, settings, isForeground: processGroup === foregroundGroup };
 }
 
 function isOuter(descriptor: OpenDescriptor, context: FileContext): boolean {
   const { fd, pid, stat } = descriptor;
-  const isOfJob = stat.rdev === jobOf(pid).terminal || stat.rdev === controlling;
+  const isOfJob = stat.rdev === readStat(pid).terminal || stat.rdev === controlling;
   return (
     isTerminal(descriptor) &&
     isOfJob &&

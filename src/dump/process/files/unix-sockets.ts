@@ -6,7 +6,7 @@ import type { SocketName } from '../../../process/socket-record.js';
 import type { FileContext, FileHandler } from './file-handler.js';
 import { holdersOf } from './holders.js';
 import { nameOf, type OpenDescriptor } from './open-descriptor.js';
-import { family, formatAddress, pathOf } from './socket-address.js';
+import { family, formatAddress, pathOf } from '../../../process/socket-address.js';
 import { socketOptions } from './socket-options.js';
 import { isFamily, isSocket, refusedSharing, stateOf } from './sockets.js';
 

@@ -1,18 +1,9 @@
 import type { OpenFileRecord } from '../../../process/file-record.js';
 import type { FileLock } from '../../../process/lock-record.js';
+import { ASYNCHRONOUS, fcntl, SETTABLE_FLAGS } from '../constants.js';
 import { call, int32s, type Step } from '../step.js';
 
-const fcntl = {
-  setFlags: 4,
-  setLock: 6,
-  setSignal: 10,
-  setOwner: 15,
-  setOpenFileLock: 37,
-} as const;
-const asynchronous = 0o20000;
-/** Flags that F_SETFL can set: O_APPEND, O_NONBLOCK, O_DIRECT, O_ASYNC, O_NOATIME. */
-const settable = 0o2000 | 0o4000 | 0o40000 | asynchronous | 0o1000000;
-const withoutSignals = settable & ~asynchronous;
+const withoutSignals = SETTABLE_FLAGS & ~ASYNCHRONOUS;
 const flock = { shared: 1, exclusive: 2, nonBlocking: 4 } as const;
 const lockType = { read: 0, write: 1 } as const;
 
@@ -42,9 +33,9 @@ export function ownerSteps({ owner, flags }: OpenFileRecord, fd: number): Step[]
   const { type, id, signal } = owner ?? { type: 0, id: 0, signal: 0 };
   const bytes = int32s(type, id);
   const setFlags = (kept: number) => call('fcntl', [fd, fcntl.setFlags, flags & kept], about);
-  const isAsked = (flags & asynchronous) !== 0;
+  const isAsked = (flags & ASYNCHRONOUS) !== 0;
   return [
-    ...(isAsked ? [withoutSignals, settable].map(setFlags) : []),
+    ...(isAsked ? [withoutSignals, SETTABLE_FLAGS].map(setFlags) : []),
     ...(id === 0 ? [] : [call('fcntl', [fd, fcntl.setOwner, { bytes }], about)]),
     ...(signal === 0 ? [] : [call('fcntl', [fd, fcntl.setSignal, signal], about)]),
   ];

@@ -1,11 +1,8 @@
 import type { FifoFile } from '../../../process/file-record.js';
-import { open } from '../constants.js';
+import { fcntl, open, SETTABLE_FLAGS } from '../constants.js';
 import { call, type Slot, type Step } from '../step.js';
 import type { FilePlanContext, FilePlanner } from './file-planner.js';
 
-const fcntl = { duplicateFrom: 0, setFlags: 4, setPipeSize: 1031 } as const;
-/** Flags that F_SETFL can set: O_APPEND, O_NONBLOCK, O_DIRECT, O_ASYNC, O_NOATIME. */
-const settable = 0o2000 | 0o4000 | 0o40000 | 0o20000 | 0o1000000;
 const pathOnly = 0o10000000;
 
 /**
@@ -27,7 +24,7 @@ export const fifo: FilePlanner<FifoFile> = (record, context) => {
     steps: [
       ...(isFirst ? holdSteps(record, holder, context.above) : []),
       call('open', [{ text: path }, flags | open.nonBlocking], path, result),
-      call('fcntl', [file, fcntl.setFlags, flags & settable], path),
+      call('fcntl', [file, fcntl.setFlags, flags & SETTABLE_FLAGS], path),
       ...(isHeld ? [] : sizeSteps(record, file)),
     ],
     ...(isFirst ? { lateSteps: [call('close', [holder], path)] } : {}),

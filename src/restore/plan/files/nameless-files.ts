@@ -1,15 +1,12 @@
 import path from 'node:path';
 import type { VmaRecord } from '../../../image/index.js';
 import type { DeletedFile, MemoryFile } from '../../../process/file-record.js';
-import { open } from '../constants.js';
+import { fcntl, open, SETTABLE_FLAGS } from '../constants.js';
 import type { RestoreInput } from '../input.js';
 import { segmentSlot } from '../plan-segments.js';
 import { call, type Slot, type Step } from '../step.js';
 import type { FilePlanner } from './file-planner.js';
 
-const fcntl = { duplicateFrom: 0, setFlags: 4, addSeals: 1033 } as const;
-/** Flags that F_SETFL can set: O_APPEND, O_NONBLOCK, O_DIRECT, O_ASYNC, O_NOATIME. */
-const settable = 0o2000 | 0o4000 | 0o40000 | 0o20000 | 0o1000000;
 const temporaryFile = 0o20200000;
 const mfdAllowSealing = 2;
 const seekSet = 0;
@@ -31,7 +28,7 @@ export const memfd: FilePlanner<MemoryFile> = (record, { file, input }) => {
       call('ftruncate', [file, size], about),
       ...writeSteps(content, file, about),
       seek(offset, file, about),
-      call('fcntl', [file, fcntl.setFlags, flags & settable], about),
+      call('fcntl', [file, fcntl.setFlags, flags & SETTABLE_FLAGS], about),
       ...(seals === 0 ? [] : [call('fcntl', [file, fcntl.addSeals, seals], about)]),
     ],
   };
@@ -71,7 +68,7 @@ export const deletedFile: FilePlanner<DeletedFile> = (record, { file }) => {
       call('fchown', [file, uid, gid], about),
       call('fchmod', [file, mode], about),
       seek(offset, file, about),
-      call('fcntl', [file, fcntl.setFlags, flags & settable], about),
+      call('fcntl', [file, fcntl.setFlags, flags & SETTABLE_FLAGS], about),
     ],
   };
 };

@@ -1,11 +1,7 @@
 import type { PipeFile } from '../../../process/file-record.js';
-import { open } from '../constants.js';
+import { fcntl, open, SETTABLE_FLAGS } from '../constants.js';
 import { call, type Step } from '../step.js';
 import type { FilePlanContext, FilePlanner } from './file-planner.js';
-
-const fcntl = { duplicateFrom: 0, setFlags: 4, setPipeSize: 1031 } as const;
-/** Flags that F_SETFL can set: O_APPEND, O_NONBLOCK, O_DIRECT, O_ASYNC. */
-const settable = 0o2000 | 0o4000 | 0o40000 | 0o20000;
 
 /**
  * Both ends are made by whichever comes first; each waits above all numbers until its turn. One that
@@ -22,7 +18,7 @@ export const pipe: FilePlanner<PipeFile> = (file, context) => {
   if (isWriter || isAlone) steps.push(...fill(file, about));
   if (isAlone) steps.push(call('close', [endSlot(file, !isWriter)], about));
   steps.push(
-    call('fcntl', [end, fcntl.setFlags, file.flags & settable], about),
+    call('fcntl', [end, fcntl.setFlags, file.flags & SETTABLE_FLAGS], about),
     call('fcntl', [end, fcntl.duplicateFrom, 0], about, { result: context.file.slot }),
     call('close', [end], about),
   );

@@ -1,5 +1,6 @@
 import type { OpenFileRecord } from '../../../process/file-record.js';
 import type { RestoreInput } from '../input.js';
+import { fcntl } from '../constants.js';
 import { call, type CheckStep, type Step } from '../step.js';
 import type { FilePlanContext, FilePlanner } from './file-planner.js';
 import { lockSteps, ownerSteps } from './attribute-steps.js';
@@ -42,7 +43,6 @@ const planners: Planners = {
   'unix-socket': unixSocket,
 };
 
-const duplicateFrom = 0;
 const closeOnExec = 0o2000000;
 
 /** The steps that make a process' open files and descriptors. */
@@ -113,7 +113,7 @@ function placeSteps(
   const high = { slot: `high file ${id}` };
   const about = `open file ${id}`;
   return [
-    call('fcntl', [made, duplicateFrom, above], about, { result: high.slot }),
+    call('fcntl', [made, fcntl.duplicateFrom, above], about, { result: high.slot }),
     call('close', [made], about),
     ...descriptors.map((descriptor) =>
       call('dup3', [high, descriptor.fd, descriptor.closeOnExec ? closeOnExec : 0], about, {
@@ -128,7 +128,7 @@ function moveInherited({ inherited }: RestoreInput, above: number): Step[] {
   const own = [...new Set(inherited.values())];
   return [
     ...[...inherited].map(([fd, ownFd]) =>
-      call('fcntl', [ownFd, duplicateFrom, above], `fd ${fd}, handed in`, {
+      call('fcntl', [ownFd, fcntl.duplicateFrom, above], `fd ${fd}, handed in`, {
         result: inheritedSlot(fd).slot,
       }),
     ),

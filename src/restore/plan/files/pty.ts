@@ -1,10 +1,9 @@
 import type { PtyMasterFile, PtySlaveFile } from '../../../process/file-record.js';
-import { open } from '../constants.js';
+import { fcntl, open } from '../constants.js';
 import type { RestoreInput } from '../input.js';
 import { call, int32s, type Slot, type Step } from '../step.js';
 import type { FilePlanContext, FilePlanner } from './file-planner.js';
 
-const fcntl = { duplicateFrom: 0, setFlags: 4 } as const;
 /** Flags that F_SETFL can set: O_APPEND, O_NONBLOCK. */
 const settable = 0o2000 | 0o4000;
 /** TCSETS2, TIOCSWINSZ, TIOCSPTLCK, TIOCPKT, TIOCEXCL, TIOCSCTTY */

@@ -1,12 +1,12 @@
 import type { SocketOption } from '../../../process/socket-record.js';
-import { formatAddress } from '../../../dump/process/files/socket-address.js';
+import { formatAddress } from '../../../process/socket-address.js';
+import { fcntl } from '../constants.js';
 import { call, type Slot, type Step } from '../step.js';
 
 const generalLevel = 1;
 /** Sizes of buffers are told as twice of what is asked for; the forced ones know no upper limit. */
 const sendBuffer = { name: 7, forced: 32 } as const;
 const receiveBuffer = { name: 8, forced: 33 } as const;
-const fcntl = { setFlags: 4 } as const;
 /** What F_SETFL can set of a socket: O_NONBLOCK, O_ASYNC. */
 const settable = 0o4000 | 0o20000;
 const familyBytes = 2;

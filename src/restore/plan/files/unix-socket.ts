@@ -1,11 +1,11 @@
 import type { UnixSocketFile } from '../../../process/file-record.js';
+import { fcntl } from '../constants.js';
 import { call, type Slot, type Step } from '../step.js';
 import type { FilePlanContext, FilePlanner } from './file-planner.js';
 import { addressSteps, optionSteps } from './socket-steps.js';
 
 const unixFamily = 1;
 const closeOnExec = 0o2000000;
-const duplicateFrom = 0;
 const sendFlags = 0x40 | 0x4000; // MSG_DONTWAIT, MSG_NOSIGNAL: what does not fit is an error
 
 /** One of a pair, or alone. */
@@ -54,7 +54,7 @@ function pairedSteps(file: UnixSocketFile, peer: number, context: FilePlanContex
   const isFirst = context.isFirst(about);
   return [
     ...(isFirst ? makePair(file, peer, context, about) : []),
-    call('fcntl', [own, duplicateFrom, 0], about, { result: context.file.slot }),
+    call('fcntl', [own, fcntl.duplicateFrom, 0], about, { result: context.file.slot }),
     call('close', [own], about),
   ];
 }
@@ -72,7 +72,7 @@ function makePair(
   return [
     call('socketpair', [unixFamily, file.type | closeOnExec, file.protocol, { out: made }], about),
     ...[own, far].flatMap(({ slot }) => [
-      call('fcntl', [{ slot: `new ${slot}` }, duplicateFrom, context.above], about, {
+      call('fcntl', [{ slot: `new ${slot}` }, fcntl.duplicateFrom, context.above], about, {
         result: slot,
       }),
       call('close', [{ slot: `new ${slot}` }], about),

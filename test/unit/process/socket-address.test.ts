@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { formatAddress, pathOf } from '../../../src/dump/process/files/socket-address.js';
+import { formatAddress, pathOf } from '../../../src/process/socket-address.js';
 
 const unix = (name: string) => Buffer.from(`\x01\0${name}`, 'latin1');
 const inet6 = (address: string) => Buffer.from(`0a0018eb00000000${address}00000000`, 'hex');
