@@ -3,6 +3,7 @@
 
 #include <sys/file.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <optional>
@@ -170,10 +171,12 @@ Napi::Value PageCopier::Result(Napi::Env env) {
   const std::vector<Extent>& extents = extents_.extents();
   Napi::Uint8Array table = Napi::Uint8Array::New(env, extents.size() * sizeof(Extent));
   if (!extents.empty()) memcpy(table.Data(), extents.data(), table.ByteLength());
+  Napi::Float64Array unreadable = Napi::Float64Array::New(env, unreadable_.size());
+  std::copy(unreadable_.begin(), unreadable_.end(), unreadable.Data());
 
   Napi::Object result = Napi::Object::New(env);
   result.Set("extents", table);
-  result.Set("unreadable", unreadable_.ToArray(env));
+  result.Set("unreadable", unreadable);
   result.Set("bytesWritten", static_cast<double>(nr_written_ * kPageSize));
   result.Set("nrPages", static_cast<double>(nr_pages_));
   result.Set("nrZeroPages", static_cast<double>(nr_zero_));
