@@ -66,6 +66,17 @@ struct tracker_chunk *tracker_log_chunk(struct tracker_log *log, pgoff_t pgoff)
 	return chunk;
 }
 
+/* The chunk may have dirty bits: a harvest has to look at it. */
+static void tracker_log_list(struct tracker_log *log, struct tracker_chunk *chunk)
+{
+	if (!list_empty_careful(&chunk->node))
+		return;
+	spin_lock(&log->lock);
+	if (list_empty(&chunk->node))
+		list_add_tail(&chunk->node, &log->dirty);
+	spin_unlock(&log->lock);
+}
+
 /**
  * tracker_log_set - log a page
  * @log: the log
@@ -82,12 +93,7 @@ void tracker_log_set(struct tracker_log *log, struct tracker_chunk *chunk,
 		atomic_long_inc(&log->nr_dirty);
 	if (!test_bit(pgoff - chunk->base, chunk->seen))
 		set_bit(pgoff - chunk->base, chunk->seen);
-	if (!list_empty_careful(&chunk->node))
-		return;
-	spin_lock(&log->lock);
-	if (list_empty(&chunk->node))
-		list_add_tail(&chunk->node, &log->dirty);
-	spin_unlock(&log->lock);
+	tracker_log_list(log, chunk);
 }
 
 int tracker_log_add(struct tracker_log *log, pgoff_t pgoff)
@@ -111,20 +117,80 @@ int tracker_log_see(struct tracker_log *log, pgoff_t pgoff)
 	return 0;
 }
 
-/* Logs every page from @start on and before @end that the images may have. */
-void tracker_log_seen(struct tracker_log *log, pgoff_t start, pgoff_t end)
+/**
+ * tracker_log_merge - log pages of another log
+ * @log: the log
+ * @base: first page of a chunk
+ * @bits: which of the chunk's pages
+ *
+ * As tracker_log_set(), at the cost of a chunk and not of its pages. Without
+ * memory the log loses count.
+ */
+void tracker_log_merge(struct tracker_log *log, pgoff_t base,
+		       const unsigned long *bits)
+{
+	struct tracker_chunk *chunk = tracker_log_chunk(log, base);
+	unsigned long old;
+	unsigned int i;
+	long nr = 0;
+
+	if (!chunk) {
+		tracker_log_overflow(log);
+		return;
+	}
+	for (i = 0; i < BITS_TO_LONGS(TRACKER_CHUNK_PAGES); i++) {
+		if (!bits[i])
+			continue;
+		old = atomic_long_fetch_or(bits[i],
+					   (atomic_long_t *)&chunk->dirty[i]);
+		nr += hweight_long(bits[i] & ~old);
+	}
+	atomic_long_add(nr, &log->nr_dirty);
+	tracker_log_list(log, chunk);
+}
+
+/* ---- taking it ---------------------------------------------------------- */
+
+/* From now on what is logged is for the next time. */
+void tracker_log_take(struct tracker_log *log)
+{
+	spin_lock(&log->lock);
+	list_splice_init(&log->dirty, &log->taken);
+	spin_unlock(&log->lock);
+}
+
+/*
+ * The next chunk that was taken, or NULL. It leaves the list before its bits are
+ * looked at: see tracker_log_set().
+ */
+struct tracker_chunk *tracker_log_next(struct tracker_log *log)
 {
 	struct tracker_chunk *chunk;
-	unsigned long index;
-	unsigned int bit;
 
-	xa_for_each_range(&log->chunks, index, chunk,
-			  start >> TRACKER_CHUNK_SHIFT,
-			  (end - 1) >> TRACKER_CHUNK_SHIFT) {
-		for_each_set_bit(bit, chunk->seen, TRACKER_CHUNK_PAGES)
-			tracker_log_set(log, chunk, chunk->base + bit);
-		cond_resched();
-	}
+	spin_lock(&log->lock);
+	chunk = list_first_entry_or_null(&log->taken, struct tracker_chunk, node);
+	if (chunk)
+		list_del_init(&chunk->node);
+	spin_unlock(&log->lock);
+	smp_mb(); /* pairs with test_and_set_bit() in tracker_log_set() */
+	return chunk;
+}
+
+/* The chunk is still to be looked at. */
+void tracker_log_unnext(struct tracker_log *log, struct tracker_chunk *chunk)
+{
+	spin_lock(&log->lock);
+	list_move(&chunk->node, &log->taken);
+	spin_unlock(&log->lock);
+}
+
+/* The entry is clear before the caller looks at the page again. */
+void tracker_log_clear(struct tracker_log *log, struct tracker_chunk *chunk,
+		       unsigned int bit)
+{
+	if (test_and_clear_bit(bit, chunk->dirty))
+		atomic_long_dec(&log->nr_dirty);
+	smp_mb__after_atomic(); /* before the page is looked at */
 }
 
 /*
@@ -138,8 +204,32 @@ void tracker_log_overflow(struct tracker_log *log)
 	WRITE_ONCE(log->has_unlogged, true);
 }
 
-/* What a harvest has not come to yet stays dirty. */
-static void tracker_log_untake(struct tracker_log *log)
+/* Caller holds session->lock. Harvests everything, at the cost of the chunks. */
+void tracker_log_harvest(struct tracker_log *log)
+{
+	struct tracker_chunk *chunk;
+	unsigned long bits;
+	unsigned int i;
+
+	tracker_log_take(log);
+	while ((chunk = tracker_log_next(log))) {
+		if (list_empty(&chunk->pending_node))
+			list_add_tail(&chunk->pending_node, &log->pending);
+		for (i = 0; i < BITS_TO_LONGS(TRACKER_CHUNK_PAGES); i++) {
+			bits = xchg(&chunk->dirty[i], 0);
+			atomic_long_sub(hweight_long(bits), &log->nr_dirty);
+			log->nr_pending += hweight_long(bits & ~chunk->pending[i]);
+			chunk->pending[i] |= bits;
+		}
+	}
+	if (READ_ONCE(log->overflow)) {
+		WRITE_ONCE(log->overflow, false);
+		log->overflow_pending = true;
+	}
+}
+
+/* What was taken and not looked at yet stays dirty. */
+void tracker_log_untake(struct tracker_log *log)
 {
 	spin_lock(&log->lock);
 	list_splice_tail_init(&log->taken, &log->dirty);

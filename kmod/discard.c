@@ -366,37 +366,6 @@ int tracker_discard_range(struct mm_struct *mm, unsigned long start,
 }
 
 /**
- * tracker_pages_are_mapped - does a mapping show some pages of the pseudo-file?
- * @mm: the target's; the caller holds its mmap_lock
- * @except: a mapping that does not count
- * @session: the session
- * @start: first page
- * @end: page after the last one
- */
-bool tracker_pages_are_mapped(struct mm_struct *mm,
-			      struct vm_area_struct *except,
-			      struct tracker_session *session, pgoff_t start,
-			      pgoff_t end)
-{
-	struct vm_area_struct *vma;
-	VMA_ITERATOR(vmi, mm, 0);
-
-	for_each_vma(vmi, vma) {
-		if (vma == except)
-			continue;
-		/* A forked child's will be at its place when it is swapped. */
-		if (!tracker_vma_is_heir(session, vma) &&
-		    (!tracker_vma_is_target(vma) ||
-		     tracker_vma_session(vma) != session))
-			continue;
-		if (vma->vm_pgoff < end &&
-		    vma->vm_pgoff + vma_pages(vma) > start)
-			return true;
-	}
-	return false;
-}
-
-/**
  * tracker_pages_are_free - may a mapping grow over pages of the pseudo-file?
  * @mm: the target's; the caller holds its mmap_lock
  * @except: the mapping that is to grow, or has
@@ -412,7 +381,10 @@ bool tracker_pages_are_free(struct mm_struct *mm, struct vm_area_struct *except,
 {
 	if (((start - 1) ^ (end - 1)) & ~(TRACKER_REGION_PAGES - 1))
 		return false;
-	return !tracker_pages_are_mapped(mm, except, session, start, end);
+	return !tracker_file_is_mapped(session->file, mm, except, start, end) &&
+	       /* What a forked child still maps of its parent will be at its place. */
+	       !(session->origin &&
+		 tracker_file_is_mapped(session->origin, mm, except, start, end));
 }
 
 /**

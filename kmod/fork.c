@@ -86,16 +86,17 @@ static void tracker_fork_protect_chunk(struct tracker_session *session,
 				       struct tracker_chunk *chunk,
 				       pgoff_t start, pgoff_t end)
 {
-	unsigned int bit;
-	pgoff_t pgoff;
+	unsigned int first = start > chunk->base ? start - chunk->base : 0;
+	unsigned int last = min_t(pgoff_t, end - chunk->base,
+				  TRACKER_CHUNK_PAGES);
+	DECLARE_BITMAP(bits, TRACKER_CHUNK_PAGES);
+	unsigned int bit = first;
 
-	for (bit = 0; bit < TRACKER_CHUNK_PAGES; bit++) {
-		pgoff = chunk->base + bit;
-		if (pgoff < start || pgoff >= end)
-			continue;
-		if (test_bit(bit, chunk->dirty) || test_bit(bit, chunk->pending))
-			tracker_fork_protect_page(session, pgoff);
-	}
+	bitmap_copy(bits, chunk->dirty, TRACKER_CHUNK_PAGES);
+	smp_rmb(); /* a harvest sets the one before it clears the other */
+	bitmap_or(bits, bits, chunk->pending, TRACKER_CHUNK_PAGES);
+	for_each_set_bit_from(bit, bits, last)
+		tracker_fork_protect_page(session, chunk->base + bit);
 }
 
 /* Some page is in no chunk: protect all there are. */

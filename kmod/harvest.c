@@ -57,18 +57,6 @@ static int tracker_harvester_add(struct tracker_harvester *harvester,
 	return 0;
 }
 
-static void tracker_chunk_clear(struct tracker_log *log,
-				struct tracker_chunk *chunk, unsigned int bit)
-{
-	/* In this order: a fork looks at both, and must find the page in one. */
-	if (!test_and_set_bit(bit, chunk->pending))
-		log->nr_pending++;
-	if (test_and_clear_bit(bit, chunk->dirty))
-		atomic_long_dec(&log->nr_dirty);
-	/* The entry is clear before the caller looks at the page again. */
-	smp_mb__after_atomic();
-}
-
 /*
  * Write-protects a page. Its lock is held: page_mkwrite returns with the page
  * locked and its entry set, and the lock is released when the PTE is writable.
@@ -83,41 +71,57 @@ bool tracker_folio_rearm(struct folio *folio)
 	return tracker_folio_may_be_pinned(folio, 1);
 }
 
-/*
- * Clears a page's log entry and write-protects it, both under its lock, so that
- * a write is seen before or after, but never lost.
+/**
+ * tracker_page_rearm - clear a page's log entry and write-protect it
+ * @log: the log
+ * @chunk: the entry's chunk
+ * @bit: the entry
+ * @mapping: page cache that the log is about
  *
- * A page that is not in the page cache (swapped out, discarded) is not mapped.
- * It may come back while its entry is cleared, hence the second look.
+ * Both under the page's lock, so that a write is seen before or after, but never
+ * lost. A page that is not in the page cache (swapped out, discarded) is not
+ * mapped. It may come back while its entry is cleared, hence the second look.
  *
- * Return: true if the kernel may write the page without a fault.
+ * Return: true if the kernel may write the page without a fault; it stays logged.
  */
-static bool tracker_page_rearm(struct tracker_region *region,
-			       struct tracker_chunk *chunk, unsigned int bit)
+bool tracker_page_rearm(struct tracker_log *log, struct tracker_chunk *chunk,
+			unsigned int bit, struct address_space *mapping)
 {
-	struct tracker_log *log = &region->session->log;
-	pgoff_t pgoff = chunk->base + bit;
-	struct address_space *mapping;
-	struct folio *folio;
-	pgoff_t index;
+	pgoff_t index = chunk->base + bit;
+	struct folio *folio = tracker_filemap_lock(mapping, index);
 	bool pinned;
 
-	mapping = tracker_region_mapping(region, pgoff, &index);
-	folio = mapping ? tracker_filemap_lock(mapping, index) : NULL;
-	tracker_chunk_clear(log, chunk, bit);
-	if (!folio && mapping)
+	tracker_log_clear(log, chunk, bit);
+	if (!folio)
 		folio = tracker_filemap_lock(mapping, index);
 	if (!folio)
 		return false;
 	pinned = tracker_folio_rearm(folio);
 	if (pinned)
-		tracker_log_set(log, chunk, pgoff);
+		tracker_log_set(log, chunk, index);
 	folio_unlock(folio);
 	folio_put(folio);
 	return pinned;
 }
 
+/* Return: true if the page stays in the log. */
+static bool tracker_harvest_page(struct tracker_session *session,
+				 struct tracker_log *log,
+				 struct tracker_chunk *chunk, unsigned int bit)
+{
+	/* First of all: a fork looks at both, and must find the page in one. */
+	if (!test_and_set_bit(bit, chunk->pending))
+		log->nr_pending++;
+	if (log == &session->log)
+		return tracker_page_rearm(log, chunk, bit,
+					  session->inode->i_mapping);
+	/* It was write-protected when the file's log was handed out. */
+	tracker_log_clear(log, chunk, bit);
+	return false;
+}
+
 static int tracker_harvest_chunk(struct tracker_harvester *harvester,
+				 struct tracker_log *log,
 				 struct tracker_chunk *chunk)
 {
 	struct tracker_session *session = harvester->session;
@@ -128,10 +132,10 @@ static int tracker_harvest_chunk(struct tracker_harvester *harvester,
 	if (WARN_ON_ONCE(!harvester->region))
 		return 0;
 	if (list_empty(&chunk->pending_node))
-		list_add_tail(&chunk->pending_node, &session->log.pending);
+		list_add_tail(&chunk->pending_node, &log->pending);
 	/* Ascending, so that a page logged anew behind us waits for the next. */
 	for_each_set_bit_from(bit, chunk->dirty, TRACKER_CHUNK_PAGES) {
-		if (tracker_page_rearm(harvester->region, chunk, bit))
+		if (tracker_harvest_page(session, log, chunk, bit))
 			harvester->nr_pinned++;
 		err = tracker_harvester_add(harvester, chunk->base + bit);
 		if (err)
@@ -140,74 +144,38 @@ static int tracker_harvest_chunk(struct tracker_harvester *harvester,
 	return 0;
 }
 
-/*
- * The chunk leaves the list before its bits are looked at: see
- * tracker_log_set().
- */
-static struct tracker_chunk *tracker_harvest_take(struct tracker_log *log)
+static int tracker_harvest_log(struct tracker_harvester *harvester,
+			       struct tracker_log *log, bool *more)
 {
-	struct tracker_chunk *chunk;
-
-	spin_lock(&log->lock);
-	chunk = list_first_entry_or_null(&log->taken, struct tracker_chunk, node);
-	if (chunk)
-		list_del_init(&chunk->node);
-	spin_unlock(&log->lock);
-	smp_mb(); /* pairs with test_and_set_bit() in tracker_log_set() */
-	return chunk;
-}
-
-static void tracker_harvest_untake(struct tracker_log *log,
-				   struct tracker_chunk *chunk)
-{
-	spin_lock(&log->lock);
-	list_move(&chunk->node, &log->taken);
-	spin_unlock(&log->lock);
-}
-
-static int tracker_harvest_chunks(struct tracker_harvester *harvester, bool *more)
-{
-	struct tracker_log *log = &harvester->session->log;
 	struct tracker_chunk *chunk;
 	int err;
 
-	while ((chunk = tracker_harvest_take(log))) {
+	while (!*more && (chunk = tracker_log_next(log))) {
 		if (tracker_harvester_is_full(harvester)) {
-			tracker_harvest_untake(log, chunk);
+			tracker_log_unnext(log, chunk);
 			*more = true;
 			break;
 		}
-		err = tracker_harvest_chunk(harvester, chunk);
+		err = tracker_harvest_chunk(harvester, log, chunk);
 		if (err) {
-			tracker_harvest_untake(log, chunk);
+			tracker_log_unnext(log, chunk);
 			return err;
 		}
 		cond_resched();
 		if (fatal_signal_pending(current))
 			return -EINTR;
 	}
-	return tracker_harvester_flush(harvester);
+	return 0;
 }
 
-/* Pages [0, @end) of @mapping; @base is what the log calls page 0. */
-static void tracker_harvest_mapping(struct tracker_session *session,
-				    struct address_space *mapping, pgoff_t base,
-				    pgoff_t end)
+static int tracker_harvest_logs(struct tracker_harvester *harvester, bool *more)
 {
-	unsigned long index = 0;
-	struct folio *folio;
+	struct tracker_session *session = harvester->session;
+	int err = tracker_harvest_log(harvester, &session->log, more);
 
-	while (xa_find(&mapping->i_pages, &index, end - 1, XA_PRESENT)) {
-		folio = tracker_filemap_lock(mapping, index++);
-		if (!folio)
-			continue;
-		if (tracker_folio_rearm(folio) &&
-		    tracker_log_add(&session->log, base + index - 1))
-			tracker_log_overflow(&session->log);
-		folio_unlock(folio);
-		folio_put(folio);
-		cond_resched();
-	}
+	if (!err)
+		err = tracker_harvest_log(harvester, &session->shared, more);
+	return err ? err : tracker_harvester_flush(harvester);
 }
 
 /*
@@ -216,38 +184,81 @@ static void tracker_harvest_mapping(struct tracker_session *session,
  */
 static void tracker_harvest_everything(struct tracker_session *session)
 {
-	struct tracker_region *region;
-	unsigned long id;
+	struct address_space *mapping = session->inode->i_mapping;
+	unsigned long index = 0;
+	struct folio *folio;
 
-	tracker_harvest_mapping(session, session->inode->i_mapping, 0,
-				TRACKER_MAX_PGOFF);
-	xa_for_each(&session->region_ids, id, region)
-		if (region->share)
-			tracker_harvest_mapping(session, region->share->mapping,
-						region->base, region->nr_pages);
+	while (xa_find(&mapping->i_pages, &index, ULONG_MAX, XA_PRESENT)) {
+		folio = tracker_filemap_lock(mapping, index++);
+		if (!folio)
+			continue;
+		if (tracker_folio_rearm(folio) &&
+		    tracker_log_add(&session->log, index - 1))
+			tracker_log_overflow(&session->log);
+		folio_unlock(folio);
+		folio_put(folio);
+		cond_resched();
+	}
 }
 
-/* Files that a system call has changed: which pages it was, nobody knows. */
-static void tracker_harvest_rescan(struct tracker_session *session)
+/* What was written to shared files. Return: how many pages may be written on. */
+static u64 tracker_harvest_shared(struct tracker_session *session)
+{
+	struct tracker_log *log = &session->shared;
+	struct tracker_region *region;
+	unsigned long mapping;
+	u64 nr_pinned = 0;
+
+	xa_for_each(&session->shares, mapping, region)
+		if (tracker_share_rescan(region, &nr_pinned))
+			session->nr_rescans++;
+	tracker_log_take(log);
+	if (READ_ONCE(log->overflow)) {
+		WRITE_ONCE(log->overflow, false);
+		log->overflow_pending = true;
+	}
+	return nr_pinned;
+}
+
+/*
+ * What was written to shared files is in the logs of all who track them, and the
+ * controller has it from somebody else's harvest. Return: as above.
+ */
+static u64 tracker_harvest_private(struct tracker_session *session)
 {
 	struct tracker_region *region;
-	unsigned long id;
+	unsigned long mapping;
+	u64 nr_pinned = 0;
 
-	session->nr_rescans = 0;
-	xa_for_each(&session->region_ids, id, region)
-		if (region->share && tracker_share_rescan(region))
-			session->nr_rescans++;
+	xa_for_each(&session->shares, mapping, region) {
+		region->nr_others = atomic_read(&region->share->nr_changes);
+		nr_pinned += tracker_share_hand_out(region->share);
+	}
+	tracker_log_harvest(&session->shared);
+	return nr_pinned;
+}
+
+static void tracker_harvest_commit_private(struct tracker_session *session)
+{
+	struct tracker_region *region;
+	unsigned long mapping;
+
+	xa_for_each(&session->shares, mapping, region)
+		region->nr_changes = region->nr_others;
 }
 
 /* Puts an uncommitted harvest back. Caller holds session->lock. */
 void tracker_harvest_abort(struct tracker_session *session)
 {
 	tracker_log_abort(&session->log);
+	tracker_log_abort(&session->shared);
 	session->harvest_open = false;
 }
 
-static void tracker_harvest_begin(struct tracker_session *session)
+static void tracker_harvest_begin(struct tracker_harvester *harvester,
+				  bool is_private)
 {
+	struct tracker_session *session = harvester->session;
 	struct tracker_log *log = &session->log;
 
 	tracker_harvest_abort(session);
@@ -255,10 +266,11 @@ static void tracker_harvest_begin(struct tracker_session *session)
 	tracker_reshare_end(session->tree);
 	session->epoch++;
 	session->harvest_open = true;
-	tracker_harvest_rescan(session);
-	spin_lock(&log->lock);
-	list_splice_init(&log->dirty, &log->taken);
-	spin_unlock(&log->lock);
+	session->harvest_private = is_private;
+	session->nr_rescans = 0;
+	harvester->nr_pinned = is_private ? tracker_harvest_private(session) :
+					    tracker_harvest_shared(session);
+	tracker_log_take(log);
 	if (READ_ONCE(log->overflow)) {
 		/* Cleared first: a page that is not logged from now on is new. */
 		WRITE_ONCE(log->overflow, false);
@@ -284,23 +296,27 @@ long tracker_ioctl_harvest(struct tracker_session *session,
 
 	if (copy_from_user(&args, argp, sizeof(args)))
 		return -EFAULT;
-	if (args.flags & ~TRACKER_HARVEST_CONTINUE || args.nr_runs < 258 ||
+	if (args.flags & ~(TRACKER_HARVEST_CONTINUE | TRACKER_HARVEST_PRIVATE) ||
+	    args.nr_runs < 258 ||
 	    memchr_inv(args.__reserved, 0, sizeof(args.__reserved)))
 		return -EINVAL;
 	if (!(args.flags & TRACKER_HARVEST_CONTINUE))
-		tracker_harvest_begin(session);
+		tracker_harvest_begin(&harvester,
+				      args.flags & TRACKER_HARVEST_PRIVATE);
 	else if (!session->harvest_open)
 		return -ESTALE;
 	harvester.out = u64_to_user_ptr(args.runs_addr);
 	harvester.max_runs = args.nr_runs;
-	err = tracker_harvest_chunks(&harvester, &more);
+	err = tracker_harvest_logs(&harvester, &more);
 	args.nr_runs = harvester.nr_runs;
 	args.epoch = session->epoch;
 	args.nr_pages = harvester.nr_pages;
 	args.nr_pinned = harvester.nr_pinned;
 	args.nr_rescans = session->nr_rescans;
 	args.more = more;
-	args.overflow = session->log.overflow_pending;
+	args.overflow = session->log.overflow_pending ||
+			(!session->harvest_private &&
+			 session->shared.overflow_pending);
 	if (!err && copy_to_user(argp, &args, sizeof(args)))
 		err = -EFAULT;
 	if (err)
@@ -331,6 +347,9 @@ long tracker_ioctl_commit(struct tracker_session *session,
 	if (err)
 		return err;
 	tracker_log_commit(&session->log);
+	tracker_log_commit(&session->shared);
+	if (session->harvest_private)
+		tracker_harvest_commit_private(session);
 	session->committed = session->epoch;
 	WRITE_ONCE(session->is_new, false);
 	session->harvest_open = false;

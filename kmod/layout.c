@@ -87,19 +87,19 @@ static void tracker_walk_vmas(struct tracker_walk *walk,
 static void tracker_layout_detach(struct tracker_session *session)
 {
 	struct tracker_region *region;
-	unsigned long id;
+	unsigned long mapping;
 
-	xa_for_each(&session->region_ids, id, region)
-		if (region->share && !region->is_mapped)
+	xa_for_each(&session->shares, mapping, region)
+		if (!region->is_mapped)
 			tracker_share_detach(region);
 }
 
 static void tracker_layout_unmark(struct tracker_session *session)
 {
 	struct tracker_region *region;
-	unsigned long id;
+	unsigned long mapping;
 
-	xa_for_each(&session->region_ids, id, region)
+	xa_for_each(&session->shares, mapping, region)
 		region->is_mapped = false;
 }
 

@@ -56,7 +56,7 @@ static int tracker_target_release(struct inode *inode, struct file *file)
 	tracker_session_detach(session);
 	mutex_lock(&tracker_sessions_lock);
 	session->file = NULL;
-	list_del_init(&session->node);
+	__tracker_session_end(session);
 	mutex_unlock(&tracker_sessions_lock);
 	atomic_dec(&tracker_nr_files);
 	tracker_session_put(session);

@@ -136,25 +136,6 @@ struct tracker_region *tracker_region_lookup(struct tracker_session *session,
 	return mtree_load(&session->regions, pgoff);
 }
 
-/**
- * tracker_region_mapping - where the pages of a region are
- * @region: the region
- * @pgoff: page of the pseudo-file, in the region's block
- * @index: out: the page's index in the returned mapping
- *
- * Return: the page cache, or NULL if the shared file is mapped no more.
- */
-struct address_space *tracker_region_mapping(struct tracker_region *region,
-					     pgoff_t pgoff, pgoff_t *index)
-{
-	*index = pgoff;
-	if (region->kind != TRACKER_KIND_ANON_SHARED &&
-	    region->kind != TRACKER_KIND_FILE_SHARED)
-		return region->session->inode->i_mapping;
-	*index = pgoff - region->base;
-	return region->share ? region->share->mapping : NULL;
-}
-
 /* ---- region fds --------------------------------------------------------- */
 
 struct tracker_region_file {

@@ -317,7 +317,7 @@ long tracker_ioctl_revert(struct tracker_session *session,
 	if (!mmget_not_zero(session->mm))
 		return -ESRCH;
 	reverter.mm = session->mm;
-	err = tracker_check_stopped(session->mm, &args.busy_tid);
+	err = tracker_check_stopped(session, &args.busy_tid);
 	if (!err)
 		err = tracker_run_in_mm(session->mm, tracker_revert_all,
 					&reverter);

@@ -8,6 +8,7 @@
  */
 #include <linux/capability.h>
 #include <linux/file.h>
+#include <linux/hashtable.h>
 #include <linux/random.h>
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
@@ -17,8 +18,10 @@
 #include "tree.h"
 
 DEFINE_MUTEX(tracker_sessions_lock); /* protects what follows */
-static LIST_HEAD(tracker_sessions);
-static u64 tracker_last_serial;
+static DEFINE_HASHTABLE(tracker_sessions, 9);	/* by mm */
+static DEFINE_XARRAY(tracker_serials);		/* serial number -> session */
+static unsigned long tracker_last_serial;
+static unsigned int tracker_nr_sessions;
 
 bool tracker_caller_is_capable(void)
 {
@@ -41,6 +44,7 @@ static void tracker_session_release(struct kref *kref)
 	tracker_origin_release(session);
 	tracker_regions_destroy(session);
 	tracker_log_destroy(&session->log);
+	tracker_log_destroy(&session->shared);
 	if (session->family)
 		tracker_family_put(session->family);
 	put_pid(session->pid);
@@ -54,11 +58,21 @@ void tracker_session_put(struct tracker_session *session)
 	kref_put(&session->kref, tracker_session_release);
 }
 
-/* After this the session is not found by pid any more. */
+/* Caller holds tracker_sessions_lock. After this the session is not found. */
+void __tracker_session_end(struct tracker_session *session)
+{
+	lockdep_assert_held(&tracker_sessions_lock);
+	if (hlist_unhashed(&session->node))
+		return;
+	hash_del(&session->node);
+	xa_erase(&tracker_serials, session->serial);
+	WRITE_ONCE(tracker_nr_sessions, tracker_nr_sessions - 1);
+}
+
 void tracker_session_end(struct tracker_session *session)
 {
 	mutex_lock(&tracker_sessions_lock);
-	list_del_init(&session->node);
+	__tracker_session_end(session);
 	mutex_unlock(&tracker_sessions_lock);
 }
 
@@ -66,11 +80,10 @@ void tracker_session_end(struct tracker_session *session)
 void tracker_session_detach(struct tracker_session *session)
 {
 	struct tracker_region *region;
-	unsigned long id;
+	unsigned long mapping;
 
-	xa_for_each(&session->region_ids, id, region)
-		if (region->share)
-			tracker_share_detach(region);
+	xa_for_each(&session->shares, mapping, region)
+		tracker_share_detach(region);
 	tracker_sources_orphan(session);
 }
 
@@ -79,21 +92,14 @@ bool tracker_session_is_over(struct tracker_session *session)
 	bool over;
 
 	mutex_lock(&tracker_sessions_lock);
-	over = list_empty(&session->node);
+	over = hlist_unhashed(&session->node);
 	mutex_unlock(&tracker_sessions_lock);
 	return over;
 }
 
 unsigned int tracker_session_count(void)
 {
-	struct tracker_session *session;
-	unsigned int count = 0;
-
-	mutex_lock(&tracker_sessions_lock);
-	list_for_each_entry(session, &tracker_sessions, node)
-		count++;
-	mutex_unlock(&tracker_sessions_lock);
-	return count;
+	return READ_ONCE(tracker_nr_sessions);
 }
 
 /*
@@ -114,14 +120,16 @@ tracker_session_create(struct mm_struct *mm, struct pid *pid,
 	if (!session)
 		return NULL;
 	kref_init(&session->kref);
-	INIT_LIST_HEAD(&session->node);
-	INIT_LIST_HEAD(&session->origin_node);
+	INIT_HLIST_NODE(&session->node);
+	INIT_LIST_HEAD(&session->heir_node);
+	INIT_LIST_HEAD(&session->new_node);
 	mt_init_flags(&session->inherited, TRACKER_TREE_FLAGS);
 	xa_init(&session->donors);
 	mutex_init(&session->lock);
 	spin_lock_init(&session->fork_lock);
 	INIT_WORK(&session->trim_work, tracker_trim_work);
 	tracker_log_init(&session->log);
+	tracker_log_init(&session->shared);
 	mt_init_flags(&session->regions, TRACKER_TREE_FLAGS);
 	xa_init(&session->region_ids);
 	xa_init(&session->shares);
@@ -145,37 +153,66 @@ err_put:
 }
 
 /* As tracker_session_find(). */
-static struct tracker_session *__tracker_session_find(struct mm_struct *mm,
-						      u64 after)
+static struct tracker_session *__tracker_session_find(struct mm_struct *mm)
 {
 	struct tracker_session *session;
 
 	lockdep_assert_held(&tracker_sessions_lock);
-	list_for_each_entry(session, &tracker_sessions, node) {
-		if (mm ? session->mm != mm : session->serial <= after)
-			continue;
+	hash_for_each_possible(tracker_sessions, session, node, (unsigned long)mm)
 		/* Zero: its last VMA is gone and ->release is on its way. */
-		if (tracker_file_tryget(session->file))
+		if (session->mm == mm && tracker_file_tryget(session->file))
 			return tracker_session_get(session);
-	}
 	return NULL;
 }
 
 /**
  * tracker_session_find - a session and its file
- * @mm: whose session, or NULL: the next one
- * @after: serial number of the one before
+ * @mm: whose session
  *
  * Return: the session, with a reference on it and one on its file, or NULL.
  */
-struct tracker_session *tracker_session_find(struct mm_struct *mm, u64 after)
+struct tracker_session *tracker_session_find(struct mm_struct *mm)
 {
 	struct tracker_session *session;
 
 	mutex_lock(&tracker_sessions_lock);
-	session = __tracker_session_find(mm, after);
+	session = __tracker_session_find(mm);
 	mutex_unlock(&tracker_sessions_lock);
 	return session;
+}
+
+/**
+ * tracker_session_next - the next session in the list of all
+ * @after: serial number of the one before, or 0
+ *
+ * Return: as tracker_session_find().
+ */
+struct tracker_session *tracker_session_next(unsigned long after)
+{
+	struct tracker_session *session;
+
+	mutex_lock(&tracker_sessions_lock);
+	do {
+		session = xa_find_after(&tracker_serials, &after, ULONG_MAX,
+					XA_PRESENT);
+	} while (session && !tracker_file_tryget(session->file));
+	if (session)
+		tracker_session_get(session);
+	mutex_unlock(&tracker_sessions_lock);
+	return session;
+}
+
+static int __tracker_session_list(struct tracker_session *session)
+{
+	int err = xa_err(xa_store(&tracker_serials, tracker_last_serial + 1,
+				  session, GFP_KERNEL));
+
+	if (err)
+		return err;
+	session->serial = ++tracker_last_serial;
+	hash_add(tracker_sessions, &session->node, (unsigned long)session->mm);
+	WRITE_ONCE(tracker_nr_sessions, tracker_nr_sessions + 1);
+	return 0;
 }
 
 static struct tracker_session *
@@ -183,7 +220,7 @@ __tracker_session_find_or_create(struct mm_struct *mm, struct pid *pid,
 				 struct tracker_descent *descent,
 				 struct tracker_session_open *args)
 {
-	struct tracker_session *session = __tracker_session_find(mm, 0);
+	struct tracker_session *session = __tracker_session_find(mm);
 	struct file *file;
 
 	if (session) {
@@ -203,8 +240,11 @@ __tracker_session_find_or_create(struct mm_struct *mm, struct pid *pid,
 		tracker_session_put(session);
 		return ERR_CAST(file);
 	}
-	session->serial = ++tracker_last_serial;
-	list_add_tail(&session->node, &tracker_sessions);
+	if (__tracker_session_list(session)) {
+		fput(file);
+		tracker_session_put(session);
+		return ERR_PTR(-ENOMEM);
+	}
 	args->created = 1;
 	return session;
 }

@@ -14,7 +14,9 @@ struct tracker_descent {
 
 extern struct mutex tracker_sessions_lock;
 
-struct tracker_session *tracker_session_find(struct mm_struct *mm, u64 after);
+void __tracker_session_end(struct tracker_session *session);
+struct tracker_session *tracker_session_find(struct mm_struct *mm);
+struct tracker_session *tracker_session_next(unsigned long after);
 struct tracker_session *
 tracker_session_find_or_create(struct mm_struct *mm, struct pid *pid,
 			       struct tracker_descent *descent,

@@ -6,12 +6,26 @@
 #include <linux/uaccess.h>
 
 #include "session.h"
+#include "share.h"
 #include "tree.h"
+
+/* Logged pages of shared files: about, for they may be in both of the logs. */
+static u64 tracker_session_nr_shared(struct tracker_session *session)
+{
+	u64 nr_dirty = atomic_long_read(&session->shared.nr_dirty);
+	struct tracker_region *region;
+	unsigned long mapping;
+
+	xa_for_each(&session->shares, mapping, region)
+		nr_dirty += atomic_long_read(&region->share->log.nr_dirty);
+	return nr_dirty;
+}
 
 /* Caller holds session->lock, except for a status that need not be exact. */
 void tracker_session_fill_status(struct tracker_session *session,
 				 struct tracker_session_status *status)
 {
+	struct tracker_log *shared = &session->shared;
 	struct tracker_log *log = &session->log;
 	struct pid *holder = session->holder;
 
@@ -26,12 +40,15 @@ void tracker_session_fill_status(struct tracker_session *session,
 	status->epoch = session->epoch;
 	status->committed = session->committed;
 	status->nr_regions = session->nr_regions;
-	status->nr_dirty = atomic_long_read(&log->nr_dirty);
-	status->nr_pending = log->nr_pending;
-	status->nr_chunks = atomic_long_read(&log->nr_chunks);
+	status->nr_dirty = atomic_long_read(&log->nr_dirty) +
+			   tracker_session_nr_shared(session);
+	status->nr_pending = log->nr_pending + shared->nr_pending;
+	status->nr_chunks = atomic_long_read(&log->nr_chunks) +
+			    atomic_long_read(&shared->nr_chunks);
 	status->log_bytes = status->nr_chunks * sizeof(struct tracker_chunk);
 	status->nr_snapshots = READ_ONCE(session->family->nr_snapshots);
-	status->overflow = log->overflow || log->overflow_pending;
+	status->overflow = log->overflow || log->overflow_pending ||
+			   shared->overflow || shared->overflow_pending;
 	if (session->origin)
 		tracker_origin_id(session, status->origin);
 }
@@ -61,7 +78,8 @@ int tracker_device_status(struct tracker_session_status __user *argp)
 			return err;
 		put_pid(pid);
 	}
-	session = tracker_session_find(mm, status.after);
+	session = mm ? tracker_session_find(mm) :
+		       tracker_session_next(status.after);
 	if (mm)
 		mmput(mm);
 	if (!session)

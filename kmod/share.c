@@ -16,7 +16,7 @@
 
 #include "share.h"
 
-static DEFINE_MUTEX(tracker_shares_lock);	/* protects what follows */
+DEFINE_MUTEX(tracker_shares_lock);	/* protects what follows */
 static DEFINE_HASHTABLE(tracker_shares, 8);	/* by mapping; readers: RCU */
 static atomic_t tracker_nr_shares = ATOMIC_INIT(0);
 
@@ -44,6 +44,7 @@ static void tracker_share_release(struct kref *kref)
 		container_of(kref, struct tracker_share, kref);
 
 	tracker_watch_destroy(share->watch);
+	tracker_log_destroy(&share->log);
 	fput(share->file);
 	kfree_rcu(share, rcu);
 }
@@ -102,6 +103,8 @@ static void tracker_share_unwrap_work(struct work_struct *work)
 
 	mutex_lock(&tracker_shares_lock);
 	is_done = share->is_over || !list_empty(&share->regions);
+	if (!is_done)
+		share->is_protected = false;
 	if (!is_done && tracker_share_unwrap(share)) {
 		hash_del_rcu(&share->node);
 		atomic_dec(&tracker_nr_shares);
@@ -154,7 +157,8 @@ static struct tracker_share *tracker_share_alloc(struct file *file)
 	if (!share)
 		return ERR_PTR(-ENOMEM);
 	kref_init(&share->kref);
-	init_rwsem(&share->lock);
+	tracker_log_init(&share->log);
+	mutex_init(&share->lock);
 	INIT_LIST_HEAD(&share->regions);
 	INIT_WORK(&share->unwrap_work, tracker_share_unwrap_work);
 	share->mapping = file->f_mapping;
@@ -206,9 +210,9 @@ tracker_share_new_region(struct tracker_share *share,
 	}
 	region->share = share;
 	region->is_mapped = true;
-	down_write(&share->lock);
+	mutex_lock(&share->lock);
 	list_add_tail(&region->share_node, &share->regions);
-	up_write(&share->lock);
+	mutex_unlock(&share->lock);
 	return region;
 }
 
@@ -219,10 +223,10 @@ void tracker_share_detach(struct tracker_region *region)
 
 	kref_get(&share->kref);
 	xa_erase(&region->session->shares, (unsigned long)share->mapping);
-	down_write(&share->lock);
+	mutex_lock(&share->lock);
 	list_del_init(&region->share_node);
 	region->share = NULL;
-	up_write(&share->lock);
+	mutex_unlock(&share->lock);
 	/* Where others are left, there is nothing to do. */
 	tracker_share_queue_unwrap(share);
 	tracker_share_put(share);
@@ -233,7 +237,7 @@ void tracker_share_detach(struct tracker_region *region)
  * Return: a region of a share that is not over, with a reference on the share, or
  * an ERR_PTR.
  */
-static struct tracker_region *
+struct tracker_region *
 tracker_share_add_region(struct tracker_session *session, struct file *file,
 			 u16 kind)
 {
@@ -262,131 +266,4 @@ tracker_share_add_region(struct tracker_session *session, struct file *file,
 		tracker_share_put(share);
 	}
 	return region;
-}
-
-/* ---- wrapping ----------------------------------------------------------- */
-
-/*
- * How often, and how far apart, a process that is at something is tried again:
- * about a second at the start of tracking, which can be put off, and not long
- * where somebody waits.
- */
-#define TRACKER_WRAP_TRIES	200
-#define TRACKER_ADOPT_TRIES	10
-#define TRACKER_WRAP_DELAY_MS	4
-
-static int __tracker_share_wrap(struct tracker_share *share, bool has_own)
-{
-	int err = 0;
-
-	if (share->is_over)
-		return 0;
-	if (has_own)
-		err = tracker_share_wrap_own(share);
-	return err ? err : tracker_share_wrap(share);
-}
-
-/*
- * Wraps what there is of a file, in every process. tracker_shares_lock is not
- * held while a process is waited for: others want to map files, too.
- *
- * Return: 0, -EINTR, -EAGAIN if a process cannot be wrapped now, or -ENOMEM.
- */
-static int tracker_share_wrap_all(struct tracker_share *share, bool has_own,
-				  unsigned int tries)
-{
-	int err;
-
-	for (;;) {
-		err = mutex_lock_killable(&tracker_shares_lock);
-		if (err)
-			return err;
-		err = __tracker_share_wrap(share, has_own);
-		mutex_unlock(&tracker_shares_lock);
-		if (err != -EBUSY)
-			return err;
-		if (!--tries)
-			return -EAGAIN;
-		schedule_timeout_killable(msecs_to_jiffies(TRACKER_WRAP_DELAY_MS));
-		if (fatal_signal_pending(current))
-			return -EINTR;
-	}
-}
-
-/**
- * tracker_share_adopt_file - a process has mapped a file
- * @mapping: the file's
- * @index: first page that was mapped
- * @nr_pages: length
- *
- * The caller's own mappings are wrapped when this returns, unless it is killed.
- * Another thread may have forked with one: who is busy with that is left to the
- * next harvest.
- */
-void tracker_share_adopt_file(struct address_space *mapping, pgoff_t index,
-			      pgoff_t nr_pages)
-{
-	struct tracker_share *share = tracker_share_get(mapping);
-
-	if (!share)
-		return;
-	if (tracker_share_wrap_all(share, true, TRACKER_ADOPT_TRIES))
-		WRITE_ONCE(share->is_incomplete, true);
-	tracker_share_absorb(share, index, index + nr_pages);
-	tracker_share_put(share);
-}
-
-/* At a harvest: what could not be wrapped has been writable up to now. */
-void tracker_share_complete(struct tracker_region *region)
-{
-	struct tracker_share *share = region->share;
-	int err = tracker_share_wrap_all(share, false, TRACKER_ADOPT_TRIES);
-
-	if (err)
-		WRITE_ONCE(share->is_incomplete, true);
-	if (err == -EINTR)
-		return;
-	tracker_share_protect(region);
-	tracker_share_changed(share);
-}
-
-/**
- * tracker_share_attach - log the writes to a shared file for a session
- * @session: the session, locked
- * @file: what the target has mapped
- * @kind: enum tracker_kind of the mapping
- *
- * All its mappings in all processes are wrapped, and its pages write-protected.
- * The content up to now is for the caller to read, afterwards.
- *
- * Return: 0, -EINVAL if the session has a region of the file, -EAGAIN if another
- * process has userfaultfd on the file or is at something that may last, or another
- * -errno.
- */
-int tracker_share_attach(struct tracker_session *session, struct file *file,
-			 u16 kind)
-{
-	struct tracker_region *region;
-	struct tracker_share *share;
-	int err;
-
-	/* One that has to go first: the next layout sees to that. */
-	if (tracker_share_region(session, file->f_mapping))
-		return -EINVAL;
-	region = tracker_share_add_region(session, file, kind);
-	if (IS_ERR(region))
-		return PTR_ERR(region);
-	share = region->share;
-	err = tracker_share_wrap_all(share, false, TRACKER_WRAP_TRIES);
-	/* For those that track the file already. */
-	if (err)
-		WRITE_ONCE(share->is_incomplete, true);
-	else
-		err = tracker_share_see(region);
-	if (err)
-		tracker_share_detach(region);
-	else
-		tracker_share_protect(region);
-	tracker_share_put(share);
-	return err;
 }

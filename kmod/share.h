@@ -17,8 +17,13 @@ struct tracker_share {
 	struct address_space *mapping;
 	struct file *file;		/* counted: opened by us, to read */
 	struct tracker_watch *watch;
-	struct rw_semaphore lock;	/* protects regions */
+	struct tracker_log log;		/* by the page in the file */
+	struct mutex lock;		/* regions, and handing the log out */
 	struct list_head regions;
+	atomic_t nr_changes;		/* by system calls */
+	int nr_seen;			/* of the changes, when is_seen was set */
+	bool is_seen;			/* the log knows which pages exist */
+	bool is_protected;		/* what is not in the log cannot be written */
 	bool is_incomplete;		/* a mapping could not be wrapped */
 	bool is_written;		/* by asynchronous I/O */
 	bool is_over;			/* tracker_shares_lock: no mapping is wrapped */
@@ -30,24 +35,30 @@ struct tracker_region *tracker_share_region(struct tracker_session *session,
 int tracker_share_attach(struct tracker_session *session, struct file *file,
 			 u16 kind);
 void tracker_share_detach(struct tracker_region *region);
-bool tracker_share_rescan(struct tracker_region *region);
+bool tracker_share_rescan(struct tracker_region *region, u64 *nr_pinned);
 long tracker_ioctl_sharers(struct tracker_session *session,
 			   struct tracker_sharers __user *argp);
 
 /* Among the files of shares. */
 
+extern struct mutex tracker_shares_lock;
+
 bool tracker_shares_exist(void);
 struct tracker_share *tracker_share_find(struct address_space *mapping);
 struct tracker_share *tracker_share_get(struct address_space *mapping);
 void tracker_share_put(struct tracker_share *share);
-void tracker_share_complete(struct tracker_region *region);
+struct tracker_region *
+tracker_share_add_region(struct tracker_session *session, struct file *file,
+			 u16 kind);
+void tracker_share_complete(struct tracker_share *share);
 
 /* The log. */
 void tracker_share_log(struct address_space *mapping, struct folio *folio,
 		       pgoff_t index);
 void tracker_share_changed(void *owner);
 void tracker_share_written(struct file *file);
-void tracker_share_protect(struct tracker_region *region);
+u64 tracker_share_hand_out(struct tracker_share *share);
+void tracker_share_protect(struct tracker_share *share);
 int tracker_share_see(struct tracker_region *region);
 void tracker_share_absorb(struct tracker_share *share, pgoff_t index,
 			  pgoff_t end);

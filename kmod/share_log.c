@@ -1,33 +1,28 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What is logged of a shared file, for every session that tracks it. */
+/*
+ * What is logged of a shared file. There is one log for the file: a write costs
+ * the same whoever tracks it. A page in it may be writable; any other is
+ * write-protected in all wrapped mappings. A harvest *hands the log out*: what is
+ * in it is write-protected, once, and put into the logs of all sessions that
+ * track the file.
+ */
+#include <linux/bitmap.h>
 #include <linux/pagemap.h>
 #include <linux/rmap.h>
 #include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
 
 #include "share.h"
 
-static void tracker_region_log(struct tracker_region *region, pgoff_t index,
-			       pgoff_t nr_pages)
-{
-	struct tracker_log *log = &region->session->log;
-
-	/* What is behind the block is not mapped by the target. */
-	for (; nr_pages && index < region->nr_pages; index++, nr_pages--)
-		if (tracker_log_add(log, region->base + index))
-			tracker_log_overflow(log);
-}
-
-/* With a folio locked: memory is not to be had by writing that one back. */
 static void tracker_share_log_pages(struct tracker_share *share, pgoff_t index,
 				    pgoff_t nr_pages)
 {
+	/* With a folio locked: no memory is to be had by writing that one back. */
 	unsigned int nofs = memalloc_nofs_save();
-	struct tracker_region *region;
 
-	down_read(&share->lock);
-	list_for_each_entry(region, &share->regions, share_node)
-		tracker_region_log(region, index, nr_pages);
-	up_read(&share->lock);
+	for (; nr_pages; nr_pages--, index++)
+		if (tracker_log_add(&share->log, index))
+			tracker_log_overflow(&share->log);
 	memalloc_nofs_restore(nofs);
 }
 
@@ -62,23 +57,20 @@ void tracker_share_log(struct address_space *mapping, struct folio *folio,
 void tracker_share_changed(void *owner)
 {
 	struct tracker_share *share = owner;
-	struct tracker_region *region;
 
-	down_read(&share->lock);
-	list_for_each_entry(region, &share->regions, share_node)
-		WRITE_ONCE(region->is_modified, true);
-	up_read(&share->lock);
+	smp_mb__before_atomic(); /* the content is there */
+	atomic_inc(&share->nr_changes);
 }
 
 /* ---- write protection --------------------------------------------------- */
 
 /*
- * Write-protects the file's pages: from now on their writes are logged. Pages
- * that are written already are for the caller to read.
+ * Write-protects all of the file's pages: from now on their writes are logged.
+ * Pages that are written already are for the caller to read.
  */
-void tracker_share_protect(struct tracker_region *region)
+void tracker_share_protect(struct tracker_share *share)
 {
-	struct address_space *mapping = region->share->mapping;
+	struct address_space *mapping = share->mapping;
 	unsigned long index = 0;
 	struct folio *folio;
 
@@ -86,7 +78,7 @@ void tracker_share_protect(struct tracker_region *region)
 		folio = tracker_filemap_lock(mapping, index++);
 		if (folio) {
 			if (tracker_folio_rearm(folio))
-				tracker_region_log(region, index - 1, 1);
+				tracker_share_log_pages(share, index - 1, 1);
 			folio_unlock(folio);
 			folio_put(folio);
 		}
@@ -94,19 +86,31 @@ void tracker_share_protect(struct tracker_region *region)
 	}
 }
 
-/* What the first round stores of memory that no file system keeps. */
+/*
+ * What the first round stores of memory that no file system keeps. Only system
+ * calls make pages there that are not logged: without one since the last time,
+ * all is known already.
+ */
 int tracker_share_see(struct tracker_region *region)
 {
-	struct xarray *pages = &region->share->mapping->i_pages;
+	struct tracker_share *share = region->share;
+	struct xarray *pages = &share->mapping->i_pages;
+	int nr_changes = atomic_read(&share->nr_changes);
 	unsigned long index = 0;
 	int err = 0;
 
+	region->nr_changes = nr_changes;
 	if (region->kind != TRACKER_KIND_ANON_SHARED)
 		return 0;
+	if (READ_ONCE(share->is_seen) && READ_ONCE(share->nr_seen) == nr_changes)
+		return 0;
 	while (!err && xa_find(pages, &index, region->nr_pages - 1, XA_PRESENT)) {
-		err = tracker_log_see(&region->session->log,
-				      region->base + index++);
+		err = tracker_log_see(&share->log, index++);
 		cond_resched();
+	}
+	if (!err) {
+		WRITE_ONCE(share->nr_seen, nr_changes);
+		WRITE_ONCE(share->is_seen, true);
 	}
 	return err;
 }
@@ -143,33 +147,124 @@ void tracker_share_absorb(struct tracker_share *share, pgoff_t index,
 	}
 }
 
+/* ---- handing it out ----------------------------------------------------- */
+
+/* Return: how many pages the kernel may write without a fault. */
+static u64 tracker_share_hand_out_chunk(struct tracker_share *share,
+					struct tracker_chunk *chunk)
+{
+	DECLARE_BITMAP(bits, TRACKER_CHUNK_PAGES) = {};
+	struct tracker_region *region;
+	unsigned int bit = 0;
+	u64 nr_pinned = 0;
+
+	/* Ascending, so that a page logged anew behind us waits for the next. */
+	for_each_set_bit_from(bit, chunk->dirty, TRACKER_CHUNK_PAGES) {
+		if (tracker_page_rearm(&share->log, chunk, bit, share->mapping))
+			nr_pinned++;
+		__set_bit(bit, bits);
+	}
+	if (bitmap_empty(bits, TRACKER_CHUNK_PAGES))
+		return 0;
+	/* What is behind the block is not mapped by the target. */
+	list_for_each_entry(region, &share->regions, share_node)
+		if (chunk->base < region->nr_pages)
+			tracker_log_merge(&region->session->shared,
+					  region->base + chunk->base, bits);
+	return nr_pinned;
+}
+
+/* The log has lost count: every page of the file counts as written, for all. */
+static void tracker_share_hand_out_all(struct tracker_share *share)
+{
+	struct tracker_region *region;
+
+	/* Cleared first: a page that is not logged from now on is new. */
+	WRITE_ONCE(share->log.overflow, false);
+	smp_mb(); /* the flag is clear before a page is looked at */
+	tracker_share_protect(share);
+	list_for_each_entry(region, &share->regions, share_node)
+		tracker_log_overflow(&region->session->shared);
+}
+
 /**
- * tracker_share_rescan - log what a system call may have changed
- * @region: a region with a share; the caller holds session->lock
+ * tracker_share_hand_out - write-protect what was written, and tell all sessions
+ * @share: the file; the caller holds the session->lock of one that tracks it
  *
- * Every page that exists, and every one that the images may have.
+ * A page that is written after this call began is handed out now or the next time.
+ *
+ * Return: how many pages the kernel may write without a fault.
+ */
+u64 tracker_share_hand_out(struct tracker_share *share)
+{
+	struct tracker_log *log = &share->log;
+	struct tracker_chunk *chunk;
+	u64 nr_pinned = 0;
+
+	mutex_lock(&share->lock);
+	if (READ_ONCE(log->overflow))
+		tracker_share_hand_out_all(share);
+	tracker_log_take(log);
+	while (!fatal_signal_pending(current) && (chunk = tracker_log_next(log))) {
+		nr_pinned += tracker_share_hand_out_chunk(share, chunk);
+		cond_resched();
+	}
+	tracker_log_untake(log);
+	mutex_unlock(&share->lock);
+	return nr_pinned;
+}
+
+/* Every page that exists, and every one that the images may have. */
+static void tracker_share_log_all(struct tracker_region *region)
+{
+	struct tracker_share *share = region->share;
+	struct tracker_log *log = &region->session->shared;
+	struct xarray *pages = &share->mapping->i_pages;
+	struct tracker_chunk *chunk;
+	unsigned long index;
+
+	xa_for_each_range(&share->log.chunks, index, chunk, 0,
+			  (region->nr_pages - 1) >> TRACKER_CHUNK_SHIFT) {
+		if (!bitmap_empty(chunk->seen, TRACKER_CHUNK_PAGES))
+			tracker_log_merge(log, region->base + chunk->base,
+					  chunk->seen);
+		cond_resched();
+	}
+	if (region->kind != TRACKER_KIND_ANON_SHARED)
+		return;
+	for (index = 0; xa_find(pages, &index, region->nr_pages - 1, XA_PRESENT);
+	     index++) {
+		if (tracker_log_add(log, region->base + index) ||
+		    tracker_log_see(&share->log, index))
+			tracker_log_overflow(log);
+		cond_resched();
+	}
+}
+
+/**
+ * tracker_share_rescan - put what was written to a shared file into a session's log
+ * @region: a region with a share; the caller holds session->lock
+ * @nr_pinned: in/out: pages that the kernel may write without a fault
+ *
+ * Where a system call may have changed the file, that is all of it.
  *
  * Return: whether there was such a call since the last time.
  */
-bool tracker_share_rescan(struct tracker_region *region)
+bool tracker_share_rescan(struct tracker_region *region, u64 *nr_pinned)
 {
-	struct tracker_log *log = &region->session->log;
-	struct xarray *pages = &region->share->mapping->i_pages;
-	unsigned long index = 0;
+	struct tracker_share *share = region->share;
+	int nr_changes;
 
-	if (xchg(&region->share->is_incomplete, false) ||
-	    !tracker_share_is_wrapped(region->share))
-		tracker_share_complete(region);
-	if (xchg(&region->share->is_written, false))
-		tracker_share_changed(region->share);
-	if (!xchg(&region->is_modified, false))
+	if (xchg(&share->is_incomplete, false) ||
+	    !tracker_share_is_wrapped(share))
+		tracker_share_complete(share);
+	if (xchg(&share->is_written, false))
+		tracker_share_changed(share);
+	*nr_pinned += tracker_share_hand_out(share);
+	nr_changes = atomic_read_acquire(&share->nr_changes);
+	if (region->nr_changes == nr_changes)
 		return false;
-	tracker_log_seen(log, region->base, region->base + region->nr_pages);
-	if (region->kind != TRACKER_KIND_ANON_SHARED)
-		return true;
-	for (; xa_find(pages, &index, region->nr_pages - 1, XA_PRESENT); index++) {
-		tracker_region_log(region, index, 1);
-		cond_resched();
-	}
+	region->nr_changes = nr_changes;
+	tracker_share_log_all(region);
 	return true;
 }

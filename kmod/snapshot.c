@@ -5,15 +5,17 @@
  * parent's first write to a page after the fork, the page's content is saved
  * in the newest snapshot.
  *
- * A child that asks for a page looks into its own snapshot, then into each
- * newer one, then at the live page: the first copy saved after its fork is
- * what the page held at its fork.
+ * A child that asks for a page gets the first one that was saved since its fork,
+ * or else the live page: that is what the page held at its fork. What is saved is
+ * in one tree, by page and snapshot, so that it is found as fast with hundreds of
+ * children as with one.
  */
 #include <linux/highmem.h>
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
 
-#include "tree.h"
+#include "donor.h"
+#include "saved.h"
 
 struct tracker_family *tracker_family_create(void)
 {
@@ -24,6 +26,9 @@ struct tracker_family *tracker_family_create(void)
 	kref_init(&family->kref);
 	init_rwsem(&family->lock);
 	INIT_LIST_HEAD(&family->snapshots);
+	INIT_LIST_HEAD(&family->heirs);
+	INIT_LIST_HEAD(&family->new_heirs);
+	family->saved = RB_ROOT;
 	xa_init(&family->sources);
 	return family;
 }
@@ -47,6 +52,15 @@ bool tracker_family_has_snapshots(struct tracker_family *family)
 	return READ_ONCE(family->nr_snapshots) != 0;
 }
 
+/* The newest one, or NULL. Caller holds family->lock. */
+static struct tracker_snapshot *
+tracker_family_newest(struct tracker_family *family)
+{
+	if (list_empty(&family->snapshots))
+		return NULL;
+	return list_last_entry(&family->snapshots, struct tracker_snapshot, node);
+}
+
 /**
  * tracker_family_end - what the forked children can ask for
  * @family: the fork family
@@ -55,15 +69,18 @@ bool tracker_family_has_snapshots(struct tracker_family *family)
  */
 pgoff_t tracker_family_end(struct tracker_family *family)
 {
-	struct tracker_snapshot *snapshot;
-	pgoff_t end = 0;
+	struct tracker_snapshot *newest;
+	pgoff_t end;
 
 	down_read(&family->lock);
-	list_for_each_entry(snapshot, &family->snapshots, node)
-		end = max(end, snapshot->end);
+	/* The parent's regions only become more. */
+	newest = tracker_family_newest(family);
+	end = newest ? newest->end : 0;
 	up_read(&family->lock);
 	return end;
 }
+
+/* ---- snapshots ---------------------------------------------------------- */
 
 /**
  * tracker_snapshot_create - what a child sees that is being forked
@@ -81,8 +98,7 @@ struct tracker_snapshot *tracker_snapshot_create(struct tracker_session *session
 	snapshot = kzalloc(sizeof(*snapshot), GFP_KERNEL);
 	if (!snapshot)
 		return NULL;
-	xa_init(&snapshot->pages);
-	INIT_LIST_HEAD(&snapshot->heirs);
+	INIT_LIST_HEAD(&snapshot->saved);
 	mmgrab(mm);
 	snapshot->mm = mm;
 	snapshot->end = READ_ONCE(session->next_base);
@@ -90,6 +106,7 @@ struct tracker_snapshot *tracker_snapshot_create(struct tracker_session *session
 	kref_get(&family->kref);
 	snapshot->family = family;
 	down_write(&family->lock);
+	snapshot->serial = ++family->last_serial;
 	list_add_tail(&snapshot->node, &family->snapshots);
 	WRITE_ONCE(family->nr_snapshots, family->nr_snapshots + 1);
 	up_write(&family->lock);
@@ -98,27 +115,25 @@ struct tracker_snapshot *tracker_snapshot_create(struct tracker_session *session
 
 /*
  * An older fork reaches a page saved here if it has none of its own, so the
- * next older snapshot inherits what it lacks. Caller holds family->lock for
- * writing.
+ * next older snapshot inherits what it lacks. In the tree that changes no order:
+ * there is nothing between the two. Caller holds family->lock for writing.
  */
-static void __tracker_snapshot_bequeath(struct tracker_snapshot *snapshot)
+static void tracker_snapshot_bequeath(struct tracker_snapshot *snapshot)
 {
+	struct tracker_family *family = snapshot->family;
 	struct tracker_snapshot *older = NULL;
-	struct page *page;
-	unsigned long index;
+	struct tracker_saved *saved, *next;
 
-	if (!list_is_first(&snapshot->node, &snapshot->family->snapshots))
+	if (!list_is_first(&snapshot->node, &family->snapshots))
 		older = list_prev_entry(snapshot, node);
-	xa_for_each(&snapshot->pages, index, page) {
-		/*
-		 * __GFP_NOFAIL: one tree node, and there is no way back: the
-		 * older child would see its parent's later writes.
-		 */
-		if (older && !xa_load(&older->pages, index))
-			xa_store(&older->pages, index, page,
-				 GFP_KERNEL | __GFP_NOFAIL);
-		else
-			put_page(page);
+	list_for_each_entry_safe(saved, next, &snapshot->saved, list) {
+		if (!older || tracker_saved_at(family, saved->pgoff,
+					       older->serial) != saved) {
+			tracker_saved_erase(family, saved);
+		} else {
+			saved->serial = older->serial;
+			list_move_tail(&saved->list, &older->saved);
+		}
 		cond_resched();
 	}
 }
@@ -128,11 +143,10 @@ void tracker_snapshot_destroy(struct tracker_snapshot *snapshot)
 	struct tracker_family *family = snapshot->family;
 
 	down_write(&family->lock);
-	__tracker_snapshot_bequeath(snapshot);
+	tracker_snapshot_bequeath(snapshot);
 	list_del(&snapshot->node);
 	WRITE_ONCE(family->nr_snapshots, family->nr_snapshots - 1);
 	up_write(&family->lock);
-	xa_destroy(&snapshot->pages);
 	mmdrop(snapshot->mm);
 	tracker_session_put(snapshot->session);
 	kfree(snapshot);
@@ -151,15 +165,14 @@ struct page *tracker_snapshot_lookup(struct tracker_snapshot *snapshot,
 				     pgoff_t pgoff)
 {
 	struct tracker_family *family = snapshot->family;
+	struct tracker_saved *saved;
 	struct page *page = NULL;
 
 	down_read(&family->lock);
-	list_for_each_entry_from(snapshot, &family->snapshots, node) {
-		page = xa_load(&snapshot->pages, pgoff);
-		if (page) {
-			get_page(page);
-			break;
-		}
+	saved = tracker_saved_at(family, pgoff, snapshot->serial);
+	if (saved) {
+		page = saved->page;
+		get_page(page);
 	}
 	up_read(&family->lock);
 	return page;
@@ -170,15 +183,16 @@ pgoff_t tracker_snapshot_next(struct tracker_snapshot *snapshot, pgoff_t start,
 			      pgoff_t end)
 {
 	struct tracker_family *family = snapshot->family;
-	unsigned long index;
+	struct tracker_saved *saved;
 
 	down_read(&family->lock);
-	list_for_each_entry_from(snapshot, &family->snapshots, node) {
-		index = start;
-		if (start < end &&
-		    xa_find(&snapshot->pages, &index, end - 1, XA_PRESENT))
-			end = index;
-	}
+	saved = tracker_saved_find(family, start, snapshot->serial);
+	/* Pages of which only older children need what was saved are passed over. */
+	while (saved && saved->pgoff < end && saved->serial < snapshot->serial)
+		saved = tracker_saved_find(family, saved->pgoff,
+					   snapshot->serial);
+	if (saved && saved->pgoff < end)
+		end = saved->pgoff;
 	up_read(&family->lock);
 	return end;
 }
@@ -195,95 +209,119 @@ void tracker_snapshot_log(struct tracker_snapshot *snapshot,
 	}
 }
 
+/* ---- heirs -------------------------------------------------------------- */
+
 void tracker_snapshot_add_heir(struct tracker_snapshot *snapshot,
 			       struct tracker_session *session)
 {
-	down_write(&snapshot->family->lock);
-	list_add_tail(&session->origin_node, &snapshot->heirs);
-	up_write(&snapshot->family->lock);
+	struct tracker_family *family = snapshot->family;
+	struct tracker_session *heir;
+
+	down_write(&family->lock);
+	list_add(&session->new_node, &family->new_heirs);
+	/* Mostly it is the newest one of all. */
+	list_for_each_entry(heir, &family->heirs, heir_node)
+		if (tracker_origin(heir)->serial < snapshot->serial)
+			break;
+	list_add_tail(&session->heir_node, &heir->heir_node);
+	up_write(&family->lock);
 }
 
 void tracker_snapshot_remove_heir(struct tracker_snapshot *snapshot,
 				  struct tracker_session *session)
 {
 	down_write(&snapshot->family->lock);
-	list_del_init(&session->origin_node);
+	list_del_init(&session->heir_node);
+	list_del_init(&session->new_node);
 	up_write(&snapshot->family->lock);
 }
 
 /*
- * A child that is tracked has a page other than its parent from now on. Until
- * its first round is stored, the images may have taken it for the parent's.
+ * Children that are tracked, and see what has just been saved, have another page
+ * than their parent from now on. Until the first round of one is stored, the
+ * images may have taken it for the parent's. Caller holds family->lock for
+ * writing.
  */
-static void __tracker_snapshot_tell(struct tracker_snapshot *snapshot,
-				    pgoff_t pgoff)
+static void tracker_family_tell(struct tracker_family *family,
+				struct tracker_saved *saved)
 {
-	struct tracker_session *heir;
+	struct tracker_session *heir, *next;
+	u64 serial;
 
 	smp_mb(); /* pairs with tracker_origin_inherit() */
-	list_for_each_entry(heir, &snapshot->heirs, origin_node)
-		if (READ_ONCE(heir->is_new) &&
-		    mtree_load(&heir->inherited, pgoff) &&
-		    tracker_log_add(&heir->log, pgoff))
+	list_for_each_entry_safe(heir, next, &family->new_heirs, new_node) {
+		if (!READ_ONCE(heir->is_new)) {
+			list_del_init(&heir->new_node);
+			continue;
+		}
+		serial = tracker_origin(heir)->serial;
+		if (tracker_saved_at(family, saved->pgoff, serial) == saved &&
+		    mtree_load(&heir->inherited, saved->pgoff) &&
+		    tracker_log_add(&heir->log, saved->pgoff))
 			tracker_log_overflow(&heir->log);
-}
-
-/* @newest has got a page; older snapshots find it there if they have none. */
-static void __tracker_family_tell(struct tracker_family *family,
-				  struct tracker_snapshot *newest, pgoff_t pgoff)
-{
-	struct tracker_snapshot *snapshot = newest;
-
-	__tracker_snapshot_tell(newest, pgoff);
-	list_for_each_entry_continue_reverse(snapshot, &family->snapshots, node) {
-		if (xa_load(&snapshot->pages, pgoff))
-			break;
-		__tracker_snapshot_tell(snapshot, pgoff);
 	}
-}
-
-static bool __tracker_snapshot_has_heir(struct tracker_snapshot *snapshot,
-					pgoff_t pgoff)
-{
-	struct tracker_session *heir;
-
-	list_for_each_entry(heir, &snapshot->heirs, origin_node)
-		if (mtree_load(&heir->inherited, pgoff))
-			return true;
-	return false;
 }
 
 /* Does a child that is tracked have the live page? */
 bool tracker_family_has_heir(struct tracker_family *family, pgoff_t pgoff)
 {
 	struct tracker_snapshot *snapshot;
+	struct tracker_session *heir;
 	bool has_heir = false;
 
 	if (!tracker_family_has_snapshots(family))
 		return false;
 	down_read(&family->lock);
-	list_for_each_entry_reverse(snapshot, &family->snapshots, node) {
-		/* Older ones find what was saved here. */
-		if (has_heir || xa_load(&snapshot->pages, pgoff))
+	list_for_each_entry(heir, &family->heirs, heir_node) {
+		snapshot = tracker_origin(heir);
+		/* Older ones have no such region either, or see what was saved. */
+		if (pgoff >= snapshot->end ||
+		    tracker_saved_at(family, pgoff, snapshot->serial))
 			break;
-		has_heir = __tracker_snapshot_has_heir(snapshot, pgoff);
+		has_heir = mtree_load(&heir->inherited, pgoff);
+		if (has_heir)
+			break;
 	}
 	up_read(&family->lock);
 	return has_heir;
 }
 
-static int tracker_family_save_copy(struct tracker_snapshot *newest,
-				    struct page *live, pgoff_t pgoff, gfp_t gfp)
-{
-	struct page *copy = tracker_donor_create(live, gfp);
-	int err;
+/* ---- saving ------------------------------------------------------------- */
 
-	if (!copy)
-		return -ENOMEM;
-	err = xa_err(xa_store(&newest->pages, pgoff, copy, gfp));
-	if (err)
-		put_page(copy);
-	return err;
+/* Has the newest snapshot, if there is one, to have this page? */
+static bool tracker_family_needs(struct tracker_family *family, pgoff_t pgoff)
+{
+	struct tracker_snapshot *newest;
+	bool is_needed;
+
+	down_read(&family->lock);
+	newest = tracker_family_newest(family);
+	is_needed = newest && pgoff < newest->end &&
+		    !tracker_saved_at(family, pgoff, newest->serial);
+	up_read(&family->lock);
+	return is_needed;
+}
+
+/* Takes @saved over. Return: 1, or 0 if no child needs it any more. */
+static int tracker_family_add(struct tracker_family *family,
+			      struct tracker_saved *saved)
+{
+	struct tracker_snapshot *newest;
+	int ret = 0;
+
+	down_write(&family->lock);
+	newest = tracker_family_newest(family);
+	if (newest && saved->pgoff < newest->end &&
+	    !tracker_saved_at(family, saved->pgoff, newest->serial)) {
+		saved->serial = newest->serial;
+		tracker_saved_insert(newest, saved);
+		tracker_family_tell(family, saved);
+		ret = 1;
+	}
+	up_write(&family->lock);
+	if (!ret)
+		tracker_saved_free(saved);
+	return ret;
 }
 
 /**
@@ -298,25 +336,14 @@ static int tracker_family_save_copy(struct tracker_snapshot *newest,
 int tracker_family_save(struct tracker_family *family, struct folio *folio,
 			pgoff_t pgoff, gfp_t gfp)
 {
-	struct tracker_snapshot *newest;
-	int ret = 0;
+	struct tracker_saved *saved;
+	struct page *copy;
 
-	down_read(&family->lock);
-	if (!list_empty(&family->snapshots)) {
-		newest = list_last_entry(&family->snapshots,
-					 struct tracker_snapshot, node);
-		if (pgoff < newest->end && !xa_load(&newest->pages, pgoff)) {
-			ret = tracker_family_save_copy(newest,
-						       folio_file_page(folio, pgoff),
-						       pgoff, gfp);
-			if (!ret) {
-				__tracker_family_tell(family, newest, pgoff);
-				ret = 1;
-			}
-		}
-	}
-	up_read(&family->lock);
-	return ret;
+	if (!tracker_family_needs(family, pgoff))
+		return 0;
+	copy = tracker_donor_create(folio_file_page(folio, pgoff), gfp);
+	saved = tracker_saved_create(copy, pgoff, gfp);
+	return saved ? tracker_family_add(family, saved) : -ENOMEM;
 }
 
 /**
@@ -330,22 +357,14 @@ int tracker_family_save(struct tracker_family *family, struct folio *folio,
 int tracker_family_keep(struct tracker_family *family, struct page *page,
 			pgoff_t pgoff)
 {
-	struct tracker_snapshot *newest;
-	int err = 0;
+	struct tracker_saved *saved;
 
-	down_read(&family->lock);
-	if (!list_empty(&family->snapshots)) {
-		newest = list_last_entry(&family->snapshots,
-					 struct tracker_snapshot, node);
-		if (pgoff < newest->end && !xa_load(&newest->pages, pgoff)) {
-			err = xa_err(xa_store(&newest->pages, pgoff, page,
-					      GFP_KERNEL));
-			if (!err) {
-				get_page(page);
-				__tracker_family_tell(family, newest, pgoff);
-			}
-		}
-	}
-	up_read(&family->lock);
-	return err;
+	if (!tracker_family_needs(family, pgoff))
+		return 0;
+	get_page(page);
+	saved = tracker_saved_create(page, pgoff, GFP_KERNEL);
+	if (!saved)
+		return -ENOMEM;
+	tracker_family_add(family, saved);
+	return 0;
 }

@@ -16,35 +16,63 @@ static bool tracker_task_is_held(struct task_struct *task)
 	return task_is_traced(task) && ptrace_parent(task) == current;
 }
 
+/*
+ * Each task on an mm is one of its users. If the threads of the target's own
+ * process are all of them, but for the caller's reference, nobody else is on the
+ * mm, and the processes of the whole system need not be looked at.
+ */
+static bool tracker_is_held_by_itself(struct tracker_session *session)
+{
+	struct mm_struct *mm = session->mm;
+	struct task_struct *leader, *thread;
+	int nr_held = 0;
+
+	leader = pid_task(session->pid, PIDTYPE_TGID);
+	if (!leader)
+		return false;
+	for_each_thread(leader, thread) {
+		if (READ_ONCE(thread->mm) != mm)
+			continue;
+		if (!tracker_task_is_held(thread))
+			return false;
+		nr_held++;
+	}
+	return nr_held && atomic_read(&mm->mm_users) == nr_held + 1;
+}
+
+static struct task_struct *tracker_find_running(struct mm_struct *mm)
+{
+	struct task_struct *process, *thread;
+
+	for_each_process_thread(process, thread)
+		if (READ_ONCE(thread->mm) == mm &&
+		    !tracker_task_is_held(thread))
+			return thread;
+	return NULL;
+}
+
 /**
- * tracker_check_stopped - check that nothing can run on an mm
- * @mm: the target's
+ * tracker_check_stopped - check that nothing can run on a target's mm
+ * @session: the session; the caller has a reference of its own on the mm's users
  * @busy_tid: out: a thread that is not stopped, in the caller's pid namespace
  *
- * Every thread of every process on @mm (CLONE_VM, vfork) has to be in a ptrace
+ * Every thread of every process on the mm (CLONE_VM, vfork) has to be in a ptrace
  * stop by the calling thread. A thread that has begun to exit but still has the
  * mm counts as running: it will write its clear_child_tid. So does a kernel
  * thread that works on the mm (vhost).
  *
  * Return: 0, or -EBUSY.
  */
-int tracker_check_stopped(struct mm_struct *mm, s32 *busy_tid)
+int tracker_check_stopped(struct tracker_session *session, s32 *busy_tid)
 {
-	struct task_struct *process, *thread;
-	int err = 0;
+	struct task_struct *running = NULL;
 
 	*busy_tid = 0;
 	rcu_read_lock();
-	for_each_process_thread(process, thread) {
-		if (READ_ONCE(thread->mm) != mm)
-			continue;
-		if (tracker_task_is_held(thread))
-			continue;
-		*busy_tid = task_pid_vnr(thread);
-		err = -EBUSY;
-		goto out;
-	}
-out:
+	if (!tracker_is_held_by_itself(session))
+		running = tracker_find_running(session->mm);
+	if (running)
+		*busy_tid = task_pid_vnr(running);
 	rcu_read_unlock();
-	return err;
+	return running ? -EBUSY : 0;
 }

@@ -12,6 +12,7 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
+#include "pieces.h"
 #include "share.h"
 #include "swap.h"
 #include "tree.h"
@@ -98,20 +99,68 @@ static bool tracker_swap_extend(struct tracker_swapper *swapper)
 	return true;
 }
 
-/* A forked child's goes on where it was. */
+/* A forked child's mapping of its parent's memory will be at its place. */
+static bool tracker_piece_is_own(struct tracker_session *session,
+				 struct vm_area_struct *vma)
+{
+	return tracker_vma_is_heir(session, vma) ||
+	       (tracker_vma_is_target(vma) &&
+		tracker_vma_session(vma) == session);
+}
+
+/* Is no page that the target has, or will have, at two addresses? */
+static bool tracker_swap_has_no_twin(struct tracker_swapper *swapper)
+{
+	struct tracker_pieces list;
+	bool has_none = false;
+
+	if (!tracker_pieces_alloc(&list, swapper->mm))
+		return false;
+	mmap_read_lock(swapper->mm);
+	tracker_pieces_collect(&list, swapper->session, swapper->mm,
+			       tracker_piece_is_own);
+	mmap_read_unlock(swapper->mm);
+	if (list.nr_pieces <= list.max_pieces) {
+		tracker_pieces_sort(&list);
+		has_none = !tracker_pieces_overlap(&list);
+	}
+	kvfree(list.pieces);
+	return has_none;
+}
+
+/*
+ * What a forked child maps of its parent's memory goes on where it was: no page
+ * of it may be at another address, too. The target stands, so that mostly it is
+ * enough to look once; only where something is at two addresses (mremap() with
+ * MREMAP_DONTUNMAP) each range is looked at, among what all children map of it.
+ */
+static bool tracker_swap_is_single(struct tracker_swapper *swapper, pgoff_t end)
+{
+	struct tracker_session *session = swapper->session;
+	struct mm_struct *mm = swapper->mm;
+	struct vm_area_struct *vma;
+	bool is_mapped;
+
+	if (!swapper->knows_heirs)
+		swapper->knows_heirs = tracker_swap_has_no_twin(swapper);
+	if (swapper->knows_heirs)
+		return true;
+	mmap_read_lock(mm);
+	vma = find_vma(mm, swapper->start);
+	is_mapped = tracker_file_is_mapped(session->file, mm, vma,
+					   swapper->index, end) ||
+		    tracker_file_is_mapped(session->origin, mm, vma,
+					   swapper->index, end);
+	mmap_read_unlock(mm);
+	return !is_mapped;
+}
+
 static int tracker_swap_inherit(struct tracker_swapper *swapper)
 {
 	pgoff_t end = swapper->index +
 		      ((swapper->end - swapper->start) >> PAGE_SHIFT);
-	struct vm_area_struct *vma;
-	bool is_mapped;
 
-	mmap_read_lock(swapper->mm);
-	vma = find_vma(swapper->mm, swapper->start);
-	is_mapped = tracker_pages_are_mapped(swapper->mm, vma, swapper->session,
-					     swapper->index, end);
-	mmap_read_unlock(swapper->mm);
-	if (is_mapped)
+	if (!tracker_swap_is_single(swapper, end))
 		return -EINVAL;
 	swapper->pgoff = swapper->index;
 	return tracker_origin_inherit(swapper->session, swapper->index, end);
@@ -257,7 +306,8 @@ static int tracker_swap_ranges(struct tracker_swapper *swapper,
 	int err = 0;
 
 	if (!(args->flags & TRACKER_SWAP_SHARED))
-		err = tracker_check_stopped(swapper->mm, &args->busy_tid);
+		err = tracker_check_stopped(swapper->session,
+					    &args->busy_tid);
 	while (!err && args->nr_done < args->nr_ranges) {
 		if (copy_from_user(&range, &ranges[args->nr_done], sizeof(range)))
 			return -EFAULT;

@@ -15,6 +15,7 @@ struct tracker_swapper {
 	bool noreserve;
 	bool grows_down;
 	bool is_heir;			/* a forked child's part of its parent's memory */
+	bool knows_heirs;		/* no page of theirs is at two addresses */
 	unsigned long start;		/* of the range */
 	unsigned long end;
 	unsigned long prot;		/* PROT_* */
@@ -34,6 +35,7 @@ static inline pgoff_t tracker_swapper_pgoff(struct tracker_swapper *swapper,
 	return swapper->pgoff + ((addr - swapper->start) >> PAGE_SHIFT);
 }
 
+bool tracker_page_is_zero(struct page *page);
 int tracker_swap_copy(struct tracker_swapper *swapper, unsigned long start,
 		      unsigned long *end);
 void tracker_swap_renew_tail(struct tracker_swapper *swapper);

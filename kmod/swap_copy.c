@@ -16,19 +16,22 @@ static bool tracker_swap_has_backing(struct tracker_swapper *swapper)
 	return swapper->kind == TRACKER_KIND_FILE_PRIVATE || swapper->is_heir;
 }
 
+bool tracker_page_is_zero(struct page *page)
+{
+	void *content = kmap_local_page(page);
+	bool is_zero = !memchr_inv(content, 0, PAGE_SIZE);
+
+	kunmap_local(content);
+	return is_zero;
+}
+
 /* Of anonymous memory, pages of zeros stay holes. */
 static bool tracker_swap_needs(struct tracker_swapper *swapper,
 			       struct page *page)
 {
-	void *content;
-	bool is_zero;
-
 	if (tracker_swap_has_backing(swapper))
 		return PageAnon(compound_head(page));
-	content = kmap_local_page(page);
-	is_zero = !memchr_inv(content, 0, PAGE_SIZE);
-	kunmap_local(content);
-	return !is_zero;
+	return !tracker_page_is_zero(page);
 }
 
 static int tracker_swap_page(struct tracker_swapper *swapper,

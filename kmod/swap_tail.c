@@ -37,8 +37,8 @@ void tracker_swap_renew_tail(struct tracker_swapper *swapper)
 		.extra = swapper->extra,
 	};
 	struct page *copy = alloc_page(GFP_HIGHUSER);
+	bool is_pinned, is_zero;
 	struct page *page;
-	bool is_pinned;
 
 	if (!copy)
 		return;
@@ -49,12 +49,17 @@ void tracker_swap_renew_tail(struct tracker_swapper *swapper)
 	put_page(page);
 	if (is_pinned)
 		goto out;
+	/* Most stacks have never grown that far. A hole costs nothing in a round. */
+	is_zero = tracker_page_is_zero(copy);
 	while (tracker_map_over(&map) ||
-	       tracker_tail_page(swapper->mm, map.start, FOLL_WRITE, &page)) {
+	       (!is_zero && tracker_tail_page(swapper->mm, map.start,
+					      FOLL_WRITE, &page))) {
 		if (test_bit(MMF_OOM_SKIP, &swapper->mm->flags))
 			goto out;
 		msleep(1);
 	}
+	if (is_zero)
+		goto out;
 	copy_highpage(page, copy);
 	set_page_dirty_lock(page);
 	put_page(page);

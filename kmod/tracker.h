@@ -23,6 +23,7 @@
  *   session->lock		everything a controller does with a session
  *   tracker_sessions_lock	the list of sessions
  *   tracker_shares_lock	which files are shared, wrapping and unwrapping
+ *   share->lock		the regions of a shared file, handing out its log
  *   tree->revert_lock		what donors become when targets are put back
  *   mmap_lock			(a target's, or the caller's own; another
  *				mapper's is only tried; two: reshare.c)
@@ -30,7 +31,6 @@
  *   source->fill_lock		coming into being of pages of a private file mapping
  *   tree->lock			pages that the targets of a tree have in common
  *   folio lock			a page of a pseudo-file, or of a shared file
- *   share->lock		the regions of a shared file
  *   family->lock		snapshots of a fork family
  *   log->lock			the lists of log chunks
  *
@@ -74,7 +74,15 @@ void tracker_log_set(struct tracker_log *log, struct tracker_chunk *chunk,
 		     pgoff_t pgoff);
 int tracker_log_add(struct tracker_log *log, pgoff_t pgoff);
 int tracker_log_see(struct tracker_log *log, pgoff_t pgoff);
-void tracker_log_seen(struct tracker_log *log, pgoff_t start, pgoff_t end);
+void tracker_log_merge(struct tracker_log *log, pgoff_t base,
+		       const unsigned long *bits);
+void tracker_log_take(struct tracker_log *log);
+struct tracker_chunk *tracker_log_next(struct tracker_log *log);
+void tracker_log_unnext(struct tracker_log *log, struct tracker_chunk *chunk);
+void tracker_log_clear(struct tracker_log *log, struct tracker_chunk *chunk,
+		       unsigned int bit);
+void tracker_log_harvest(struct tracker_log *log);
+void tracker_log_untake(struct tracker_log *log);
 void tracker_log_overflow(struct tracker_log *log);
 void tracker_log_abort(struct tracker_log *log);
 void tracker_log_commit(struct tracker_log *log);
@@ -84,9 +92,13 @@ void tracker_log_commit(struct tracker_log *log);
 /* All forks whose content can depend on one pseudo-file. */
 struct tracker_family {
 	struct kref kref;
-	struct rw_semaphore lock;	/* protects snapshots */
+	struct rw_semaphore lock;	/* protects what follows, but for sources */
 	struct list_head snapshots;	/* oldest first */
 	unsigned int nr_snapshots;
+	u64 last_serial;		/* of the snapshots */
+	struct rb_root saved;		/* by page, then by snapshot; see saved.c */
+	struct list_head heirs;		/* sessions of the children, the newest first */
+	struct list_head new_heirs;	/* those of which nothing is stored yet */
 	struct xarray sources;		/* block of the pseudo-file -> source */
 };
 
@@ -95,10 +107,10 @@ struct tracker_snapshot {
 	struct list_head node;
 	struct tracker_family *family;
 	struct tracker_session *session; /* counted: the parent's */
-	struct list_head heirs;		/* family->lock: sessions of the children */
 	struct mm_struct *mm;		/* mmgrab(): the child, for identity only */
+	u64 serial;			/* grows from fork to fork */
 	pgoff_t end;			/* the child maps nothing from here on */
-	struct xarray pages;		/* pgoff -> page saved before a write */
+	struct list_head saved;		/* family->lock: what was saved in it */
 };
 
 struct tracker_family *tracker_family_create(void);
@@ -172,7 +184,8 @@ struct tracker_region {
 	struct tracker_session *session;
 	struct tracker_share *share;	/* of the shared kinds */
 	struct list_head share_node;	/* share->lock */
-	bool is_modified;		/* the file was, by a system call */
+	int nr_changes;			/* session->lock: of the share, seen so far */
+	int nr_others;			/* session->lock: those that others report */
 	bool is_mapped;			/* session->lock: seen by this layout */
 };
 
@@ -180,11 +193,11 @@ struct tracker_region {
 
 struct tracker_session {
 	struct kref kref;
-	struct list_head node;		/* tracker_sessions_lock; empty = over */
+	struct hlist_node node;		/* tracker_sessions_lock; unhashed = over */
 	struct mm_struct *mm;		/* mmgrab() only */
 	struct pid *pid;
 	u8 id[16];
-	u64 serial;			/* list cursor of TRACKER_IOC_STATUS */
+	unsigned long serial;		/* list cursor of TRACKER_IOC_STATUS */
 
 	/*
 	 * The pseudo-file. Not counted: the target's VMAs keep it alive, and
@@ -193,12 +206,14 @@ struct tracker_session {
 	struct file *file;
 	struct inode *inode;		/* of @file */
 	struct tracker_family *family;
-	struct tracker_log log;
+	struct tracker_log log;		/* of private memory */
+	struct tracker_log shared;	/* of shared files, see share_log.c */
 
 	/* See donor.c. */
 	struct tracker_tree *tree;	/* counted */
 	struct file *origin;		/* counted: the fork of the target, or NULL */
-	struct list_head origin_node;	/* snapshot->heirs */
+	struct list_head heir_node;	/* family->heirs, of the parent's */
+	struct list_head new_node;	/* family->new_heirs */
 	struct maple_tree inherited;	/* tree->lock: pages that are the parent's */
 	struct xarray donors;		/* tree->lock: pgoff -> page */
 	bool is_related;		/* never unset: donors and inherited count */
@@ -219,6 +234,7 @@ struct tracker_session {
 	u64 epoch;
 	u64 committed;
 	bool harvest_open;		/* pending pages belong to @epoch */
+	bool harvest_private;		/* others report what is shared */
 	u32 layout_hash;		/* of the tracked pieces, see trim.c */
 	struct work_struct trim_work;
 };
@@ -257,8 +273,6 @@ struct tracker_region *tracker_region_lookup(struct tracker_session *session,
 					     pgoff_t pgoff);
 int tracker_ioctl_region_open(struct tracker_controller *controller,
 			      struct tracker_region_open __user *argp);
-struct address_space *tracker_region_mapping(struct tracker_region *region,
-					     pgoff_t pgoff, pgoff_t *index);
 
 /* ---- changes of a file by system calls ---------------------------------- */
 
@@ -301,6 +315,8 @@ void tracker_snapshot_remove_heir(struct tracker_snapshot *snapshot,
 				  struct tracker_session *session);
 bool tracker_folio_may_be_pinned(struct folio *folio, int own_refs);
 bool tracker_folio_rearm(struct folio *folio);
+bool tracker_page_rearm(struct tracker_log *log, struct tracker_chunk *chunk,
+			unsigned int bit, struct address_space *mapping);
 
 /* For copies: the call fails with ENOMEM before the OOM killer is asked. */
 #define TRACKER_GFP	(GFP_HIGHUSER | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
@@ -352,7 +368,7 @@ void tracker_label_put(struct tracker_label *label);
 void tracker_label_set(struct tracker_label *label, struct mm_struct *mm,
 		       unsigned long start, unsigned long end);
 
-int tracker_check_stopped(struct mm_struct *mm, s32 *busy_tid);
+int tracker_check_stopped(struct tracker_session *session, s32 *busy_tid);
 u16 tracker_vma_kind(struct tracker_session *session,
 		     struct vm_area_struct *vma);
 unsigned long tracker_vma_prot(const struct vm_area_struct *vma);
@@ -391,10 +407,6 @@ int tracker_make_private(struct mm_struct *mm, unsigned long start,
 			 unsigned long end);
 int tracker_wipe_on_fork(struct mm_struct *mm, unsigned long start,
 			 unsigned long end);
-bool tracker_pages_are_mapped(struct mm_struct *mm,
-			      struct vm_area_struct *except,
-			      struct tracker_session *session, pgoff_t start,
-			      pgoff_t end);
 bool tracker_pages_are_free(struct mm_struct *mm, struct vm_area_struct *except,
 			    struct tracker_session *session, pgoff_t start,
 			    pgoff_t end);
@@ -405,6 +417,11 @@ bool tracker_range_was_anon(struct mm_struct *mm, unsigned long start,
 			    unsigned long end);
 
 int tracker_map_over(struct tracker_map *map);
+
+/* The mappings of a file, by what they show: pieces.c. */
+bool tracker_file_is_mapped(struct file *file, struct mm_struct *mm,
+			    struct vm_area_struct *except, pgoff_t start,
+			    pgoff_t end);
 
 /* For work that its cause cannot wait for. */
 extern struct workqueue_struct *tracker_queue;

@@ -6,58 +6,19 @@
  */
 #include <linux/delay.h>
 #include <linux/file.h>
-#include <linux/jhash.h>
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
-#include <linux/sort.h>
 
+#include "pieces.h"
 #include "session.h"
 
 /* So long after an munmap(), so that many of them cost one walk. */
 #define TRACKER_TRIM_DELAY_MS	100
 
-/* A part of the pseudo-file that the target maps. */
-struct tracker_piece {
-	pgoff_t start;
-	pgoff_t end;
-};
-
-struct tracker_pieces {
-	struct tracker_piece *pieces;
-	u32 max_pieces;
-	u32 nr_pieces;
-	u32 hash;
-};
-
-static int tracker_piece_cmp(const void *a, const void *b)
+static bool tracker_piece_is_target(struct tracker_session *session,
+				    struct vm_area_struct *vma)
 {
-	const struct tracker_piece *x = a, *y = b;
-
-	return x->start < y->start ? -1 : x->start > y->start;
-}
-
-/* Caller holds mmap_lock. */
-static void tracker_pieces_collect(struct tracker_pieces *list,
-				   struct tracker_session *session,
-				   struct mm_struct *mm)
-{
-	struct vm_area_struct *vma;
-	VMA_ITERATOR(vmi, mm, 0);
-
-	for_each_vma(vmi, vma) {
-		pgoff_t start = vma->vm_pgoff;
-
-		if (!tracker_vma_is_target(vma) ||
-		    tracker_vma_session(vma) != session)
-			continue;
-		if (list->nr_pieces < list->max_pieces)
-			list->pieces[list->nr_pieces] = (struct tracker_piece){
-				start, start + vma_pages(vma)
-			};
-		list->nr_pieces++;
-		list->hash = jhash_3words(start, start >> 32, vma_pages(vma),
-					  list->hash);
-	}
+	return tracker_vma_is_target(vma) && tracker_vma_session(vma) == session;
 }
 
 /*
@@ -74,8 +35,7 @@ static void tracker_trim_gaps(struct tracker_session *session,
 	bool is_complete = next == 0;
 	u32 i;
 
-	sort(list->pieces, list->nr_pieces, sizeof(*list->pieces),
-	     tracker_piece_cmp, NULL);
+	tracker_pieces_sort(list);
 	for (i = 0; i <= list->nr_pieces; i++) {
 		pgoff_t start = i < list->nr_pieces ? list->pieces[i].start :
 						      TRACKER_MAX_PGOFF;
@@ -103,14 +63,12 @@ static void tracker_trim_gaps(struct tracker_session *session,
  */
 void tracker_trim(struct tracker_session *session, struct mm_struct *mm)
 {
-	struct tracker_pieces list = { .max_pieces = mm->map_count + 16 };
+	struct tracker_pieces list;
 
-	list.pieces = kvmalloc_array(list.max_pieces, sizeof(*list.pieces),
-				     GFP_KERNEL);
-	if (!list.pieces)
+	if (!tracker_pieces_alloc(&list, mm))
 		return;
 	mmap_read_lock(mm);
-	tracker_pieces_collect(&list, session, mm);
+	tracker_pieces_collect(&list, session, mm, tracker_piece_is_target);
 	if (list.nr_pieces <= list.max_pieces &&
 	    list.hash != session->layout_hash)
 		tracker_trim_gaps(session, &list);

@@ -73,6 +73,8 @@ export interface Native extends NativePageCopy, NativeRemote {
   readonly sessionTree: number;
   /** flag of `swap`: only shared mappings, and the target need not be held */
   readonly swapShared: number;
+  /** flag of `harvests`: pages of shared memory are not reported */
+  readonly harvestPrivate: number;
 
   deviceInfo(fd: number): { abiVersion: number; nrSessions: number };
   /** The error of EBUSY has `holder`. */
@@ -89,7 +91,8 @@ export interface Native extends NativePageCopy, NativeRemote {
   commit(fd: number, epoch: number): void;
   abort(fd: number, epoch: number): void;
   regionOpen(fd: number, region: number): number;
-  layout(fd: number, nrVmasHint: number): Promise<Uint8Array>;
+  /** An Error in the place of each that has failed; so too `harvests` and `residents`. */
+  layouts(fds: readonly number[], nrVmasHints: readonly number[]): Promise<(Uint8Array | Error)[]>;
   /**
    * `pagePairs`: start and end page of each range; `flags`: 0 or `swapShared`; `handle`: of the frozen target, not to be thawed
    * meanwhile. The error has `nrDone`, `busyTid`.
@@ -102,20 +105,27 @@ export interface Native extends NativePageCopy, NativeRemote {
   ): Promise<{ nrDone: number; nrPages: number }>;
   /** The error has `nrVmas`, `busyTid`. */
   revert(fd: number, handle?: FreezeHandle): Promise<{ nrVmas: number; nrPages: number }>;
-  harvest(fd: number): Promise<Harvest>;
-  /** first page, number of pages, flags (1: anonymous); and so on, by page */
-  resident(fd: number, startPage: number, endPage: number): Promise<Float64Array>;
+  /** `flags`: 0 or `harvestPrivate`, of each */
+  harvests(fds: readonly number[], flags: readonly number[]): Promise<(Harvest | Error)[]>;
+  /**
+   * `pagePairs`: start and end page of each range, for each fd
+   * @returns index of the range, first page, number of pages, flags (1: anonymous); and so on
+   */
+  residents(
+    fds: readonly number[],
+    pagePairs: readonly Float64Array[],
+  ): Promise<(Float64Array | Error)[]>;
   /** `runs`: region, first page, number of pages; and so on */
   donors(fd: number, runs: Float64Array): Promise<DonorPart[]>;
   /** pids; EINVAL where no shared mapping is */
   sharers(fd: number, startPage: number): Promise<Float64Array>;
 
   /**
-   * Where a sparse file has data, by lseek. The fd's position moves.
-   * @param pagePairs start and end page of each range to look at
+   * Where sparse files have data, by lseek. The fds' positions move.
+   * @param ranges index of the fd, start and end page of each range to look at
    * @returns index of the range, page, number of pages; and so on, range by range
    */
-  dataRuns(fd: number, pagePairs: Float64Array): Promise<Float64Array>;
+  dataRuns(fds: readonly number[], ranges: Float64Array): Promise<Float64Array>;
 
   /** Blocks up to `timeoutMs`. The error has `tid`, `state`, `wchan` and, with EPERM, `tracerPid`. */
   freeze(

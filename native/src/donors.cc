@@ -7,11 +7,12 @@
 #include <utility>
 #include <vector>
 
-#include "session_worker.h"
+#include "session_call.h"
 
 namespace {
 
-constexpr uint32_t kRunsPerCall = 65536;
+/** Runs of one call at most: 1.5 MiB. */
+constexpr uint32_t kMaxRunsPerCall = 65536;
 
 /** What one call has listed, and the fd that its donors are read from. */
 struct Part {
@@ -19,12 +20,13 @@ struct Part {
   std::vector<tracker_donor_run> runs;
 };
 
-class DonorsWorker : public SessionWorker {
+class Donors : public SessionCall {
  public:
-  DonorsWorker(Napi::Env env, int fd, const Napi::Float64Array& runs) : SessionWorker(env, fd) {
+  Donors(int fd, const Napi::Float64Array& runs) : SessionCall(fd) {
     for (size_t i = 0; i + 2 < runs.ElementLength(); i += 3) {
       runs_.push_back({static_cast<__u64>(runs[i + 1]), static_cast<__u32>(runs[i]),
                        static_cast<__u32>(runs[i + 2])});
+      nr_pages_ += runs_.back().nr_pages;
     }
   }
 
@@ -37,12 +39,14 @@ class DonorsWorker : public SessionWorker {
   }
 
   bool TakePart(tracker_donors* args) {
-    std::vector<tracker_donor_run> found(kRunsPerCall);
+    /* The module wants room for two more than it lists. */
+    const uint32_t capacity = std::min<uint64_t>(nr_pages_ + 2, kMaxRunsPerCall);
+    std::vector<tracker_donor_run> found(capacity);
     args->donors_addr = reinterpret_cast<uintptr_t>(found.data());
-    args->nr_donors = kRunsPerCall;
+    args->nr_donors = capacity;
     if (!Ioctl(TRACKER_IOC_DONORS, "TRACKER_IOC_DONORS", args)) return false;
     UniqueFd fd(args->fd);
-    found.resize(std::min(args->nr_donors, kRunsPerCall));
+    found.resize(std::min(args->nr_donors, capacity));
     if (!found.empty()) parts_.push_back({std::move(fd), std::move(found)});
     return true;
   }
@@ -64,11 +68,12 @@ class DonorsWorker : public SessionWorker {
   }
 
   std::vector<tracker_run> runs_;
+  uint64_t nr_pages_ = 0;
   std::vector<Part> parts_;
 };
 
 }  // namespace
 
-Napi::Promise StartDonors(Napi::Env env, int fd, const Napi::Float64Array& runs) {
-  return (new DonorsWorker(env, fd, runs))->Start();
+std::unique_ptr<SessionCall> MakeDonors(int fd, const Napi::Float64Array& runs) {
+  return std::make_unique<Donors>(fd, runs);
 }

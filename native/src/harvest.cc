@@ -1,16 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <errno.h>
 #include <linux/tracker.h>
+#include <sys/ioctl.h>
 
 #include <algorithm>
 #include <vector>
 
-#include "session_worker.h"
+#include "session_call.h"
 
 namespace {
 
-/** Runs of one call: 64 KiB, which most rounds need only once. */
-constexpr uint32_t kRunsPerCall = 4096;
+/** Runs of the first call: 8 KiB, which is enough for most sessions. */
+constexpr uint32_t kFirstRuns = 512;
+/** Runs of each further call at least: 64 KiB. */
+constexpr uint32_t kMoreRuns = 4096;
 
 bool IsBefore(const tracker_run& a, const tracker_run& b) {
   return a.region != b.region ? a.region < b.region : a.page < b.page;
@@ -37,23 +40,23 @@ std::vector<double> JoinRuns(std::vector<tracker_run>& runs) {
   return joined;
 }
 
-class HarvestWorker : public SessionWorker {
+class Harvest : public SessionCall {
  public:
-  HarvestWorker(Napi::Env env, int fd) : SessionWorker(env, fd) {}
+  Harvest(int fd, uint32_t flags) : SessionCall(fd), flags_(flags) {}
 
  private:
   void Call() override {
-    bool more = TakePart(0);
-    while (more) more = TakePart(TRACKER_HARVEST_CONTINUE);
+    bool more = TakePart(kFirstRuns, flags_);
+    while (more)
+      more = TakePart(std::max<size_t>(kMoreRuns, runs_.size()), flags_ | TRACKER_HARVEST_CONTINUE);
     if (HasFailed()) return PutBack();
     joined_ = JoinRuns(runs_);
     for (size_t i = 2; i < joined_.size(); i += 3) nr_pages_ += joined_[i];
   }
 
   /** Return: the log has more. */
-  bool TakePart(uint32_t flags) {
+  bool TakePart(uint32_t capacity, uint32_t flags) {
     const size_t nr_before = runs_.size();
-    const uint32_t capacity = std::max<size_t>(kRunsPerCall, nr_before);
     runs_.resize(nr_before + capacity);
     tracker_harvest args = {};
     args.runs_addr = reinterpret_cast<uintptr_t>(runs_.data() + nr_before);
@@ -75,7 +78,7 @@ class HarvestWorker : public SessionWorker {
   void PutBack() {
     tracker_epoch args = {};
     args.epoch = epoch_;
-    if (has_begun_) ioctl(session(), TRACKER_IOC_ABORT, &args);
+    if (has_begun_) ioctl(fd(), TRACKER_IOC_ABORT, &args);
   }
 
   Napi::Value Result(Napi::Env env) override {
@@ -89,6 +92,7 @@ class HarvestWorker : public SessionWorker {
     return result;
   }
 
+  const uint32_t flags_;
   std::vector<tracker_run> runs_;
   std::vector<double> joined_;
   bool has_begun_ = false;
@@ -101,4 +105,6 @@ class HarvestWorker : public SessionWorker {
 
 }  // namespace
 
-Napi::Promise StartHarvest(Napi::Env env, int fd) { return (new HarvestWorker(env, fd))->Start(); }
+std::unique_ptr<SessionCall> MakeHarvest(int fd, uint32_t flags) {
+  return std::make_unique<Harvest>(fd, flags);
+}

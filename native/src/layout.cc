@@ -5,21 +5,20 @@
 #include <algorithm>
 #include <vector>
 
-#include "session_worker.h"
+#include "session_call.h"
 
 /* src/kernel/layout.ts reads the array at these offsets. */
 static_assert(sizeof(tracker_vma) == 40, "tracker_vma has holes");
 
 namespace {
 
-class LayoutWorker : public SessionWorker {
+class Layout : public SessionCall {
  public:
-  LayoutWorker(Napi::Env env, int fd, uint32_t nr_vmas_hint)
-      : SessionWorker(env, fd), nr_vmas_hint_(nr_vmas_hint) {}
+  Layout(int fd, uint32_t nr_vmas_hint) : SessionCall(fd), nr_vmas_hint_(nr_vmas_hint) {}
 
  private:
   void Call() override {
-    FillArray(&vmas_, std::max<uint32_t>(nr_vmas_hint_, 256),
+    FillArray(&vmas_, std::max<uint32_t>(nr_vmas_hint_, 64),
               [this](uintptr_t address, uint32_t length) -> int64_t {
                 tracker_layout args = {};
                 args.vmas_addr = address;
@@ -42,6 +41,6 @@ class LayoutWorker : public SessionWorker {
 
 }  // namespace
 
-Napi::Promise StartLayout(Napi::Env env, int fd, uint32_t nr_vmas_hint) {
-  return (new LayoutWorker(env, fd, nr_vmas_hint))->Start();
+std::unique_ptr<SessionCall> MakeLayout(int fd, uint32_t nr_vmas_hint) {
+  return std::make_unique<Layout>(fd, nr_vmas_hint);
 }

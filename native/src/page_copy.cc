@@ -3,8 +3,10 @@
 
 #include <sys/file.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <optional>
 #include <utility>
 
 #include "errno_error.h"
@@ -18,17 +20,22 @@
 namespace tracker {
 namespace {
 
-/// Copies runs of pages from a source fd to the end of a pages file.
+/// A file that pages are read from.
+struct Source {
+  int fd;
+  bool allow_unreadable;
+  std::string name;
+  std::vector<PageRun> runs;
+};
+
+/// Copies runs of pages from sources to the end of a pages file.
 class PageCopier final : public PageWorker {
  public:
-  PageCopier(const Napi::Object& options, std::vector<PageRun> runs)
+  PageCopier(const Napi::Object& options, std::vector<Source> sources)
       : PageWorker(options),
-        runs_(std::move(runs)),
-        source_fd_(static_cast<int>(GetInt(options, "sourceFd", -1))),
+        sources_(std::move(sources)),
         out_fd_(static_cast<int>(GetInt(options, "outFd", -1))),
         out_offset_(static_cast<uint64_t>(GetInt(options, "outOffset", 0))),
-        allow_unreadable_(options.Get("allowUnreadable").ToBoolean()),
-        source_name_(GetName(options, "sourceName", "the source")),
         out_name_(GetName(options, "outName", "the pages file")),
         extents_(out_offset_ / kPageSize, static_cast<uint32_t>(GetInt(options, "round", 0))) {}
 
@@ -37,25 +44,27 @@ class PageCopier final : public PageWorker {
   Napi::Value Result(Napi::Env env) override;
 
  private:
+  bool CopySource();
   bool ReadBatch(const std::vector<PageRun>& pieces);
   bool AddPieces(const std::vector<PageRun>& pieces);
   bool AddPage(uint64_t page, size_t index);
+  void AddUnreadable(uint64_t page);
   bool WriteBatch();
 
-  const std::vector<PageRun> runs_;
-  const int source_fd_;
+  const Source& source() const { return sources_[source_]; }
+
+  const std::vector<Source> sources_;
   const int out_fd_;
   const uint64_t out_offset_;
-  const bool allow_unreadable_;
-  const std::string source_name_;
   const std::string out_name_;
+  size_t source_ = 0;  // the one in hand
 
   PageBuffer buffer_;
   PageState states_[kBatchPages];
   std::vector<iovec> parts_;  // of buffer_, to be written
   ExtentBuilder extents_;
-  RunBuilder unreadable_;
-  uint64_t nr_written_ = 0;  // pages
+  std::vector<double> unreadable_;  // index of the source, page, nrPages
+  uint64_t nr_written_ = 0;         // pages
   uint64_t nr_zero_ = 0;
   uint64_t nr_pages_ = 0;
 };
@@ -63,13 +72,18 @@ class PageCopier final : public PageWorker {
 void PageCopier::Work() {
   buffer_ = AllocatePages(kBatchPages);
   if (buffer_ == nullptr) return Fail(ENOMEM, "malloc", "the copy buffer");
+  for (source_ = 0; source_ < sources_.size(); source_++)
+    if (!CopySource()) return;
+}
 
-  RunCursor cursor(runs_);
+bool PageCopier::CopySource() {
+  RunCursor cursor(source().runs);
   std::vector<PageRun> pieces;
   while (const size_t nr_pages = cursor.Next(&pieces)) {
-    if (IsCancelled() || !ReadBatch(pieces) || !AddPieces(pieces) || !WriteBatch()) return;
+    if (IsCancelled() || !ReadBatch(pieces) || !AddPieces(pieces) || !WriteBatch()) return false;
     AddProgress(nr_pages);
   }
+  return true;
 }
 
 /// One read per stretch that is contiguous in the source.
@@ -81,9 +95,9 @@ bool PageCopier::ReadBatch(const std::vector<PageRun>& pieces) {
     for (; i < pieces.size() && pieces[i].source == end; i++) end += pieces[i].nr_pages;
     const size_t nr_pages = static_cast<size_t>(end - first);
     uint8_t* const data = buffer_.get() + filled * kPageSize;
-    const int error = ReadPages(source_fd_, first, nr_pages, data, states_ + filled);
+    const int error = ReadPages(source().fd, first, nr_pages, data, states_ + filled);
     if (error != 0) {
-      Fail(error, "pread", "page " + std::to_string(first) + " of " + source_name_);
+      Fail(error, "pread", "page " + std::to_string(first) + " of " + source().name);
       return false;
     }
     filled += nr_pages;
@@ -96,8 +110,8 @@ bool PageCopier::AddPieces(const std::vector<PageRun>& pieces) {
   for (const PageRun& piece : pieces) {
     for (int64_t i = 0; i < piece.nr_pages; i++, index++) {
       if (AddPage(static_cast<uint64_t>(piece.page + i), index)) continue;
-      const std::string source = std::to_string(piece.source + i);
-      Fail(EIO, "pread", "page " + source + " of " + source_name_);
+      const std::string number = std::to_string(piece.source + i);
+      Fail(EIO, "pread", "page " + number + " of " + source().name);
       return false;
     }
   }
@@ -109,8 +123,8 @@ bool PageCopier::AddPage(uint64_t page, size_t index) {
   uint8_t* const data = buffer_.get() + index * kPageSize;
   // The last page of a file is padded with zeros, as in memory.
   if (states_[index] == PageState::kMissing) {
-    unreadable_.Add(static_cast<int64_t>(page));
-    return allow_unreadable_;
+    AddUnreadable(page);
+    return source().allow_unreadable;
   }
   nr_pages_++;
   if (IsZeroPage(data)) {
@@ -126,6 +140,17 @@ bool PageCopier::AddPage(uint64_t page, size_t index) {
     parts_.push_back({data, kPageSize});
   }
   return true;
+}
+
+void PageCopier::AddUnreadable(uint64_t page) {
+  const double index = static_cast<double>(source_);
+  const double number = static_cast<double>(page);
+  double* const last = unreadable_.empty() ? nullptr : &unreadable_[unreadable_.size() - 3];
+  if (last != nullptr && last[0] == index && last[1] + last[2] == number) {
+    last[2]++;
+  } else {
+    unreadable_.insert(unreadable_.end(), {index, number, 1});
+  }
 }
 
 bool PageCopier::WriteBatch() {
@@ -146,10 +171,12 @@ Napi::Value PageCopier::Result(Napi::Env env) {
   const std::vector<Extent>& extents = extents_.extents();
   Napi::Uint8Array table = Napi::Uint8Array::New(env, extents.size() * sizeof(Extent));
   if (!extents.empty()) memcpy(table.Data(), extents.data(), table.ByteLength());
+  Napi::Float64Array unreadable = Napi::Float64Array::New(env, unreadable_.size());
+  std::copy(unreadable_.begin(), unreadable_.end(), unreadable.Data());
 
   Napi::Object result = Napi::Object::New(env);
   result.Set("extents", table);
-  result.Set("unreadable", unreadable_.ToArray(env));
+  result.Set("unreadable", unreadable);
   result.Set("bytesWritten", static_cast<double>(nr_written_ * kPageSize));
   result.Set("nrPages", static_cast<double>(nr_pages_));
   result.Set("nrZeroPages", static_cast<double>(nr_zero_));
@@ -158,19 +185,42 @@ Napi::Value PageCopier::Result(Napi::Env env) {
 
 PageRun ParseCopyRun(const int64_t* row) { return {row[1], row[0], 0, row[2]}; }
 
+/// Nothing where the runs make no sense.
+std::optional<Source> ParseSource(const Napi::Object& options) {
+  auto runs = ParseRuns(options, 3, ParseCopyRun);
+  if (!runs) return std::nullopt;
+  for (const PageRun& run : *runs)
+    if (run.source < 0) return std::nullopt;
+  return Source{static_cast<int>(GetInt(options, "fd", -1)),
+                options.Get("allowUnreadable").ToBoolean(), GetName(options, "name", "the source"),
+                std::move(*runs)};
+}
+
+/// Nothing where a source is none.
+std::optional<std::vector<Source>> ParseSources(const Napi::Value& value) {
+  if (!value.IsArray()) return std::nullopt;
+  const Napi::Array list = value.As<Napi::Array>();
+  std::vector<Source> sources;
+  for (uint32_t i = 0; i < list.Length(); i++) {
+    const Napi::Value options = list.Get(i);
+    auto source = options.IsObject() ? ParseSource(options.As<Napi::Object>()) : std::nullopt;
+    if (!source) return std::nullopt;
+    sources.push_back(std::move(*source));
+  }
+  return sources;
+}
+
 Napi::Value CopyPages(const Napi::CallbackInfo& info) {
   if (!info[0].IsObject()) return ThrowType(info.Env(), "copyPages: options must be an object");
   const Napi::Object options = info[0].As<Napi::Object>();
-  auto runs = ParseRuns(options, 3, ParseCopyRun);
-  bool is_valid = runs.has_value();
-  for (size_t i = 0; is_valid && i < runs->size(); i++) is_valid = (*runs)[i].source >= 0;
-  if (!is_valid) {
+  auto sources = ParseSources(options.Get("sources"));
+  if (!sources) {
     return ThrowType(info.Env(), "copyPages: runs must be [sourcePage, page, nrPages] triples");
   }
   if (GetInt(options, "outOffset", 0) % static_cast<int64_t>(kPageSize) != 0) {
     return ThrowType(info.Env(), "copyPages: outOffset must be a multiple of 4096");
   }
-  return (new PageCopier(options, std::move(*runs)))->Start();
+  return (new PageCopier(options, std::move(*sources)))->Start();
 }
 
 Napi::Value Flock(const Napi::CallbackInfo& info) {

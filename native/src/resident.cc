@@ -2,58 +2,66 @@
 #include <errno.h>
 #include <linux/tracker.h>
 
+#include <algorithm>
 #include <vector>
 
-#include "session_worker.h"
+#include "session_call.h"
 
 namespace {
 
-constexpr uint32_t kRunsPerCall = 4096;
+/** Runs of the first call, and of further ones. */
+constexpr size_t kFirstRuns = 64;
+constexpr size_t kMoreRuns = 4096;
 
-class ResidentWorker : public SessionWorker {
+class Resident : public SessionCall {
  public:
-  ResidentWorker(Napi::Env env, int fd, double start_page, double end_page)
-      : SessionWorker(env, fd),
-        start_(static_cast<uint64_t>(start_page) << TRACKER_PAGE_SHIFT),
-        end_(static_cast<uint64_t>(end_page) << TRACKER_PAGE_SHIFT) {}
+  Resident(int fd, const Napi::Float64Array& page_pairs)
+      : SessionCall(fd),
+        page_pairs_(page_pairs.Data(), page_pairs.Data() + page_pairs.ElementLength()),
+        part_(kFirstRuns) {}
 
  private:
   void Call() override {
-    std::vector<tracker_resident_run> part(kRunsPerCall);
-    uint64_t start = start_;
-    while (start < end_) {
+    for (size_t i = 0; i + 1 < page_pairs_.size() && !HasFailed(); i += 2)
+      AddRange(i / 2, static_cast<uint64_t>(page_pairs_[i]) << TRACKER_PAGE_SHIFT,
+               static_cast<uint64_t>(page_pairs_[i + 1]) << TRACKER_PAGE_SHIFT);
+  }
+
+  void AddRange(double index, uint64_t start, uint64_t end) {
+    while (start < end) {
       tracker_resident args = {};
       args.start = start;
-      args.end = end_;
-      args.runs_addr = reinterpret_cast<uintptr_t>(part.data());
-      args.nr_runs = kRunsPerCall;
+      args.end = end;
+      args.runs_addr = reinterpret_cast<uintptr_t>(part_.data());
+      args.nr_runs = part_.size();
       if (!Ioctl(TRACKER_IOC_RESIDENT, "TRACKER_IOC_RESIDENT", &args)) return;
-      for (uint32_t i = 0; i < args.nr_runs && i < kRunsPerCall; i++) Append(part[i]);
+      for (uint32_t i = 0; i < args.nr_runs && i < part_.size(); i++) Append(index, part_[i]);
       if (args.start <= start) return Fail(EIO, "ioctl(TRACKER_IOC_RESIDENT)", "an endless range");
       start = args.start;
+      if (start < end) part_.resize(kMoreRuns);
     }
   }
 
-  void Append(const tracker_resident_run& run) {
+  void Append(double index, const tracker_resident_run& run) {
     const double page = run.start >> TRACKER_PAGE_SHIFT;
     const double flags = run.flags;
-    double* last = runs_.empty() ? nullptr : &runs_[runs_.size() - 3];
-    if (last && last[0] + last[1] == page && last[2] == flags) {
-      last[1] += run.nr_pages;
+    double* last = runs_.empty() ? nullptr : &runs_[runs_.size() - 4];
+    if (last && last[0] == index && last[1] + last[2] == page && last[3] == flags) {
+      last[2] += run.nr_pages;
     } else {
-      runs_.insert(runs_.end(), {page, static_cast<double>(run.nr_pages), flags});
+      runs_.insert(runs_.end(), {index, page, static_cast<double>(run.nr_pages), flags});
     }
   }
 
   Napi::Value Result(Napi::Env env) override { return Float64ArrayOf(env, runs_); }
 
-  const uint64_t start_;
-  const uint64_t end_;
+  const std::vector<double> page_pairs_;
+  std::vector<tracker_resident_run> part_;
   std::vector<double> runs_;
 };
 
 }  // namespace
 
-Napi::Promise StartResident(Napi::Env env, int fd, double start_page, double end_page) {
-  return (new ResidentWorker(env, fd, start_page, end_page))->Start();
+std::unique_ptr<SessionCall> MakeResident(int fd, const Napi::Float64Array& page_pairs) {
+  return std::make_unique<Resident>(fd, page_pairs);
 }

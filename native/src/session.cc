@@ -9,7 +9,7 @@
 
 #include "device.h"
 #include "errno_error.h"
-#include "session_worker.h"
+#include "session_call.h"
 
 namespace {
 
@@ -51,48 +51,76 @@ Napi::Value RegionOpen(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), args.fd);
 }
 
-/** layout(fd, nrVmasHint): Promise of the tracker_vma array as bytes */
-Napi::Value Layout(const Napi::CallbackInfo& info) {
-  return StartLayout(info.Env(), FdOf(info), info[1].As<Napi::Number>());
-}
-
 bool IsFloat64Array(const Napi::Value& value) {
   return value.IsTypedArray() &&
          value.As<Napi::TypedArray>().TypedArrayType() == napi_float64_array;
+}
+
+/** Makes one call for each of the fds in info[0]; `make` gets the fd and its index. */
+template <typename Make>
+Napi::Value ForEach(const Napi::CallbackInfo& info, const Make& make) {
+  const Napi::Array fds = info[0].As<Napi::Array>();
+  SessionCalls calls;
+  for (uint32_t i = 0; i < fds.Length(); i++) {
+    Napi::HandleScope scope(info.Env());
+    calls.push_back(make(fds.Get(i).As<Napi::Number>().Int32Value(), i));
+  }
+  return StartCalls(info.Env(), std::move(calls));
+}
+
+/** layouts(fds, nrVmasHints): Promise of an array of tracker_vma arrays as bytes, or Errors */
+Napi::Value Layouts(const Napi::CallbackInfo& info) {
+  const Napi::Array hints = info[1].As<Napi::Array>();
+  return ForEach(info, [&](int fd, uint32_t i) {
+    return MakeLayout(fd, hints.Get(i).As<Napi::Number>().Uint32Value());
+  });
 }
 
 /** swap(fd, pagePairs: Float64Array, flags, handle): Promise of { nrDone, nrPages } */
 Napi::Value Swap(const Napi::CallbackInfo& info) {
   if (!IsFloat64Array(info[1]))
     return ThrowErrno(info.Env(), EINVAL, "swap", "ranges that are no Float64Array");
-  return StartSwap(info.Env(), FdOf(info), info[1].As<Napi::Float64Array>(),
-                   info[2].As<Napi::Number>(), info[3]);
+  return StartCall(info.Env(), MakeSwap(FdOf(info), info[1].As<Napi::Float64Array>(),
+                                        info[2].As<Napi::Number>(), info[3]));
 }
 
 /** revert(fd, handle): Promise of { nrVmas, nrPages } */
 Napi::Value Revert(const Napi::CallbackInfo& info) {
-  return StartRevert(info.Env(), FdOf(info), info[1]);
+  return StartCall(info.Env(), MakeRevert(FdOf(info), info[1]));
 }
 
-/** harvest(fd): Promise of { epoch, nrPages, nrPinned, nrRescans, overflow, runs } */
-Napi::Value Harvest(const Napi::CallbackInfo& info) { return StartHarvest(info.Env(), FdOf(info)); }
+/**
+ * harvests(fds, flags): Promise of an array of { epoch, nrPages, nrPinned, nrRescans, overflow,
+ * runs }, or Errors
+ */
+Napi::Value Harvests(const Napi::CallbackInfo& info) {
+  const Napi::Array flags = info[1].As<Napi::Array>();
+  return ForEach(info, [&](int fd, uint32_t i) {
+    return MakeHarvest(fd, flags.Get(i).As<Napi::Number>().Uint32Value());
+  });
+}
 
-/** resident(fd, startPage, endPage): Promise of a Float64Array of page, nrPages, flags */
-Napi::Value Resident(const Napi::CallbackInfo& info) {
-  return StartResident(info.Env(), FdOf(info), info[1].As<Napi::Number>(),
-                       info[2].As<Napi::Number>());
+/**
+ * residents(fds, pagePairs: array of Float64Arrays): Promise of an array of Float64Arrays of index,
+ * page, nrPages, flags, or Errors
+ */
+Napi::Value Residents(const Napi::CallbackInfo& info) {
+  const Napi::Array ranges = info[1].As<Napi::Array>();
+  return ForEach(info, [&](int fd, uint32_t i) {
+    return MakeResident(fd, ranges.Get(i).As<Napi::Float64Array>());
+  });
 }
 
 /** donors(fd, runs): Promise of an array of { fd, runs: region, page, nrPages, id } */
 Napi::Value Donors(const Napi::CallbackInfo& info) {
   if (!IsFloat64Array(info[1]))
     return ThrowErrno(info.Env(), EINVAL, "donors", "runs that are no Float64Array");
-  return StartDonors(info.Env(), FdOf(info), info[1].As<Napi::Float64Array>());
+  return StartCall(info.Env(), MakeDonors(FdOf(info), info[1].As<Napi::Float64Array>()));
 }
 
 /** sharers(fd, startPage): Promise of a Float64Array of pids */
 Napi::Value Sharers(const Napi::CallbackInfo& info) {
-  return StartSharers(info.Env(), FdOf(info), info[1].As<Napi::Number>());
+  return StartCall(info.Env(), MakeSharers(FdOf(info), info[1].As<Napi::Number>()));
 }
 
 }  // namespace
@@ -102,12 +130,13 @@ void InitSession(Napi::Env env, Napi::Object exports) {
   exports.Set("commit", Napi::Function::New<Commit>(env, "commit"));
   exports.Set("abort", Napi::Function::New<Abort>(env, "abort"));
   exports.Set("regionOpen", Napi::Function::New<RegionOpen>(env, "regionOpen"));
-  exports.Set("layout", Napi::Function::New<Layout>(env, "layout"));
+  exports.Set("layouts", Napi::Function::New<Layouts>(env, "layouts"));
   exports.Set("swap", Napi::Function::New<Swap>(env, "swap"));
   exports.Set("revert", Napi::Function::New<Revert>(env, "revert"));
-  exports.Set("harvest", Napi::Function::New<Harvest>(env, "harvest"));
-  exports.Set("resident", Napi::Function::New<Resident>(env, "resident"));
+  exports.Set("harvests", Napi::Function::New<Harvests>(env, "harvests"));
+  exports.Set("residents", Napi::Function::New<Residents>(env, "residents"));
   exports.Set("donors", Napi::Function::New<Donors>(env, "donors"));
   exports.Set("sharers", Napi::Function::New<Sharers>(env, "sharers"));
   exports.Set("swapShared", Napi::Number::New(env, TRACKER_SWAP_SHARED));
+  exports.Set("harvestPrivate", Napi::Number::New(env, TRACKER_HARVEST_PRIVATE));
 }

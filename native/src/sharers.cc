@@ -3,14 +3,14 @@
 
 #include <vector>
 
-#include "session_worker.h"
+#include "session_call.h"
 
 namespace {
 
-class SharersWorker : public SessionWorker {
+class Sharers : public SessionCall {
  public:
-  SharersWorker(Napi::Env env, int fd, double start_page)
-      : SessionWorker(env, fd), start_(static_cast<uint64_t>(start_page) << TRACKER_PAGE_SHIFT) {}
+  Sharers(int fd, double start_page)
+      : SessionCall(fd), start_(static_cast<uint64_t>(start_page) << TRACKER_PAGE_SHIFT) {}
 
  private:
   void Call() override {
@@ -34,6 +34,6 @@ class SharersWorker : public SessionWorker {
 
 }  // namespace
 
-Napi::Promise StartSharers(Napi::Env env, int fd, double start_page) {
-  return (new SharersWorker(env, fd, start_page))->Start();
+std::unique_ptr<SessionCall> MakeSharers(int fd, double start_page) {
+  return std::make_unique<Sharers>(fd, start_page);
 }

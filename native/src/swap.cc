@@ -6,15 +6,14 @@
 
 #include "freeze.h"
 #include "ptrace.h"
-#include "session_worker.h"
+#include "session_call.h"
 
 namespace {
 
 /** A call that needs the target held: it runs on the thread that holds it. */
-class FrozenWorker : public SessionWorker {
+class FrozenCall : public SessionCall {
  protected:
-  FrozenWorker(Napi::Env env, int fd, const Napi::Value& handle)
-      : SessionWorker(env, fd), frozen_(FrozenOf(handle)) {}
+  FrozenCall(int fd, const Napi::Value& handle) : SessionCall(fd), frozen_(FrozenOf(handle)) {}
 
   void HeldIoctl(unsigned long request, const char* name, void* args) {
     if (frozen_ == nullptr) {
@@ -28,11 +27,10 @@ class FrozenWorker : public SessionWorker {
   const std::shared_ptr<FrozenProcess> frozen_;
 };
 
-class SwapWorker : public FrozenWorker {
+class Swap : public FrozenCall {
  public:
-  SwapWorker(Napi::Env env, int fd, const Napi::Float64Array& page_pairs, uint32_t flags,
-             const Napi::Value& handle)
-      : FrozenWorker(env, fd, handle) {
+  Swap(int fd, const Napi::Float64Array& page_pairs, uint32_t flags, const Napi::Value& handle)
+      : FrozenCall(fd, handle) {
     args_.flags = flags;
     for (size_t i = 0; i + 1 < page_pairs.ElementLength(); i += 2) {
       ranges_.push_back({static_cast<__u64>(page_pairs[i]) << TRACKER_PAGE_SHIFT,
@@ -57,16 +55,16 @@ class SwapWorker : public FrozenWorker {
   void Describe(Napi::Env env, Napi::Error& error) override {
     error.Set("nrDone", Napi::Number::New(env, args_.nr_done));
     error.Set("nrPages", Napi::Number::New(env, args_.nr_pages));
-    if (failure_number() == EBUSY) error.Set("busyTid", Napi::Number::New(env, args_.busy_tid));
+    if (failure().number == EBUSY) error.Set("busyTid", Napi::Number::New(env, args_.busy_tid));
   }
 
   std::vector<tracker_range> ranges_;
   tracker_swap args_ = {};
 };
 
-class RevertWorker : public FrozenWorker {
+class Revert : public FrozenCall {
  public:
-  RevertWorker(Napi::Env env, int fd, const Napi::Value& handle) : FrozenWorker(env, fd, handle) {}
+  Revert(int fd, const Napi::Value& handle) : FrozenCall(fd, handle) {}
 
  private:
   void Call() override { HeldIoctl(TRACKER_IOC_REVERT, "TRACKER_IOC_REVERT", &args_); }
@@ -81,7 +79,7 @@ class RevertWorker : public FrozenWorker {
   void Describe(Napi::Env env, Napi::Error& error) override {
     error.Set("nrVmas", Napi::Number::New(env, args_.nr_vmas));
     error.Set("nrPages", Napi::Number::New(env, args_.nr_pages));
-    if (failure_number() == EBUSY) error.Set("busyTid", Napi::Number::New(env, args_.busy_tid));
+    if (failure().number == EBUSY) error.Set("busyTid", Napi::Number::New(env, args_.busy_tid));
   }
 
   tracker_revert args_ = {};
@@ -89,11 +87,11 @@ class RevertWorker : public FrozenWorker {
 
 }  // namespace
 
-Napi::Promise StartSwap(Napi::Env env, int fd, const Napi::Float64Array& page_pairs, uint32_t flags,
-                        const Napi::Value& handle) {
-  return (new SwapWorker(env, fd, page_pairs, flags, handle))->Start();
+std::unique_ptr<SessionCall> MakeSwap(int fd, const Napi::Float64Array& page_pairs, uint32_t flags,
+                                      const Napi::Value& handle) {
+  return std::make_unique<Swap>(fd, page_pairs, flags, handle);
 }
 
-Napi::Promise StartRevert(Napi::Env env, int fd, const Napi::Value& handle) {
-  return (new RevertWorker(env, fd, handle))->Start();
+std::unique_ptr<SessionCall> MakeRevert(int fd, const Napi::Value& handle) {
+  return std::make_unique<Revert>(fd, handle);
 }

@@ -64,10 +64,10 @@ function keyOf(layout: Layout, i: number): string {
 
 async function look(session: Session, layout: Layout, i: number): Promise<boolean> {
   const [startPage, endPage] = [layout.startPage(i), layout.endPage(i)];
-  const resident = await session.resident(startPage, endPage);
+  const resident = await session.resident(Float64Array.of(startPage, endPage));
   let nrOwn = 0;
-  for (let row = 0; row < resident.length; row += 3) {
-    if (((resident[row + 2] ?? 0) & residentAnon) !== 0) nrOwn += resident[row + 1] ?? 0;
+  for (let row = 0; row < resident.length; row += 4) {
+    if (((resident[row + 3] ?? 0) & residentAnon) !== 0) nrOwn += resident[row + 2] ?? 0;
   }
   return isMostlyUnwritten(endPage - startPage, nrOwn);
 }

@@ -67,15 +67,23 @@ export function planRound(input: PlanInput): RoundPlan {
     memory: [],
     segments: [],
   };
-  const known = new KnownPieces(input.isOverflow ? null : input.previous);
-  const knownNow = new Map<number, TrackedPiece[]>();
-  const unchanged = new UnchangedVmas(input.previous);
-  for (const vma of input.vmas) {
-    if (vma.region !== undefined) planTracked(plan, known, knownNow, vma);
-    else planUntracked(plan, vma, input, unchanged);
-  }
-  planDirty(plan, knownNow, input.runs);
+  const unchanged = new UnchangedVmas(input);
+  for (const vma of input.vmas)
+    if (vma.region === undefined) planUntracked(plan, vma, input, unchanged);
+  if (!isIdle(input)) planRegions(plan, input);
   return plan;
+}
+
+/** The same mappings as in the last round, and nobody has written to those that are tracked. */
+function isIdle({ vmas, previous, runs, isOverflow }: PlanInput): boolean {
+  return vmas === previous && runs.length === 0 && !isOverflow;
+}
+
+function planRegions(plan: RoundPlan, { vmas, previous, runs, isOverflow }: PlanInput): void {
+  const known = new KnownPieces(isOverflow ? null : previous);
+  const knownNow = new Map<number, TrackedPiece[]>();
+  for (const vma of vmas) if (vma.region !== undefined) planTracked(plan, known, knownNow, vma);
+  planDirty(plan, knownNow, runs);
 }
 
 function planTracked(
@@ -161,13 +169,17 @@ function regionPlan(plan: RoundPlan, { region = 0, shared }: VmaRecord): RegionP
 
 /** Mappings that the last round has seen just so. */
 class UnchangedVmas {
+  readonly #isSame: boolean;
   readonly #byStart = new Map<number, VmaRecord>();
 
-  constructor(vmas: readonly VmaRecord[] | null) {
-    for (const vma of vmas ?? []) this.#byStart.set(vma.startPage, vma);
+  constructor({ vmas, previous }: PlanInput) {
+    this.#isSame = vmas === previous;
+    if (this.#isSame) return;
+    for (const vma of previous ?? []) this.#byStart.set(vma.startPage, vma);
   }
 
   has(vma: VmaRecord): boolean {
+    if (this.#isSame) return true;
     const old = this.#byStart.get(vma.startPage);
     return (
       old !== undefined &&

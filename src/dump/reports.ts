@@ -24,7 +24,7 @@ export interface Sharing {
   startPage: number;
   endPage: number;
   /** those processes when the mapping was new; 0 for one outside this pid namespace */
-  pids: number[];
+  pids: readonly number[];
 }
 
 /** For what the target stood, in milliseconds; all 0 where it did not. */

@@ -120,7 +120,7 @@ interface CopiedRound {
   harvest: Harvest;
   /** pages of mappings that are not tracked */
   stored: ReadonlyMap<VmaRecord, number>;
-  sharing: Sharing[];
+  sharing: readonly Sharing[];
   /** when the round began, by performance.now() */
   startMs: number;
   harvestMs: number;
@@ -174,7 +174,7 @@ async function commitRound(
     commitMs,
     nrVmas: vmas.length,
     untracked: untrackedOf(vmas, round.stored),
-    sharing: round.sharing,
+    sharing: [...round.sharing],
     epoch: harvest.epoch,
     isFrozen: frozen !== undefined,
   };

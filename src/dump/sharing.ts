@@ -10,36 +10,51 @@ import { fileKey } from './vma-records.js';
 /** Other processes that a message names at most. */
 const maxNamed = 8;
 
+/** Which mappings to ask about, and how. */
+export interface LookOptions {
+  /** those whose content is the target's if absent */
+  matters?: (vma: VmaRecord) => boolean;
+  /** the processes that map what a mapping shows; those besides the target if absent */
+  ask?: (vma: VmaRecord) => Promise<readonly number[]>;
+}
+
 /** Who else maps the target's shared memory. Each mapping is asked about once, when it is new. */
 export class SharedMappings {
   #sharers = new Map<string, readonly number[]>();
+  #last: { vmas: readonly VmaRecord[]; found: readonly Sharing[] } | undefined;
 
-  /**
-   * The mappings of a layout that others map too, as it was when each of them was new.
-   * @param matters which mappings to ask about; those whose content is the target's if absent
-   */
+  /** The mappings of a layout that others map too, as it was when each of them was new. */
   async look(
     session: Session,
     vmas: readonly VmaRecord[],
-    matters: (vma: VmaRecord) => boolean = isExposed,
-  ): Promise<Sharing[]> {
+    { matters = isExposed, ask = askOnce(session) }: LookOptions = {},
+  ): Promise<readonly Sharing[]> {
+    if (this.#last?.vmas === vmas) return this.#last.found;
     const sharers = new Map<string, readonly number[]>();
-    const byFile = new Map<string, readonly number[]>();
     const found: Sharing[] = [];
     for (const vma of vmas.filter(matters)) {
       const { path, startPage, endPage } = vma;
       const key = `${startPage}-${endPage} ${fileKey(vma)}`;
-      let pids = this.#sharers.get(key) ?? byFile.get(fileKey(vma));
-      if (!pids) {
-        pids = (await session.sharers(startPage)).filter((pid) => pid !== session.pid);
-        byFile.set(fileKey(vma), pids);
-      }
+      const pids = this.#sharers.get(key) ?? (await ask(vma));
       sharers.set(key, pids);
-      if (pids.length > 0) found.push({ path, startPage, endPage, pids: [...pids] });
+      if (pids.length > 0) found.push({ path, startPage, endPage, pids });
     }
     this.#sharers = sharers;
+    this.#last = { vmas, found };
     return found;
   }
+}
+
+/** Asks about each file once. */
+function askOnce(session: Session): (vma: VmaRecord) => Promise<readonly number[]> {
+  const byFile = new Map<string, readonly number[]>();
+  return async (vma) => {
+    const known = byFile.get(fileKey(vma));
+    if (known) return known;
+    const pids = (await session.sharers(vma.startPage)).filter((pid) => pid !== session.pid);
+    byFile.set(fileKey(vma), pids);
+    return pids;
+  };
 }
 
 /** Its content is the target's, and others can change it. */

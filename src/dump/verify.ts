@@ -75,7 +75,7 @@ export class Verification {
   async beforeRevert(): Promise<void> {
     const startMs = performance.now();
     const { session, vmas } = this.#options;
-    const sharing = await new SharedMappings().look(session, vmas, isReadOnly);
+    const sharing = await new SharedMappings().look(session, vmas, { matters: isReadOnly });
     const others = vmas.filter((vma) => isTrackedShared(vma) || vma.path === aioRing);
     for (const { startPage } of [...sharing, ...others]) this.#compared.add(startPage);
     if (this.#compared.size === 0) return;

@@ -124,14 +124,14 @@ async function withoutHoles(
   files: MappedFiles,
 ): Promise<ContentPiece[]> {
   const kept: ContentPiece[] = [];
-  const pairs: number[] = [];
+  const ranges: number[] = [];
   const shift = vma.offset / PAGE_SIZE - vma.startPage;
   for (const piece of pieces) {
     if (piece.source !== 'zero') kept.push(piece);
-    else pairs.push(piece.page + shift, piece.page + piece.nrPages + shift);
+    else ranges.push(0, piece.page + shift, piece.page + piece.nrPages + shift);
   }
-  if (pairs.length === 0) return kept;
-  const data = await native.dataRuns(await files.fd(vma), Float64Array.from(pairs));
+  if (ranges.length === 0) return kept;
+  const data = await native.dataRuns([await files.fd(vma)], Float64Array.from(ranges));
   for (let i = 0; i < data.length; i += 3)
     kept.push({ source: 'zero', page: (data[i + 1] ?? 0) - shift, nrPages: data[i + 2] ?? 0 });
   return kept;

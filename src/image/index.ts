@@ -11,6 +11,7 @@ export type { Layer, LayerKind } from './layer.js';
 export {
   LayerWriter,
   MemberWriter,
+  type AppendAllOptions,
   type AppendOptions,
   type AppendResult,
   type StoredCounts,
@@ -18,6 +19,7 @@ export {
 export type { Manifest } from './manifest.js';
 export type { MemberDetails, MemberRecord } from './member-record.js';
 export type { OpenMappedFile } from './mapped-files.js';
+export type { PageSource } from './native-page-copy.js';
 export { PAGE_SIZE } from './page.js';
 export type { PageJob } from './page-job.js';
 export { PageMap, type StoredPiece } from './page-map.js';

@@ -1,19 +1,20 @@
-import type { CopyPagesResult } from './native-page-copy.js';
+import type { CopyPagesResult, PageSource } from './native-page-copy.js';
 import { ExtentTable } from './extent-table.js';
 import { ExtentTableBuilder } from './extent-table-builder.js';
 import type { Layer } from './layer.js';
 import type { PageJob } from './page-job.js';
 
-/** Pages to append to a round. */
+/** Pages of one source to append to a round; see {@link PageSource}. */
 export interface AppendOptions extends PageJob {
-  /** page n of the source is read at byte n * 4096: a region, `/proc/PID/mem`, a file */
   sourceFd: number;
-  /** for error messages, e.g. `memory of pid 7` */
   sourceName?: string;
-  /** triples sourcePage, page, nrPages; read fastest where sourcePage is contiguous */
   runs: Float64Array;
-  /** report pages that cannot be read instead of failing with EIO */
   allowUnreadable?: boolean;
+}
+
+/** Pages to append to a round. */
+export interface AppendAllOptions extends PageJob {
+  sources: readonly PageSource[];
 }
 
 /** What one append has stored. */
@@ -21,7 +22,7 @@ export interface AppendResult {
   nrPages: number;
   nrZeroPages: number;
   bytesWritten: number;
-  /** pairs page, nrPages: not stored, for they could not be read */
+  /** index of the source, page, nrPages: not stored, for they could not be read; and so on */
   unreadable: Float64Array;
   /** which page went where, in the order of the runs: what refs of others need */
   extents: ExtentTable;
@@ -41,7 +42,7 @@ export interface StoredCounts {
 export interface LayerRound {
   /** copies pages, and hands the result to `store` before another call is let in */
   copy: (
-    options: AppendOptions,
+    options: AppendAllOptions,
     store: (result: CopyPagesResult) => void,
   ) => Promise<CopyPagesResult>;
   assertIdle: () => void;
@@ -62,14 +63,27 @@ export class LayerWriter {
     return this.#counts;
   }
 
+  /** Copies pages of one source into the round, as {@link appendAll} does. */
+  async append({
+    sourceFd,
+    sourceName,
+    runs,
+    allowUnreadable,
+    ...job
+  }: AppendOptions): Promise<AppendResult> {
+    const name = sourceName === undefined ? {} : { name: sourceName };
+    const source = { fd: sourceFd, ...name, runs, allowUnreadable: allowUnreadable ?? false };
+    return this.appendAll({ sources: [source], ...job });
+  }
+
   /**
    * Copies pages into the round. Where it stores a page twice, the later one counts.
    * One call at a time in the whole round.
    * @throws ImageError when the images cannot be written: the round is dropped
-   * @throws SystemError with syscall `pread` when the source cannot be read, an
+   * @throws SystemError with syscall `pread` when a source cannot be read, an
    *   error with code `ABORT_ERR` when `signal` stops it: the round is as before
    */
-  async append(options: AppendOptions): Promise<AppendResult> {
+  async appendAll(options: AppendAllOptions): Promise<AppendResult> {
     const { extents, ...result } = await this.#round.copy(options, (copied) => {
       this.#extents.addRecords(copied.extents);
       this.#counts.nrPages += copied.nrPages;

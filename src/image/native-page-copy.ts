@@ -6,14 +6,21 @@ export interface NativePageJob {
   cancel?: Int32Array;
 }
 
-/** Options of `copyPages`. */
-export interface CopyPagesOptions extends NativePageJob {
-  /** page n of the source is read at byte n * 4096 */
-  sourceFd: number;
+/** Where `copyPages` reads pages from. */
+export interface PageSource {
+  /** page n of the source is read at byte n * 4096: a region, `/proc/PID/mem`, a file */
+  fd: number;
   /** for error messages, e.g. `memory of pid 7` */
-  sourceName?: string;
+  name?: string;
   /** triples sourcePage, page, nrPages; read fastest where sourcePage is contiguous */
   runs: Float64Array;
+  /** report pages that cannot be read instead of failing with EIO */
+  allowUnreadable?: boolean;
+}
+
+/** Options of `copyPages`. */
+export interface CopyPagesOptions extends NativePageJob {
+  sources: readonly PageSource[];
   outFd: number;
   /** byte offset of the first page written, a multiple of 4096 */
   outOffset: number;
@@ -21,8 +28,6 @@ export interface CopyPagesOptions extends NativePageJob {
   round?: number;
   /** for error messages */
   outName?: string;
-  /** report pages that cannot be read instead of failing with EIO */
-  allowUnreadable?: boolean;
 }
 
 /** What `copyPages` has done. */
@@ -33,7 +38,7 @@ export interface CopyPagesResult {
   /** pages in the extents, zero pages included */
   nrPages: number;
   nrZeroPages: number;
-  /** pairs page, nrPages: in no extent, for they could not be read */
+  /** index of the source, page, nrPages: in no extent, for they could not be read; and so on */
   unreadable: Float64Array;
 }
 

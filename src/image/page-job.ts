@@ -8,18 +8,22 @@ export interface PageJob {
   signal?: AbortSignal | undefined;
 }
 
-/** Runs one native job so that `signal` stops it. */
+/** Runs one native job so that its signal, or another one, stops it. */
 export async function runPageJob<T>(
   { progress, signal }: PageJob,
   run: (job: NativePageJob) => Promise<T>,
+  other?: AbortSignal,
 ): Promise<T> {
   const cancel = new Int32Array(1);
   const abort = () => (cancel[0] = 1);
-  signal?.addEventListener('abort', abort);
-  if (signal?.aborted) abort();
+  const signals = [signal, other].filter((one) => one !== undefined);
+  for (const one of signals) {
+    one.addEventListener('abort', abort);
+    if (one.aborted) abort();
+  }
   try {
     return await run(progress ? { progress, cancel } : { cancel });
   } finally {
-    signal?.removeEventListener('abort', abort);
+    for (const one of signals) one.removeEventListener('abort', abort);
   }
 }

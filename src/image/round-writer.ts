@@ -6,13 +6,13 @@ import { native } from '../native.js';
 import { syncDirectory, writeFileSynced } from './durable-file.js';
 import { metaFile, pagesFile, TEMPORARY_SUFFIX } from './file-names.js';
 import {
-  type AppendOptions,
+  type AppendAllOptions,
   type LayerRound,
   LayerWriter,
   MemberWriter,
   type StoredCounts,
 } from './layer-writer.js';
-import type { CopyPagesResult } from './native-page-copy.js';
+import type { CopyPagesResult, NativePageJob } from './native-page-copy.js';
 import { runPageJob } from './page-job.js';
 import { buildRoundMeta } from './build-round-meta.js';
 import { findRoundFault } from './round-fault.js';
@@ -167,7 +167,7 @@ export class RoundWriter implements AsyncDisposable {
   }
 
   async #append(
-    options: AppendOptions,
+    options: AppendAllOptions,
     store: (result: CopyPagesResult) => void,
   ): Promise<CopyPagesResult> {
     this.#assertIdle();
@@ -186,18 +186,17 @@ export class RoundWriter implements AsyncDisposable {
     }
   }
 
-  #copy({ progress, signal, ...options }: AppendOptions): Promise<CopyPagesResult> {
-    const signals = [this.#abort.signal, ...(signal ? [signal] : [])];
-    return runPageJob({ progress, signal: AbortSignal.any(signals) }, (job) =>
+  #copy({ sources, ...job }: AppendAllOptions): Promise<CopyPagesResult> {
+    const copy = (nativeJob: NativePageJob) =>
       native.copyPages({
-        ...job,
-        ...options,
+        ...nativeJob,
+        sources,
         outFd: this.#file.fd,
         outOffset: this.#bytes,
         round: this.number,
         outName: this.#pagesPath,
-      }),
-    );
+      });
+    return runPageJob(job, copy, this.#abort.signal);
   }
 
   #describe(details: RoundDetails): RoundMeta {

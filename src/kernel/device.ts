@@ -76,7 +76,7 @@ export class Device implements Disposable {
       (create ? sessionCreate : 0) | (exclusive ? sessionExclusive : 0) | (tree ? sessionTree : 0);
     return this.#call(`control the session of pid ${pid}`, pid, (fd) => {
       try {
-        const opened = native.sessionOpen(fd, pid, flags, tree?.treeFd);
+        const opened = native.sessionOpen(fd, pid, flags, tree?.fd);
         return new Session(opened.fd, pid, opened.created);
       } catch (error) {
         throw openError(error, pid) ?? error;

@@ -8,7 +8,8 @@ import {
   type SessionStatus,
 } from '../native.js';
 import { callError } from './call-error.js';
-import { Layout } from './layout.js';
+import type { Layout } from './layout.js';
+import { harvestsOf, layoutsOf, type Outcome, residentsOf } from './session-batch.js';
 
 /** A target that is held in a freeze; see `Frozen`. */
 export interface FrozenTarget {
@@ -29,7 +30,8 @@ export interface SwapCount {
  */
 export class Session implements Disposable {
   #fd: number;
-  #nrVmas = 0;
+  /** mappings that the last layout had */
+  nrVmas = 0;
 
   /**
    * Use `Device.openSession`.
@@ -51,12 +53,7 @@ export class Session implements Disposable {
 
   /** Every mapping of the target. */
   async layout(): Promise<Layout> {
-    const bytes = await this.#later('read the mappings', (fd) =>
-      native.layout(fd, this.#nrVmas + 16),
-    );
-    const layout = new Layout(bytes);
-    this.#nrVmas = layout.length;
-    return layout;
+    return first(await layoutsOf([this]));
   }
 
   /**
@@ -92,7 +89,7 @@ export class Session implements Disposable {
 
   /** Takes the dirty log and begins a new epoch. To be followed by commit() or abort(). */
   async harvest(): Promise<Harvest> {
-    return this.#later('harvest the dirty pages', (fd) => native.harvest(fd));
+    return first(await harvestsOf([{ session: this }]));
   }
 
   /** The harvest's pages are stored: forget them. */
@@ -124,11 +121,13 @@ export class Session implements Disposable {
   }
 
   /**
-   * Pages that exist in a mapping that is not tracked.
-   * @returns first page, number of pages, flags (see {@link residentAnon}); and so on, by page
+   * Pages that exist in mappings that are not tracked.
+   * @param ranges start and end page of each
+   * @returns index of the range, first page, number of pages, flags (see {@link residentAnon}); and
+   *   so on, range by range
    */
-  async resident(startPage: number, endPage: number): Promise<Float64Array> {
-    return this.#later('read the resident pages', (fd) => native.resident(fd, startPage, endPage));
+  async resident(ranges: Float64Array): Promise<Float64Array> {
+    return first(await residentsOf([{ session: this, ranges }]));
   }
 
   /**
@@ -156,9 +155,14 @@ export class Session implements Disposable {
     });
   }
 
-  /** For `Device.openSession`: a session of the same tree. */
-  get treeFd(): number {
-    return this.#openFd();
+  /**
+   * For calls on several sessions, and as a session of the same tree.
+   * @throws DeviceError `SESSION_CLOSED`
+   */
+  get fd(): number {
+    if (this.#fd < 0)
+      throw new DeviceError('SESSION_CLOSED', `the session of pid ${this.pid} is closed`);
+    return this.#fd;
   }
 
   /** Gives control up. A second call does nothing; a call that is under way still ends well. */
@@ -185,7 +189,7 @@ export class Session implements Disposable {
 
   #now<T>(doing: string, call: (fd: number) => T): T {
     try {
-      return call(this.#openFd());
+      return call(this.fd);
     } catch (error) {
       throw callError(error, `${doing} of pid ${this.pid}`, this.pid);
     }
@@ -193,17 +197,17 @@ export class Session implements Disposable {
 
   async #later<T>(doing: string, call: (fd: number) => Promise<T>): Promise<T> {
     try {
-      return await call(this.#openFd());
+      return await call(this.fd);
     } catch (error) {
       throw callError(error, `${doing} of pid ${this.pid}`, this.pid);
     }
   }
+}
 
-  #openFd(): number {
-    if (this.#fd < 0)
-      throw new DeviceError('SESSION_CLOSED', `the session of pid ${this.pid} is closed`);
-    return this.#fd;
-  }
+/** Of calls that were made for one session. */
+function first<T>([outcome]: readonly Outcome<T>[]): T {
+  if (!outcome) throw new Error('a call for one session has no result');
+  return outcome();
 }
 
 /** Flag of {@link Session.resident}: the process' own copy; without it a file's page cache. */

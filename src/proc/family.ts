@@ -1,9 +1,12 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { isSystemError, TargetError } from '../errors.js';
 
 /** Errors of a process, or cgroup, that has gone while it was looked at. */
 const goneCodes = new Set(['ENOENT', 'ESRCH', 'ENODEV']);
+
+/** Of the directory of threads: itself, `.`, and the thread's `..`. */
+const linksOfOneThread = 3;
 
 /**
  * The children of all threads of a process; none of one that has gone.
@@ -11,6 +14,8 @@ const goneCodes = new Set(['ENOENT', 'ESRCH', 'ENODEV']);
  */
 export function childrenOf(pid: number, proc = '/proc'): number[] {
   const tasks = `${proc}/${pid}/task`;
+  const nrLinks = unlessGone(() => statSync(tasks).nlink);
+  if (nrLinks === linksOfOneThread) return readNumbers(`${tasks}/${pid}/children`);
   const tids = unlessGone(() => readdirSync(tasks)) ?? [];
   return tids.flatMap((tid) => readNumbers(`${tasks}/${tid}/children`));
 }

@@ -1,8 +1,9 @@
 import { copyRegion, copySegment, type CopyTarget } from '../dump/sources.js';
 import { DeviceError, TargetError } from '../errors.js';
 import type { LayerWriter, RoundWriter, SegmentDetails, VmaRecord } from '../image/index.js';
+import { partsOf } from './layout-parts.js';
+import type { MemberRound } from './member-round.js';
 import { mapperOf, planSegment, runsOfRegion, type Segment, type SegmentPlan } from './segments.js';
-import type { MemberRound } from './tree-round.js';
 
 /** A member's mapping of a segment. */
 interface Mapping {
@@ -25,7 +26,7 @@ export async function copySegments(
 ): Promise<StoredSegment[]> {
   const mappings = new Map<number, Mapping[]>();
   for (const round of rounds)
-    for (const vma of round.vmas) {
+    for (const vma of partsOf(round.vmas).shared) {
       if (vma.segment === undefined) continue;
       const list = mappings.get(vma.segment);
       if (list) list.push({ round, vma });
@@ -96,16 +97,16 @@ function unreadableSegment({ path, dev, inode, mappers }: Segment): TargetError 
   );
 }
 
-/** Of everybody who had it in the round before: the log has what anybody has written since. */
+/** Of those who had it in the round before: the log has what anybody has written since. */
 function harvestsOf(
   { mappersBefore }: Segment,
   mappings: readonly Mapping[],
 ): (Float64Array | null)[] {
   const harvests = new Map<string, Float64Array | null>();
   for (const { round, vma } of mappings) {
-    const { member, harvest } = round;
+    const { member, harvest, isHarvester } = round;
     const mapper = mapperOf(member.number, vma);
-    if (vma.region === undefined || member.previous === null) continue;
+    if (vma.region === undefined || member.previous === null || !isHarvester) continue;
     if (!mappersBefore.has(mapper) || harvests.has(mapper)) continue;
     const isComplete = harvest && !harvest.overflow;
     harvests.set(mapper, isComplete ? runsOfRegion(harvest.runs, vma.region) : null);

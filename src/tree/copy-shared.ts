@@ -1,7 +1,6 @@
 import { closeSync } from 'node:fs';
-import type { RegionPlan } from '../dump/plan.js';
 import { RunTable } from '../dump/runs.js';
-import { copyRegion, type CopyTarget, pushData } from '../dump/sources.js';
+import type { CopyTarget, OpenRegion } from '../dump/sources.js';
 import type { LayerWriter } from '../image/index.js';
 import type { DonorPart } from '../native.js';
 import { planStore, splitByDonors, storedRanges } from './donor-plan.js';
@@ -13,51 +12,69 @@ export interface SharedPages {
   round: number;
 }
 
-/** Stores a region's pages as `copyRegion` does, but each that several members have once. */
-export async function copyShared(
+/**
+ * Stores, of some regions' pages, each that several members have once.
+ * @returns the regions with the runs that are their own
+ */
+export async function storeShared(
   target: CopyTarget,
-  region: number,
-  plan: RegionPlan,
+  regions: readonly OpenRegion[],
   shared: SharedPages,
-): Promise<void> {
-  if (plan.isShared) return copyRegion(target, region, plan);
-  const { session, writer, progress, signal } = target;
-  const sourceFd = session.openRegion(region);
-  try {
-    await pushData(plan.dirty, sourceFd, plan.whole);
-    const own = await copyDonors(target, region, plan.dirty.view(), shared);
-    const sourceName = `region ${region} of pid ${session.pid}`;
-    await writer.append({ sourceFd, sourceName, runs: own, progress, signal });
-  } finally {
-    closeSync(sourceFd);
-  }
-}
-
-/** Return: the runs of what is no donor. */
-async function copyDonors(
-  target: CopyTarget,
-  region: number,
-  runs: Float64Array,
-  shared: SharedPages,
-): Promise<Float64Array> {
-  if (runs.length === 0) return runs;
+): Promise<OpenRegion[]> {
   const asked = new RunTable(3);
-  for (let i = 0; i < runs.length; i += 3) asked.push(region, runs[i] ?? 0, runs[i + 2] ?? 0);
+  for (const { region, runs, isShared } of regions) {
+    // The pages of a segment or a file are nobody's.
+    if (isShared) continue;
+    for (let i = 0; i < runs.length; i += 3) asked.push(region, runs[i] ?? 0, runs[i + 2] ?? 0);
+  }
+  if (asked.length === 0) return [...regions];
   const parts = await target.session.donors(asked.view());
   try {
-    const split = splitByDonors(
-      runs,
-      parts.map((part) => part.runs),
-    );
-    for (const [i, part] of parts.entries())
-      await copyPart(target, part, split.donors[i]?.view() ?? new Float64Array(0), shared);
-    return split.own.view();
+    if (parts.length === 0) return [...regions];
+    return await storeParts(target, regions, parts, shared);
   } finally {
     for (const { fd } of parts) closeSync(fd);
   }
 }
 
-async function copyPart(
+async function storeParts(
+  target: CopyTarget,
+  regions: readonly OpenRegion[],
+  parts: readonly DonorPart[],
+  shared: SharedPages,
+): Promise<OpenRegion[]> {
+  const donors = parts.map(() => new RunTable(3));
+  const byRegion = rowsByRegion(parts);
+  const left = regions.map((open) => {
+    const rows = byRegion.get(open.region);
+    if (!rows || open.isShared) return open;
+    const split = splitByDonors(open.runs, rows);
+    for (const [i, found] of split.donors.entries()) donors[i]?.pushAll(found);
+    return { ...open, runs: split.own.view() };
+  });
+  for (const [i, part] of parts.entries())
+    await storePart(target, part, donors[i]?.view() ?? new Float64Array(0), shared);
+  return left;
+}
+
+/** Of each region the stretch that each part has of it: rows come in the order of the regions. */
+function rowsByRegion(parts: readonly DonorPart[]): Map<number, Float64Array[]> {
+  const byRegion = new Map<number, Float64Array[]>();
+  for (const [part, { runs }] of parts.entries()) {
+    for (let start = 0; start < runs.length;) {
+      const region = runs[start] ?? 0;
+      let end = start + 4;
+      while (end < runs.length && runs[end] === region) end += 4;
+      const rows = byRegion.get(region) ?? parts.map(() => new Float64Array(0));
+      rows[part] = runs.subarray(start, end);
+      byRegion.set(region, rows);
+      start = end;
+    }
+  }
+  return byRegion;
+}
+
+async function storePart(
   { session, writer, progress, signal }: CopyTarget,
   { fd }: DonorPart,
   runs: Float64Array,

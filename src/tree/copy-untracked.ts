@@ -1,7 +1,7 @@
 import { open } from 'node:fs/promises';
 import { RunTable } from '../dump/runs.js';
-import { appendExisting, copyMemory, type CopyTarget, existingPages } from '../dump/sources.js';
-import { findUnequal, type ImagesInWork, PROT_WRITE, type VmaRecord } from '../image/index.js';
+import { appendExisting, type CopyTarget } from '../dump/sources.js';
+import { findUnequal, type ImagesInWork } from '../image/index.js';
 import { readFrames } from '../proc/page-frames.js';
 import { addRefs } from './copy-shared.js';
 import { planStore, storedRanges } from './donor-plan.js';
@@ -13,41 +13,39 @@ export interface StoredFrames extends ImagesInWork {
 }
 
 /**
- * Stores mappings that are not tracked as `copyMemory` does, but read-only pages whose frame is
- * stored already, once: a family has those in common. That the frame is the same is a hint; what is
- * stored is compared.
- * @returns how many pages each mapping has
+ * Stores pages of mappings that are not tracked and not writable, but those whose frame is stored
+ * already, once: a family has those in common. That the frame is the same is a hint; what is stored
+ * is compared.
+ * @param pages page, nrPages
+ * @returns those of which the frame is not known: they are not stored
  */
-export async function copyUntracked(
+export async function storeReadOnly(
   target: CopyTarget,
-  vmas: readonly VmaRecord[],
+  pages: Float64Array,
   store: StoredFrames,
-): Promise<Map<VmaRecord, number>> {
-  const stored = await copyMemory(target, vmas.filter(isWritable));
-  const readOnly = vmas.filter((vma) => !isWritable(vma));
-  const { runs, counts } = await existingPages(target.session, readOnly);
-  for (const [vma, nrPages] of counts) stored.set(vma, nrPages);
-  if (runs.length > 0) await copyFrames(target, runs.view(), store);
-  return stored;
-}
-
-/** @param runs page, nrPages */
-async function copyFrames(
-  target: CopyTarget,
-  runs: Float64Array,
-  store: StoredFrames,
-): Promise<void> {
+): Promise<Float64Array> {
   const { frames, writer } = store;
-  const numbered = readFrames(target.pid, runs);
+  const numbered = readFrames(target.pid, pages);
   const known = await dropUnequal(target, numbered, store);
   const { refs, fresh } = planStore(numbered, known);
   addRefs(target.writer, refs.view());
+  if (fresh.length > 0) await storeFresh(target, fresh.view(), frames, writer.number);
+  const left = new RunTable(2);
+  for (const [page, nrPages] of withoutNumbered(pages, numbered)) left.push(page, nrPages);
+  return left.view();
+}
+
+/** @param fresh frame, page, nrPages */
+async function storeFresh(
+  target: CopyTarget,
+  fresh: Float64Array,
+  frames: StoredPages,
+  round: number,
+): Promise<void> {
   const pages = new RunTable(2);
-  for (const [, page = 0, nrPages = 0] of rowsOf(fresh.view(), 3)) pages.push(page, nrPages);
-  for (const [page, nrPages] of withoutNumbered(runs, numbered)) pages.push(page, nrPages);
-  const result = await appendExisting(target, pages.view());
-  if (!result) return;
-  for (const range of storedRanges(fresh.view(), result.extents, writer.number)) frames.add(range);
+  for (const [, page = 0, nrPages = 0] of rowsOf(fresh, 3)) pages.push(page, nrPages);
+  const { extents } = await appendExisting(target, pages.view());
+  for (const range of storedRanges(fresh, extents, round)) frames.add(range);
 }
 
 /**
@@ -95,8 +93,4 @@ export function* withoutNumbered(
 
 function* rowsOf(table: Float64Array, stride: number): Generator<Float64Array> {
   for (let i = 0; i < table.length; i += stride) yield table.subarray(i, i + stride);
-}
-
-function isWritable({ prot }: VmaRecord): boolean {
-  return (prot & PROT_WRITE) !== 0;
 }

@@ -1,12 +1,14 @@
 import { checkUntrackable } from '../dump/check-untrackable.js';
 import type { Progress, Sharing } from '../dump/reports.js';
 import { refuseSharing } from '../dump/sharing.js';
-import { describeVmas } from '../dump/vma-records.js';
+import { describeVmas, fileKey } from '../dump/vma-records.js';
 import { swapHeld, type SwapResult } from '../dump/swap-new.js';
 import { TargetError, type TrackerError } from '../errors.js';
 import type { TargetIdentity, VmaRecord } from '../image/index.js';
+import { isSysV } from '../image/vma-record.js';
 import type { Device } from '../kernel/device.js';
 import type { Session } from '../kernel/session.js';
+import { ipcNamespaceOf } from '../proc/ipc-namespace.js';
 import { readStat } from '../proc/stat.js';
 import { checkTrackable } from '../proc/target.js';
 import type { FrozenMembers } from './frozen-members.js';
@@ -55,6 +57,10 @@ export class Members {
   #nextNumber: number;
   #phase: JoinPhase = 'start';
   #ended: EndedMember[] = [];
+  /** by file: processes that map it, as of this round */
+  readonly #sharers = new Map<string, readonly number[]>();
+  /** of lists of pids, those that are no members */
+  #outsidersOf = new WeakMap<readonly number[], readonly number[]>();
   readonly #skipped = new Map<number, SkippedProcess>();
 
   /** @param nextNumber that the first new member gets */
@@ -83,7 +89,7 @@ export class Members {
 
   add(member: TreeMember): void {
     this.#bySession.set(member.sessionId, member);
-    this.#byPid.set(member.pid, member);
+    this.#setMember(member.pid, member);
   }
 
   /** A member has ended: its number is never used again. */
@@ -116,8 +122,9 @@ export class Members {
   /** Drops who has exited, or called exec, and forgets who shares memory with whom. */
   refresh(): void {
     this.#skipped.clear();
+    this.#sharers.clear();
     for (const member of this.all) {
-      for (const tid of member.extraTids.splice(0)) this.#byPid.delete(tid);
+      for (const tid of member.extraTids.splice(0)) this.#setMember(tid, undefined);
       const isAlive =
         isSameProcess(member.context.target) && this.#sessionOf(member.pid) === member.sessionId;
       if (!isAlive) this.drop(member);
@@ -210,10 +217,33 @@ export class Members {
   /** Shared mappings of a member that processes besides the members map. */
   async externalSharing(member: TreeMember, vmas: readonly VmaRecord[]): Promise<Sharing[]> {
     const { session, sharedMappings } = member.context;
-    const sharing = await sharedMappings.look(session, vmas);
+    const ask = (vma: VmaRecord) => this.#sharersOf(session, vma);
+    const sharing = await sharedMappings.look(session, vmas, { ask });
     return sharing
-      .map((found) => ({ ...found, pids: found.pids.filter((pid) => !this.#byPid.has(pid)) }))
+      .map((found) => ({ ...found, pids: this.#outsiders(found.pids) }))
       .filter(({ pids }) => pids.length > 0);
+  }
+
+  /** Asked once in a round of each file that is new to somebody: all members may map it. */
+  async #sharersOf(session: Session, vma: VmaRecord): Promise<readonly number[]> {
+    // Another namespace may have other memory of the same name.
+    const namespace = isSysV(vma) ? ipcNamespaceOf(session.pid) : undefined;
+    const key = `${fileKey(vma)} ${namespace ?? ''}`;
+    const known = this.#sharers.get(key);
+    if (known) return known;
+    const pids = await session.sharers(vma.startPage);
+    this.#sharers.set(key, pids);
+    return pids;
+  }
+
+  /** Those of some processes that are no members; looked for once, for lists are many members'. */
+  #outsiders(pids: readonly number[]): readonly number[] {
+    let outsiders = this.#outsidersOf.get(pids);
+    if (!outsiders) {
+      outsiders = pids.filter((pid) => !this.#byPid.has(pid));
+      this.#outsidersOf.set(pids, outsiders);
+    }
+    return outsiders;
   }
 
   close(): void {
@@ -250,7 +280,7 @@ export class Members {
       if (!member && status?.committed === 0) return this.#device.openSession(pid);
       if (!member) throw error;
       member.extraTids.push(pid);
-      this.#byPid.set(pid, member);
+      this.#setMember(pid, member);
       return undefined;
     }
   }
@@ -306,7 +336,14 @@ export class Members {
   #remove(member: TreeMember): void {
     member.context.session.close();
     this.#bySession.delete(member.sessionId);
-    if (this.#byPid.get(member.pid) === member) this.#byPid.delete(member.pid);
+    if (this.#byPid.get(member.pid) === member) this.#setMember(member.pid, undefined);
+  }
+
+  /** Says whose memory a process has. */
+  #setMember(pid: number, member: TreeMember | undefined): void {
+    if (member) this.#byPid.set(pid, member);
+    else this.#byPid.delete(pid);
+    this.#outsidersOf = new WeakMap();
   }
 
   /** @throws the error, unless it is one process' own and those are to be left out */

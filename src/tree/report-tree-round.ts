@@ -1,7 +1,8 @@
 import { untrackedOf } from '../dump/untracked.js';
 import { memberOf } from '../image/index.js';
 import type { Members } from './members.js';
-import type { MemberRound, TakenRound } from './tree-round.js';
+import type { MemberRound } from './member-round.js';
+import type { TakenRound } from './tree-round.js';
 import type { MemberReport, TreeRoundReport } from './tree-reports.js';
 
 /** What is told of a round that has been committed. */

@@ -1,7 +1,8 @@
 import { RunTable } from '../dump/runs.js';
 import type { RoundMeta, SegmentDetails, VmaRecord } from '../image/index.js';
-import { isSegment, isSysV, segmentKey } from '../image/vma-record.js';
+import { isSysV, segmentKey } from '../image/vma-record.js';
 import { layoutAt } from '../image/index.js';
+import { partsOf, showsSegment } from './layout-parts.js';
 
 /** Shared memory that members map. */
 export interface Segment extends Omit<SegmentDetails, 'kind' | 'unknownFields'> {
@@ -70,10 +71,9 @@ export class Segments {
     const found = new Map<string, Segment>();
     let next = this.#nextNumber;
     for (const { number, vmas, ipcNamespace } of members) {
-      for (const vma of vmas) {
-        if (!isSegment(vma) || (vma.inode === 0 && !isSysV(vma))) continue;
-        const { dev, inode, path } = vma;
-        const name = { dev, inode, path, ...(isSysV(vma) && { ipcNamespace }) };
+      for (const vma of partsOf(vmas).shared) {
+        if (!showsSegment(vma)) continue;
+        const name = nameOf(vma, ipcNamespace);
         const key = keyOf(name);
         let segment = found.get(key);
         if (!segment) {
@@ -87,6 +87,27 @@ export class Segments {
       }
     }
     return [...found.values()].sort((a, b) => a.segment - b.segment);
+  }
+
+  /**
+   * Whose harvest reports what was written to segments: of each the first member that had it in the
+   * round before. Who maps shared memory that is no segment harvests it for itself.
+   * @returns numbers of members
+   */
+  harvesters(members: readonly SegmentMapper[]): Set<number> {
+    const harvesters = new Set<number>();
+    const led = new Set<string>();
+    for (const { number, vmas, ipcNamespace } of members)
+      for (const vma of partsOf(vmas).shared) {
+        if (vma.region === undefined) continue;
+        const key = keyOf(nameOf(vma, ipcNamespace));
+        const isOwn = !showsSegment(vma);
+        if (!isOwn && (led.has(key) || !this.#last.get(key)?.mappers.has(mapperOf(number, vma))))
+          continue;
+        if (!isOwn) led.add(key);
+        harvesters.add(number);
+      }
+    return harvesters;
   }
 
   /** A round that has these segments is in the images. */
@@ -177,6 +198,13 @@ export function runsOfRegion(runs: Float64Array, region: number): Float64Array {
 /** Names a member's region. */
 export function mapperOf(member: number, { region = 0 }: Pick<VmaRecord, 'region'>): string {
   return `${member} ${region}`;
+}
+
+function nameOf(
+  { dev, inode, path }: VmaRecord,
+  ipcNamespace: SegmentMapper['ipcNamespace'],
+): SegmentName {
+  return { dev, inode, path, ...(isSysV({ path }) && { ipcNamespace }) };
 }
 
 function keyOf({ ipcNamespace, ...name }: SegmentName): string {

@@ -1,7 +1,4 @@
-import { copyPlan } from '../dump/copy-plan.js';
-import { planRound, type RoundPlan } from '../dump/plan.js';
 import { layoutOf, putBack } from '../dump/round.js';
-import type { Sharing } from '../dump/reports.js';
 import { swapNew, type SwapResult } from '../dump/swap-new.js';
 import { ImageError, TargetError } from '../errors.js';
 import {
@@ -14,17 +11,20 @@ import {
   type VmaRecord,
 } from '../image/index.js';
 import { isSysV } from '../image/vma-record.js';
+import type { Layout } from '../kernel/layout.js';
+import { layoutsOf, type Outcome } from '../kernel/session-batch.js';
 import type { Harvest } from '../native.js';
 import { ipcNamespaceOf } from '../proc/ipc-namespace.js';
-import { copyShared } from './copy-shared.js';
-import type { FrozenMembers } from './frozen-members.js';
-import { planHeir, withoutCleared, type HeirPlan } from './heir-plan.js';
-import type { Members } from './members.js';
+import { copyMember, planMembers } from './copy-members.js';
 import { copySegments } from './copy-segments.js';
-import { copyUntracked } from './copy-untracked.js';
+import type { FrozenMembers } from './frozen-members.js';
+import { harvestMembers } from './harvest-members.js';
+import { partsOf } from './layout-parts.js';
+import { mappersOf, type MemberRound } from './member-round.js';
+import type { Members } from './members.js';
+import { reportTreeRound } from './report-tree-round.js';
 import { type Segment, Segments } from './segments.js';
 import type { StoredPages } from './stored-pages.js';
-import { reportTreeRound } from './report-tree-round.js';
 import { TreeMember } from './tree-member.js';
 import type { TreeRoundReport } from './tree-reports.js';
 
@@ -46,19 +46,6 @@ export interface TreeRoundOptions {
   freezeMs: (member: TreeMember) => number;
   /** the final round: all members stand */
   frozen?: FrozenMembers;
-}
-
-/** A member in a round that is being taken. */
-export interface MemberRound {
-  member: TreeMember;
-  swap: SwapResult;
-  vmas: readonly VmaRecord[];
-  /** the layout is that of the round before */
-  isSame: boolean;
-  sharing: Sharing[];
-  harvest?: Harvest;
-  /** pages stored of mappings that are not tracked */
-  stored: ReadonlyMap<VmaRecord, number>;
 }
 
 /** Numbers and times of a round, for the report. */
@@ -110,17 +97,13 @@ class TreeRound {
   }
 
   async take(): Promise<TakenRound> {
-    const { images, members } = this.#state;
-    await this.#each(members.all, async (member) => {
-      const round = await this.#prepare(member);
-      this.#rounds.push(round);
-      this.#bySession.set(member.sessionId, round);
-    });
+    const { images } = this.#state;
+    await this.#prepareAll();
     await using writer = await images.beginRound();
     const harvestStartMs = performance.now();
     await this.#harvest();
     const copyStartMs = performance.now();
-    const segments = this.#state.segments.assign(this.#living());
+    const segments = this.#state.segments.assign(mappersOf(this.#rounds));
     await this.#copy(writer);
     const stored = await copySegments(writer, segments, this.#rounds, this.#isFrozen);
     const commitStartMs = performance.now();
@@ -146,19 +129,24 @@ class TreeRound {
       if (harvest) putBack(member.context.session, harvest);
   }
 
-  #living() {
-    return this.#rounds.map(({ member, vmas }) => ({
-      number: member.number,
-      vmas,
-      ipcNamespace: vmas.some(isSysV) ? ipcNamespaceOf(member.pid) : undefined,
-    }));
+  async #prepareAll(): Promise<void> {
+    const members = this.#state.members.all;
+    const old = members.filter((member) => !this.#options.swapped.has(member));
+    const layouts = await layoutsOf(old.map(({ context }) => context.session));
+    const byMember = new Map(old.map((member, i) => [member, layouts[i]]));
+    await this.#each(members, async (member) => {
+      const round = await this.#prepare(member, byMember.get(member));
+      this.#rounds.push(round);
+      this.#bySession.set(member.sessionId, round);
+    });
   }
 
-  async #prepare(member: TreeMember): Promise<MemberRound> {
+  /** @param layout of a member that was not swapped just now */
+  async #prepare(member: TreeMember, layout?: Outcome<Layout>): Promise<MemberRound> {
     const { context, previous, names } = member;
     const swap =
       this.#options.swapped.get(member) ??
-      (await swapNew(context, await context.session.layout(), this.#isFrozen));
+      (await swapNew(context, await (layout?.() ?? context.session.layout()), this.#isFrozen));
     if (swap.names.length > 0) member.swapped = swap.names;
     const older = [...names, ...this.#namesOfParent(member)];
     const frozen = this.#options.frozen;
@@ -169,53 +157,46 @@ class TreeRound {
       member.swapped,
     );
     const sharing = await this.#state.members.externalSharing(member, vmas);
-    return { member, swap, vmas, isSame, sharing, stored: new Map() };
+    const mapsSysV = partsOf(vmas).shared.some(isSysV);
+    const ipcNamespace = mapsSysV ? ipcNamespaceOf(member.pid) : undefined;
+    const rest = { isHarvester: true, stored: new Map<VmaRecord, number>() };
+    return { member, swap, vmas, isSame, sharing, ipcNamespace, ...rest };
   }
 
   /** What an heir has of its parent is called as it is there. */
-  #namesOfParent({ lineage, isStored }: TreeMember): readonly VmaRecord[] {
-    if (!lineage || isStored) return [];
-    const parent = this.#parentOf(lineage.sessionId);
-    const { lastRegion } = lineage;
-    return parent?.vmas.filter(({ region = 0 }) => region > 0 && region <= lastRegion) ?? [];
+  #namesOfParent(member: TreeMember): readonly VmaRecord[] {
+    if (!member.lineage || member.isStored) return [];
+    const { lastRegion } = member.lineage;
+    const vmas = this.#parentOf(member)?.vmas ?? [];
+    return vmas.filter(({ region = 0 }) => region > 0 && region <= lastRegion);
   }
 
-  #parentOf(sessionId: string): MemberRound | undefined {
-    return this.#bySession.get(sessionId);
+  #parentOf({ lineage }: TreeMember): MemberRound | undefined {
+    return lineage ? this.#bySession.get(lineage.sessionId) : undefined;
   }
 
   async #harvest(): Promise<void> {
     const [first] = this.#rounds;
-    first?.member.context.onProgress?.({ phase: 'harvest', donePages: 0, totalPages: 0 });
-    await this.#each([...this.#rounds], async (round) => {
-      round.member.context.signal?.throwIfAborted();
-      round.harvest = await round.member.context.session.harvest();
+    if (!first) return;
+    first.member.context.signal?.throwIfAborted();
+    first.member.context.onProgress?.({ phase: 'harvest', donePages: 0, totalPages: 0 });
+    const harvests = await harvestMembers(this.#rounds, this.#state.segments);
+    await this.#each([...harvests.keys()], (round) => {
+      // Throws the error of one that has failed.
+      harvests.get(round)?.();
+      return Promise.resolve();
     });
   }
 
   async #copy(writer: RoundWriter): Promise<void> {
     const { donors, frames, images } = this.#state;
-    const shared = { donors, round: writer.number };
-    const store = { frames, images, writer };
+    const parentOf = (round: MemberRound) => this.#parentOf(round.member);
+    const isFrozen = this.#isFrozen;
+    await planMembers(this.#rounds, parentOf, isFrozen);
     await this.#each(
       [...this.#rounds],
       async (round) => {
-        const { member, harvest } = round;
-        const { plan, heir } = this.#plan(round);
-        const memberWriter = writer.member(member.number);
-        const parent = heir && this.#parentOf(member.lineage?.sessionId ?? '');
-        if (parent)
-          for (const range of withoutCleared(heir.inherited, plan.cleared.view()))
-            memberWriter.inherit(range.page, range.nrPages, parent.member.number, range.fromPage);
-        round.stored = await copyPlan(member.context, plan, {
-          writer: memberWriter,
-          totalPages: harvest?.nrPages ?? 0,
-          isFrozen: this.#isFrozen,
-          copy: (target, region, regionPlan) => copyShared(target, region, regionPlan, shared),
-          copyUntracked: (target, vmas) => copyUntracked(target, vmas, store),
-        });
-        // After an exec the process' memory is another one's. Nobody refers to these pages yet.
-        await member.context.session.layout();
+        await copyMember(round, { images, writer, donors, frames, parentOf, isFrozen });
         for (const pages of [donors, frames]) pages.mark();
       },
       (round) => {
@@ -223,21 +204,6 @@ class TreeRound {
         for (const pages of [donors, frames]) pages.rewind();
       },
     );
-  }
-
-  #plan({ member, vmas, harvest }: MemberRound): { plan: RoundPlan; heir: HeirPlan | null } {
-    const { lineage, isStored, previous } = member;
-    const parent = lineage && !isStored ? this.#parentOf(lineage.sessionId) : undefined;
-    const own = vmas.filter(({ segment }) => segment === undefined);
-    const heir = lineage && parent ? planHeir(own, parent.vmas, lineage.lastRegion) : null;
-    const plan = planRound({
-      vmas: own,
-      previous: heir?.known ?? previous?.vmas ?? null,
-      runs: harvest?.runs ?? new Float64Array(0),
-      isOverflow: harvest?.overflow ?? false,
-      isFinal: this.#isFrozen,
-    });
-    return { plan, heir };
   }
 
   async #commit(

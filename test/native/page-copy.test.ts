@@ -52,8 +52,12 @@ describe('native page copy', () => {
       const bytes = Buffer.from(Array.from({ length: 20 * PAGE_SIZE }, () => random.below(256)));
       await writeFile(scratch.file('source'), bytes);
       const { extents, ...result } = await native.copyPages({
-        sourceFd: await scratch.openFd(scratch.file('source')),
-        runs: Float64Array.of(0, 5, 20),
+        sources: [
+          {
+            fd: await scratch.openFd(scratch.file('source')),
+            runs: Float64Array.of(0, 5, 20),
+          },
+        ],
         outFd: await scratch.openFd(scratch.file('out'), 'w+'),
         outOffset: 3 * PAGE_SIZE,
         round: 6,
@@ -66,7 +70,7 @@ describe('native page copy', () => {
     });
 
     it('refuses run tables that make no sense', () => {
-      const options = { sourceFd: 0, outFd: 0, outOffset: 0 };
+      const out = { outFd: 0, outOffset: 0 };
       for (const runs of [
         [1, 2],
         [0.5, 1, 1],
@@ -75,26 +79,25 @@ describe('native page copy', () => {
         [0, 0, NaN],
         [0, 0, -1],
       ]) {
-        const copy = () => native.copyPages({ ...options, runs: Float64Array.from(runs) });
+        const sources = [{ fd: 0, runs: Float64Array.from(runs) }];
+        const copy = () => native.copyPages({ ...out, sources });
         expect(copy, String(runs)).to.throw(TypeError, 'triples');
       }
-      const runs = new Float64Array(0);
-      expect(() => native.copyPages({ ...options, runs, outOffset: 1 })).to.throw(
+      expect(() => native.copyPages({ ...out, sources: [], outOffset: 1 })).to.throw(
         TypeError,
         '4096',
       );
     });
 
     it('names the call and the file that fails', async () => {
-      const sourceFd = await scratch.source([1]);
-      const runs = Float64Array.of(0, 0, 1);
+      const source = { fd: await scratch.source([1]), runs: Float64Array.of(0, 0, 1) };
       const noSource = await errorOf(
-        native.copyPages({ sourceFd: 9999, runs, outFd: 9999, outOffset: 0 }),
+        native.copyPages({ sources: [{ ...source, fd: 9999 }], outFd: 9999, outOffset: 0 }),
       );
       expect(noSource).to.include({ code: 'EBADF', syscall: 'pread' });
       const full = await scratch.openFd('/dev/full', 'w');
       const onFull = await errorOf(
-        native.copyPages({ sourceFd, runs, outFd: full, outOffset: 0, outName: '/dev/full' }),
+        native.copyPages({ sources: [source], outFd: full, outOffset: 0, outName: '/dev/full' }),
       );
       expect(onFull).to.include({ code: 'ENOSPC', syscall: 'pwrite' });
       expect(String(onFull)).to.include('/dev/full');
@@ -104,14 +107,13 @@ describe('native page copy', () => {
       const source = scratch.file('part');
       await writeFile(source, Buffer.alloc(PAGE_SIZE + 100, 7));
       const outFd = await scratch.openFd(scratch.file('out'), 'w+');
+      const fd = await scratch.openFd(source, 'r');
       const result = await native.copyPages({
-        sourceFd: await scratch.openFd(source, 'r'),
-        runs: Float64Array.of(0, 10, 3),
+        sources: [{ fd, runs: Float64Array.of(0, 10, 3), allowUnreadable: true }],
         outFd,
         outOffset: 0,
-        allowUnreadable: true,
       });
-      expect([...result.unreadable]).to.deep.equal([12, 1]);
+      expect([...result.unreadable]).to.deep.equal([0, 12, 1]);
       expect(result.bytesWritten).to.equal(2 * PAGE_SIZE);
       const stored = Buffer.alloc(PAGE_SIZE);
       readSync(outFd, stored, 0, PAGE_SIZE, PAGE_SIZE);
@@ -124,25 +126,43 @@ describe('native page copy', () => {
       const { stdout: maps } = await run('cat', [`/proc/${process.pid}/maps`]);
       const binary = /^([0-9a-f]+)-([0-9a-f]+) r/.exec(maps);
       const page = parseInt(binary?.[1] ?? '', 16) / PAGE_SIZE;
+      // Page 0 is never mapped, and the last page of the address space is no valid offset.
+      const runs = Float64Array.of(page, page, 1, 0, 0, 2, 2 ** 52 - 1, 2 ** 52 - 1, 1);
       const result = await native.copyPages({
-        sourceFd: memFd,
-        // Page 0 is never mapped, and the last page of the address space is no valid offset.
-        runs: Float64Array.of(page, page, 1, 0, 0, 2, 2 ** 52 - 1, 2 ** 52 - 1, 1),
+        sources: [{ fd: memFd, runs, allowUnreadable: true }],
         outFd: await scratch.openFd(scratch.file('out'), 'w+'),
         outOffset: 0,
-        allowUnreadable: true,
       });
       expect(result.nrPages).to.equal(1);
-      expect([...result.unreadable]).to.deep.equal([0, 2, 2 ** 52 - 1, 1]);
+      expect([...result.unreadable]).to.deep.equal([0, 0, 2, 0, 2 ** 52 - 1, 1]);
+    });
+
+    it('copies from several sources in one job, in their order', async () => {
+      const first = await scratch.source([1, 2], 'first');
+      const second = await scratch.source([0, 3], 'second');
+      const { extents, ...result } = await native.copyPages({
+        sources: [
+          { fd: first, runs: Float64Array.of(1, 10, 1) },
+          { fd: second, runs: Float64Array.of(0, 20, 2, 2, 30, 1), allowUnreadable: true },
+          { fd: first, runs: Float64Array.of(0, 40, 1) },
+        ],
+        outFd: await scratch.openFd(scratch.file('out'), 'w+'),
+        outOffset: 0,
+      });
+      const table = new ExtentTable(extents);
+      const pages = Array.from({ length: table.length }, (_, i) => table.page(i));
+      expect(pages).to.deep.equal([10, 20, 21, 40]);
+      expect(result).to.include({ nrPages: 4, nrZeroPages: 1, bytesWritten: 3 * PAGE_SIZE });
+      expect([...result.unreadable]).to.deep.equal([1, 30, 1]);
     });
   });
 
   describe('checkExtents', () => {
     it('gives the index of the first extent that does not match', async () => {
-      const sourceFd = await scratch.source([1, 2, 3]);
+      const fd = await scratch.source([1, 2, 3]);
       const outFd = await scratch.openFd(scratch.file('out'), 'w+');
-      const runs = Float64Array.of(0, 0, 1, 1, 10, 1, 2, 20, 1);
-      const { extents } = await native.copyPages({ sourceFd, runs, outFd, outOffset: 0 });
+      const sources = [{ fd, runs: Float64Array.of(0, 0, 1, 1, 10, 1, 2, 20, 1) }];
+      const { extents } = await native.copyPages({ sources, outFd, outOffset: 0 });
       expect(await native.checkExtents({ fd: outFd, extents })).to.equal(-1);
       const out = await open(scratch.file('out'), 'r+');
       await out.write(Buffer.of(99), 0, 1, PAGE_SIZE + 77);
@@ -161,9 +181,16 @@ describe('native page copy', () => {
       await file.write(Buffer.of(1), 0, 1, 50 * PAGE_SIZE + 7);
       await file.close();
       const fd = await scratch.openFd(scratch.file('sparse'), 'r');
-      const ranges = Float64Array.of(0, 100, 22, 23, 24, 50, 23, 200, 300, 400);
+      const pairs = [0, 100, 22, 23, 24, 50, 23, 200, 300, 400];
+      const ranges = pairs.flatMap((page, i) => (i % 2 === 0 ? [0, page] : [page]));
       const runs = [0, 20, 4, 0, 50, 1, 1, 22, 1, 3, 23, 1, 3, 50, 1];
-      expect([...(await native.dataRuns(fd, ranges))]).to.deep.equal(runs);
+      expect([...(await native.dataRuns([fd], Float64Array.from(ranges)))]).to.deep.equal(runs);
+    });
+
+    it('finds the data of several files', async () => {
+      const fds = [await scratch.source([1], 'first'), await scratch.source([1, 2], 'second')];
+      const ranges = Float64Array.of(1, 0, 9, 0, 0, 9, 1, 1, 2);
+      expect([...(await native.dataRuns(fds, ranges))]).to.deep.equal([0, 0, 2, 1, 0, 1, 2, 1, 1]);
     });
   });
 

@@ -14,7 +14,7 @@ describe('Session, on a fake module', function () {
     expect(result).to.deep.equal({
       epoch,
       nrPages: 15000,
-      nrPinned: 3,
+      nrPinned: 4,
       nrRescans: 2,
       overflow: true,
       first: [1, first, 10000, 2, first, 1, 2, first + 3, 1],
@@ -56,9 +56,16 @@ describe('Session, on a fake module', function () {
 
   it('reads resident pages over several calls and joins runs that touch', () => {
     const result = withFakeTracker(
-      'return [...await device.openSession(5).resident(0xf0, 0x110)];',
+      'return [...await device.openSession(5).resident(Float64Array.of(0xf0, 0x110))];',
     );
-    expect(result).to.deep.equal([0xf0, 16, 1, 0x100, 16, 0]);
+    expect(result).to.deep.equal([0, 0xf0, 16, 1, 0, 0x100, 16, 0]);
+  });
+
+  it('does not join resident pages of two ranges', () => {
+    const result = withFakeTracker(
+      'return [...await device.openSession(5).resident(Float64Array.of(1, 3, 3, 4))];',
+    );
+    expect(result).to.deep.equal([0, 1, 2, 1, 1, 3, 1, 1]);
   });
 
   it('swaps ranges of pages', () => {
@@ -131,7 +138,7 @@ describe('Device, on a fake module', function () {
     expect(result).to.deep.equal({
       name: 'DeviceError',
       code: 'ABI_MISMATCH',
-      facts: { moduleVersion: 1000, programVersion: 3 },
+      facts: { moduleVersion: 1000, programVersion: 4 },
     });
   });
 

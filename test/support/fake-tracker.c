@@ -106,7 +106,7 @@ static int fake_harvest(struct tracker_harvest *args)
 	struct tracker_run *runs = (void *)args->runs_addr;
 	unsigned int nr;
 
-	if (!args->flags == !!nr_taken)
+	if (!(args->flags & TRACKER_HARVEST_CONTINUE) == !!nr_taken)
 		return fail(EINVAL);
 	if (nr_taken && getenv("FAKE_HARVEST_ERROR"))
 		return fail(ENOMEM);

@@ -133,7 +133,7 @@ async function countUnmapped(file: string, vmas: readonly VmaRecord[]): Promise<
   const fd = openSync(file, 'r');
   try {
     const nrFilePages = Math.ceil(fstatSync(fd).size / PAGE_SIZE);
-    const data = await native.dataRuns(fd, Float64Array.from(gaps(vmas, nrFilePages)));
+    const data = await native.dataRuns([fd], Float64Array.from(gaps(vmas, nrFilePages)));
     let count = 0;
     for (let i = 2; i < data.length; i += 3) count += data[i] ?? 0;
     return count;
@@ -142,18 +142,19 @@ async function countUnmapped(file: string, vmas: readonly VmaRecord[]): Promise<
   }
 }
 
-/** Pairs of page, endPage of a file that none of its mappings shows. */
+/** What none of a file's mappings shows of it, as ranges of the first file of `native.dataRuns`. */
 function gaps(vmas: readonly VmaRecord[], nrFilePages: number): number[] {
   const mapped = vmas
     .map(({ offset, startPage, endPage }) => [offset / PAGE_SIZE, endPage - startPage] as const)
     .sort(([a], [b]) => a - b);
-  const pairs: number[] = [];
+  const ranges: number[] = [];
   let position = 0;
   for (const [page, nrPages] of [...mapped, [nrFilePages, 0] as const]) {
-    if (position < Math.min(page, nrFilePages)) pairs.push(position, Math.min(page, nrFilePages));
+    const end = Math.min(page, nrFilePages);
+    if (position < end) ranges.push(0, position, end);
     position = Math.max(position, page + nrPages);
   }
-  return pairs;
+  return ranges;
 }
 
 function notRestorable(pid: number, reason: string): TargetError {

@@ -22,10 +22,11 @@ describe('MostlyUnwritten', () => {
   /** The first mapping has no own page, the second has many; counts the questions. */
   function session() {
     const asked: number[] = [];
-    const resident = (startPage: number) => {
+    const resident = ([startPage = 0]: Float64Array) => {
       asked.push(startPage);
       const flags = startPage === second.startPage ? 1 : 0;
-      return Promise.resolve(Float64Array.of(startPage, 5000, flags, startPage + 6000, 10, 1));
+      const pages = [0, startPage, 5000, flags, 0, startPage + 6000, 10, 1];
+      return Promise.resolve(Float64Array.from(pages));
     };
     return { asked, session: fakeSession({ resident }) };
   }

@@ -33,6 +33,28 @@ describe('Segments', () => {
   });
 });
 
+describe('who harvests', () => {
+  const first = { number: 0, vmas: [mapping(100, 10, 0)] };
+  const second = { number: 1, vmas: [mapping(500, 10, 25)] };
+
+  it('is the first who had the segment in the round before', () => {
+    const segments = new Segments();
+    expect([...segments.harvesters([first, second])]).to.deep.equal([]);
+    segments.keep(segments.assign([second]));
+    expect([...segments.harvesters([first, second])]).to.deep.equal([1]);
+    segments.keep(segments.assign([first, second]));
+    expect([...segments.harvesters([first, second])]).to.deep.equal([0]);
+    expect([...segments.harvesters([second])]).to.deep.equal([1]);
+  });
+
+  it('is everybody who maps a file shared that has its own content, or memory without an inode', () => {
+    const segments = new Segments();
+    const file = { number: 2, vmas: [{ ...mapping(1, 1, 0), kind: 'file-shared' as const }] };
+    const nameless = { number: 3, vmas: [mapping(1, 1, 0, 0)] };
+    expect([...segments.harvesters([file, nameless])]).to.deep.equal([2, 3]);
+  });
+});
+
 describe('Segments of SysV', () => {
   const sysV = (): VmaRecord => ({ ...mapping(300, 2, 0), path: '/SYSV00000000' });
   const [one, other] = ['ipc:[1]', 'ipc:[2]'];
@@ -55,6 +77,27 @@ describe('Segments of SysV', () => {
     const [found] = new Segments().assign([{ number: 0, vmas: [first], ipcNamespace: one }]);
     expect(found?.inode).to.equal(0);
     expect(first.segment).to.equal(0);
+  });
+
+  it('are harvested by the first of each namespace, whatever their number', () => {
+    for (const inode of [0, 7]) {
+      const of = (number: number, ipcNamespace: string) => {
+        const own = mapping(100 * number, 2, 0);
+        return { number, vmas: [{ ...own, path: '/SYSV00000000', inode }], ipcNamespace };
+      };
+      const members = [of(0, one), of(1, one), of(2, other), of(3, other)];
+      const segments = new Segments();
+      segments.keep(segments.assign(members));
+      expect([...segments.harvesters(members)]).to.deep.equal([0, 2]);
+    }
+  });
+
+  it('have another harvester than a memfd with the same inode number', () => {
+    const memfd = { number: 0, vmas: [mapping(100, 10, 0)], ipcNamespace: undefined };
+    const shm = { number: 1, vmas: [sysV()], ipcNamespace: one };
+    const segments = new Segments();
+    segments.keep(segments.assign([memfd, shm]));
+    expect([...segments.harvesters([memfd, shm])]).to.deep.equal([0, 1]);
   });
 });
 

@@ -29,7 +29,7 @@
  *   EINTR    a signal came before the call began; nothing was done
  */
 
-#define TRACKER_ABI_VERSION	3
+#define TRACKER_ABI_VERSION	4
 #define TRACKER_PAGE_SHIFT	12
 
 /**
@@ -322,6 +322,14 @@ struct tracker_run {
 
 /* tracker_harvest.flags: go on with a harvest whose buffer was too small */
 #define TRACKER_HARVEST_CONTINUE	(1U << 0)
+/*
+ * ... do not report pages of shared memory. Those are in the harvest of every
+ * session that tracks it: several targets that are dumped together need them
+ * once. They are harvested all the same, and forgotten by the commit: the one
+ * harvest that reports them has to be taken after the others, and stored before
+ * those are committed.
+ */
+#define TRACKER_HARVEST_PRIVATE		(1U << 1)
 
 /**
  * struct tracker_harvest - TRACKER_IOC_HARVEST: take the dirty log
