@@ -18,8 +18,10 @@ struct tracker_share {
 	struct file *file;		/* counted: opened by us, to read */
 	struct tracker_watch *watch;
 	struct tracker_log log;		/* by the page in the file */
-	struct mutex lock;		/* regions, and handing the log out */
+	struct mutex hand_out_lock;	/* who has taken a part of the log */
+	struct mutex lock;		/* protects regions */
 	struct list_head regions;
+	atomic_t nr_holds;		/* 0: to be unwrapped; see tracker_share_hold() */
 	atomic_t nr_changes;		/* by system calls */
 	int nr_seen;			/* of the changes, when is_seen was set */
 	bool is_seen;			/* the log knows which pages exist */
@@ -35,7 +37,7 @@ struct tracker_region *tracker_share_region(struct tracker_session *session,
 int tracker_share_attach(struct tracker_session *session, struct file *file,
 			 u16 kind);
 void tracker_share_detach(struct tracker_region *region);
-bool tracker_share_rescan(struct tracker_region *region, u64 *nr_pinned);
+int tracker_share_rescan(struct tracker_region *region, u64 *nr_pinned);
 long tracker_ioctl_sharers(struct tracker_session *session,
 			   struct tracker_sharers __user *argp);
 
@@ -47,9 +49,11 @@ bool tracker_shares_exist(void);
 struct tracker_share *tracker_share_find(struct address_space *mapping);
 struct tracker_share *tracker_share_get(struct address_space *mapping);
 void tracker_share_put(struct tracker_share *share);
-struct tracker_region *
-tracker_share_add_region(struct tracker_session *session, struct file *file,
-			 u16 kind);
+struct tracker_share *tracker_share_hold(struct file *file);
+void tracker_share_unhold(struct tracker_share *share);
+struct tracker_region *tracker_share_add_region(struct tracker_share *share,
+						struct tracker_session *session,
+						u16 kind);
 void tracker_share_complete(struct tracker_share *share);
 
 /* The log. */
@@ -57,7 +61,7 @@ void tracker_share_log(struct address_space *mapping, struct folio *folio,
 		       pgoff_t index);
 void tracker_share_changed(void *owner);
 void tracker_share_written(struct file *file);
-u64 tracker_share_hand_out(struct tracker_share *share);
+int tracker_share_hand_out(struct tracker_share *share, u64 *nr_pinned);
 void tracker_share_protect(struct tracker_share *share);
 int tracker_share_see(struct tracker_region *region);
 void tracker_share_absorb(struct tracker_share *share, pgoff_t index,

@@ -90,10 +90,32 @@ void tracker_share_complete(struct tracker_share *share)
 	tracker_share_changed(share);
 }
 
-/* Sees to it that from now on no write is missed. Return: 0 or -errno. */
-static int tracker_share_guard(struct tracker_region *region)
+/* The session is told of writes from now on. Return: 0 or -errno. */
+static int tracker_share_begin(struct tracker_share *share,
+			       struct tracker_session *session, u16 kind)
 {
-	struct tracker_share *share = region->share;
+	struct tracker_region *region =
+		tracker_share_add_region(share, session, kind);
+	int err;
+
+	if (IS_ERR(region))
+		return PTR_ERR(region);
+	err = tracker_share_see(region);
+	if (err)
+		tracker_share_detach(region);
+	return err;
+}
+
+/*
+ * Sees to it that from now on no write is missed. A region costs a number and a
+ * block for good, so that there is none before others have been waited for: that
+ * may fail, and be tried again and again. Caller holds the share.
+ *
+ * Return: 0 or -errno.
+ */
+static int tracker_share_guard(struct tracker_share *share,
+			       struct tracker_session *session, u16 kind)
+{
 	bool is_protected = READ_ONCE(share->is_protected) &&
 			    !READ_ONCE(share->is_incomplete);
 	int err = 0;
@@ -105,7 +127,7 @@ static int tracker_share_guard(struct tracker_region *region)
 			WRITE_ONCE(share->is_incomplete, true);
 	}
 	if (!err)
-		err = tracker_share_see(region);
+		err = tracker_share_begin(share, session, kind);
 	if (!err && !is_protected) {
 		tracker_share_protect(share);
 		/* As long as there is a region, nothing is unwrapped. */
@@ -131,20 +153,16 @@ static int tracker_share_guard(struct tracker_region *region)
 int tracker_share_attach(struct tracker_session *session, struct file *file,
 			 u16 kind)
 {
-	struct tracker_region *region;
 	struct tracker_share *share;
 	int err;
 
 	/* One that has to go first: the next layout sees to that. */
 	if (tracker_share_region(session, file->f_mapping))
 		return -EINVAL;
-	region = tracker_share_add_region(session, file, kind);
-	if (IS_ERR(region))
-		return PTR_ERR(region);
-	share = region->share;
-	err = tracker_share_guard(region);
-	if (err)
-		tracker_share_detach(region);
-	tracker_share_put(share);
+	share = tracker_share_hold(file);
+	if (IS_ERR(share))
+		return PTR_ERR(share);
+	err = tracker_share_guard(share, session, kind);
+	tracker_share_unhold(share);
 	return err;
 }

@@ -166,11 +166,13 @@ static u64 tracker_share_hand_out_chunk(struct tracker_share *share,
 	}
 	if (bitmap_empty(bits, TRACKER_CHUNK_PAGES))
 		return 0;
+	mutex_lock(&share->lock);
 	/* What is behind the block is not mapped by the target. */
 	list_for_each_entry(region, &share->regions, share_node)
 		if (chunk->base < region->nr_pages)
 			tracker_log_merge(&region->session->shared,
 					  region->base + chunk->base, bits);
+	mutex_unlock(&share->lock);
 	return nr_pinned;
 }
 
@@ -183,35 +185,39 @@ static void tracker_share_hand_out_all(struct tracker_share *share)
 	WRITE_ONCE(share->log.overflow, false);
 	smp_mb(); /* the flag is clear before a page is looked at */
 	tracker_share_protect(share);
+	mutex_lock(&share->lock);
 	list_for_each_entry(region, &share->regions, share_node)
 		tracker_log_overflow(&region->session->shared);
+	mutex_unlock(&share->lock);
 }
 
 /**
  * tracker_share_hand_out - write-protect what was written, and tell all sessions
  * @share: the file; the caller holds the session->lock of one that tracks it
+ * @nr_pinned: in/out: pages that the kernel may write without a fault
  *
  * A page that is written after this call began is handed out now or the next time.
+ * What somebody else is handing out is waited for: it is in no log meanwhile.
  *
- * Return: how many pages the kernel may write without a fault.
+ * Return: 0, or -EINTR if the caller has been killed.
  */
-u64 tracker_share_hand_out(struct tracker_share *share)
+int tracker_share_hand_out(struct tracker_share *share, u64 *nr_pinned)
 {
 	struct tracker_log *log = &share->log;
 	struct tracker_chunk *chunk;
-	u64 nr_pinned = 0;
 
-	mutex_lock(&share->lock);
+	if (mutex_lock_killable(&share->hand_out_lock))
+		return -EINTR;
 	if (READ_ONCE(log->overflow))
 		tracker_share_hand_out_all(share);
 	tracker_log_take(log);
 	while (!fatal_signal_pending(current) && (chunk = tracker_log_next(log))) {
-		nr_pinned += tracker_share_hand_out_chunk(share, chunk);
+		*nr_pinned += tracker_share_hand_out_chunk(share, chunk);
 		cond_resched();
 	}
 	tracker_log_untake(log);
-	mutex_unlock(&share->lock);
-	return nr_pinned;
+	mutex_unlock(&share->hand_out_lock);
+	return fatal_signal_pending(current) ? -EINTR : 0;
 }
 
 /* Every page that exists, and every one that the images may have. */
@@ -248,23 +254,26 @@ static void tracker_share_log_all(struct tracker_region *region)
  *
  * Where a system call may have changed the file, that is all of it.
  *
- * Return: whether there was such a call since the last time.
+ * Return: 1 if there was such a call since the last time, 0 if not, or -EINTR if
+ * the caller has been killed.
  */
-bool tracker_share_rescan(struct tracker_region *region, u64 *nr_pinned)
+int tracker_share_rescan(struct tracker_region *region, u64 *nr_pinned)
 {
 	struct tracker_share *share = region->share;
-	int nr_changes;
+	int nr_changes, err;
 
 	if (xchg(&share->is_incomplete, false) ||
 	    !tracker_share_is_wrapped(share))
 		tracker_share_complete(share);
 	if (xchg(&share->is_written, false))
 		tracker_share_changed(share);
-	*nr_pinned += tracker_share_hand_out(share);
+	err = tracker_share_hand_out(share, nr_pinned);
+	if (err)
+		return err;
 	nr_changes = atomic_read_acquire(&share->nr_changes);
 	if (region->nr_changes == nr_changes)
-		return false;
+		return 0;
 	region->nr_changes = nr_changes;
 	tracker_share_log_all(region);
-	return true;
+	return 1;
 }

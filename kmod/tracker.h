@@ -22,8 +22,9 @@
  *
  *   session->lock		everything a controller does with a session
  *   tracker_sessions_lock	the list of sessions
+ *   share->hand_out_lock	handing out the log of a shared file
  *   tracker_shares_lock	which files are shared, wrapping and unwrapping
- *   share->lock		the regions of a shared file, handing out its log
+ *   share->lock		the regions of a shared file
  *   tree->revert_lock		what donors become when targets are put back
  *   mmap_lock			(a target's, or the caller's own; another
  *				mapper's is only tried; two: reshare.c)
