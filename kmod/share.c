@@ -79,14 +79,13 @@ void tracker_share_written(struct file *file)
 	struct tracker_share *share;
 	int bucket;
 
-	smp_wmb(); /* the content is there; pairs with xchg() at the rescan */
 	rcu_read_lock();
 	share = tracker_share_find(file->f_mapping);
 	if (share)
-		WRITE_ONCE(share->is_written, true);
+		tracker_share_changed(share);
 	else if (file_inode(file)->i_sb->s_stack_depth)
 		hash_for_each_rcu(tracker_shares, bucket, share, node)
-			WRITE_ONCE(share->is_written, true);
+			tracker_share_changed(share);
 	rcu_read_unlock();
 }
 
@@ -103,8 +102,11 @@ static void tracker_share_unwrap_work(struct work_struct *work)
 
 	mutex_lock(&tracker_shares_lock);
 	is_done = share->is_over || atomic_read(&share->nr_holds);
-	if (!is_done)
+	if (!is_done) {
+		/* Through a mapping that is not wrapped, pages come into being unseen. */
 		share->is_protected = false;
+		share->is_seen = false;
+	}
 	if (!is_done && tracker_share_unwrap(share)) {
 		hash_del_rcu(&share->node);
 		atomic_dec(&tracker_nr_shares);

@@ -22,12 +22,11 @@ struct tracker_share {
 	struct mutex lock;		/* protects regions */
 	struct list_head regions;
 	atomic_t nr_holds;		/* 0: to be unwrapped; see tracker_share_hold() */
-	atomic_t nr_changes;		/* by system calls */
+	atomic_t nr_changes;		/* by system calls, and by asynchronous I/O */
 	int nr_seen;			/* of the changes, when is_seen was set */
 	bool is_seen;			/* the log knows which pages exist */
 	bool is_protected;		/* what is not in the log cannot be written */
 	bool is_incomplete;		/* a mapping could not be wrapped */
-	bool is_written;		/* by asynchronous I/O */
 	bool is_over;			/* tracker_shares_lock: no mapping is wrapped */
 };
 

@@ -54,6 +54,7 @@ void tracker_share_log(struct address_space *mapping, struct folio *folio,
 		tracker_share_log_folio(share, folio, index);
 }
 
+/* Callable from any context. */
 void tracker_share_changed(void *owner)
 {
 	struct tracker_share *share = owner;
@@ -265,8 +266,6 @@ int tracker_share_rescan(struct tracker_region *region, u64 *nr_pinned)
 	if (xchg(&share->is_incomplete, false) ||
 	    !tracker_share_is_wrapped(share))
 		tracker_share_complete(share);
-	if (xchg(&share->is_written, false))
-		tracker_share_changed(share);
 	err = tracker_share_hand_out(share, nr_pinned);
 	if (err)
 		return err;
