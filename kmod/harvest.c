@@ -225,24 +225,18 @@ static int tracker_harvest_shared(struct tracker_session *session,
 }
 
 /*
- * What was written to shared files is in the logs of all who track them, and the
- * controller has it from somebody else's harvest. Return: as above.
+ * What was written to shared files the controller has from somebody else's harvest,
+ * which is still to come. That one hands the logs out; write-protecting in each of
+ * the others what is written all the time would cost as many faults.
  */
-static int tracker_harvest_private(struct tracker_session *session,
-				   u64 *nr_pinned)
+static void tracker_harvest_private(struct tracker_session *session)
 {
 	struct tracker_region *region;
 	unsigned long mapping;
-	int err;
 
-	xa_for_each(&session->shares, mapping, region) {
+	xa_for_each(&session->shares, mapping, region)
 		region->nr_others = atomic_read(&region->share->nr_changes);
-		err = tracker_share_hand_out(region->share, nr_pinned);
-		if (err)
-			return err;
-	}
 	tracker_log_harvest(&session->shared);
-	return 0;
 }
 
 static void tracker_harvest_commit_private(struct tracker_session *session)
@@ -268,7 +262,7 @@ static int tracker_harvest_begin(struct tracker_harvester *harvester,
 {
 	struct tracker_session *session = harvester->session;
 	struct tracker_log *log = &session->log;
-	int err;
+	int err = 0;
 
 	tracker_harvest_abort(session);
 	tracker_frames_forget(session->tree);
@@ -278,7 +272,7 @@ static int tracker_harvest_begin(struct tracker_harvester *harvester,
 	session->harvest_private = is_private;
 	session->nr_rescans = 0;
 	if (is_private)
-		err = tracker_harvest_private(session, &harvester->nr_pinned);
+		tracker_harvest_private(session);
 	else
 		err = tracker_harvest_shared(session, &harvester->nr_pinned);
 	if (err)

@@ -325,9 +325,10 @@ struct tracker_run {
 /*
  * ... do not report pages of shared memory. Those are in the harvest of every
  * session that tracks it: several targets that are dumped together need them
- * once. They are harvested all the same, and forgotten by the commit: the one
- * harvest that reports them has to be taken after the others, and stored before
- * those are committed.
+ * once. What harvests of others have reported up to now is harvested all the
+ * same, and forgotten by the commit: the one harvest that reports has to be taken
+ * after the others, and stored before those are committed. What that one reports
+ * the others still have for their next time.
  */
 #define TRACKER_HARVEST_PRIVATE		(1U << 1)
 
