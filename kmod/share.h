@@ -24,10 +24,19 @@ struct tracker_share {
 	atomic_t nr_holds;		/* 0: to be unwrapped; see tracker_share_hold() */
 	atomic_t nr_changes;		/* by system calls, and by asynchronous I/O */
 	int nr_seen;			/* of the changes, when is_seen was set */
+	unsigned int nr_late;		/* tracker_shares_lock: mappings that may have written */
 	bool is_seen;			/* the log knows which pages exist */
 	bool is_protected;		/* what is not in the log cannot be written */
-	bool is_incomplete;		/* a mapping could not be wrapped */
+	bool is_incomplete;		/* ... but for what a mapping has written */
 	bool is_over;			/* tracker_shares_lock: no mapping is wrapped */
+};
+
+/* A part of a shared file that the caller has just mapped. */
+struct tracker_adoption {
+	struct address_space *mapping;	/* not kept: only to look it up */
+	unsigned long start;		/* address */
+	unsigned long end;
+	pgoff_t index;			/* of the file, at @start */
 };
 
 bool tracker_vma_is_wrapped(const struct vm_area_struct *vma);
@@ -60,7 +69,6 @@ void tracker_share_log(struct address_space *mapping, struct folio *folio,
 		       pgoff_t index);
 void tracker_share_changed(void *owner);
 void tracker_share_written(struct file *file);
-int tracker_share_hand_out(struct tracker_share *share, u64 *nr_pinned);
 void tracker_share_protect(struct tracker_share *share);
 int tracker_share_see(struct tracker_region *region);
 void tracker_share_absorb(struct tracker_share *share, pgoff_t index,
@@ -68,7 +76,8 @@ void tracker_share_absorb(struct tracker_share *share, pgoff_t index,
 
 /* Mappers. */
 int tracker_share_wrap(struct tracker_share *share);
-int tracker_share_wrap_own(struct tracker_share *share);
+int tracker_share_wrap_own(struct tracker_share *share,
+			   const struct tracker_adoption *own);
 bool tracker_share_is_wrapped(struct tracker_share *share);
 bool tracker_share_unwrap(struct tracker_share *share);
 int tracker_vma_wrap(struct vm_area_struct *vma);
@@ -79,8 +88,7 @@ int tracker_vma_nr_unwraps(void);
 void tracker_share_adopt(struct mm_struct *mm, unsigned long start,
 			 unsigned long end);
 void tracker_share_adopt_new(struct mm_struct *mm);
-void tracker_share_adopt_file(struct address_space *mapping, pgoff_t index,
-			      pgoff_t nr_pages);
+void tracker_share_adopt_file(const struct tracker_adoption *own);
 bool tracker_share_shmdt(struct mm_struct *mm, unsigned long addr);
 
 #endif /* TRACKER_SHARE_H */

@@ -192,23 +192,17 @@ static void tracker_share_hand_out_all(struct tracker_share *share)
 	mutex_unlock(&share->lock);
 }
 
-/**
- * tracker_share_hand_out - write-protect what was written, and tell all sessions
- * @share: the file; the caller holds the session->lock of one that tracks it
- * @nr_pinned: in/out: pages that the kernel may write without a fault
- *
- * A page that is written after this call began is handed out now or the next time.
- * What somebody else is handing out is waited for: it is in no log meanwhile.
- *
- * Return: 0, or -EINTR if the caller has been killed.
+/*
+ * Write-protects what was written, and tells all sessions. A page that is written
+ * after this began is handed out now or the next time. Caller holds
+ * share->hand_out_lock. Return: 0, or -EINTR if the caller has been killed.
  */
-int tracker_share_hand_out(struct tracker_share *share, u64 *nr_pinned)
+static int tracker_share_hand_out(struct tracker_share *share, u64 *nr_pinned)
 {
 	struct tracker_log *log = &share->log;
 	struct tracker_chunk *chunk;
 
-	if (mutex_lock_killable(&share->hand_out_lock))
-		return -EINTR;
+	lockdep_assert_held(&share->hand_out_lock);
 	if (READ_ONCE(log->overflow))
 		tracker_share_hand_out_all(share);
 	tracker_log_take(log);
@@ -217,7 +211,6 @@ int tracker_share_hand_out(struct tracker_share *share, u64 *nr_pinned)
 		cond_resched();
 	}
 	tracker_log_untake(log);
-	mutex_unlock(&share->hand_out_lock);
 	return fatal_signal_pending(current) ? -EINTR : 0;
 }
 
@@ -253,7 +246,8 @@ static void tracker_share_log_all(struct tracker_region *region)
  * @region: a region with a share; the caller holds session->lock
  * @nr_pinned: in/out: pages that the kernel may write without a fault
  *
- * Where a system call may have changed the file, that is all of it.
+ * Where a system call may have changed the file, that is all of it. What another
+ * session is handing out is waited for: it is in no log meanwhile.
  *
  * Return: 1 if there was such a call since the last time, 0 if not, or -EINTR if
  * the caller has been killed.
@@ -263,10 +257,11 @@ int tracker_share_rescan(struct tracker_region *region, u64 *nr_pinned)
 	struct tracker_share *share = region->share;
 	int nr_changes, err;
 
-	if (xchg(&share->is_incomplete, false) ||
-	    !tracker_share_is_wrapped(share))
-		tracker_share_complete(share);
+	if (mutex_lock_killable(&share->hand_out_lock))
+		return -EINTR;
+	tracker_share_complete(share);
 	err = tracker_share_hand_out(share, nr_pinned);
+	mutex_unlock(&share->hand_out_lock);
 	if (err)
 		return err;
 	nr_changes = atomic_read_acquire(&share->nr_changes);
