@@ -71,22 +71,19 @@ bool tracker_folio_rearm(struct folio *folio)
 	return tracker_folio_may_be_pinned(folio, 1);
 }
 
-/**
- * tracker_page_rearm - clear a page's log entry and write-protect it
- * @log: the log
- * @chunk: the entry's chunk
- * @bit: the entry
- * @mapping: page cache that the log is about
- *
- * Both under the page's lock, so that a write is seen before or after, but never
- * lost. A page that is not in the page cache (swapped out, discarded) is not
- * mapped. It may come back while its entry is cleared, hence the second look.
+/*
+ * Clears a page's log entry and write-protects it, both under the page's lock, so
+ * that a write is seen before or after, but never lost. A page that is not in the
+ * page cache (swapped out, discarded) is not mapped. It may come back while its
+ * entry is cleared, hence the second look.
  *
  * Return: true if the kernel may write the page without a fault; it stays logged.
  */
-bool tracker_page_rearm(struct tracker_log *log, struct tracker_chunk *chunk,
-			unsigned int bit, struct address_space *mapping)
+static bool tracker_page_rearm(struct tracker_session *session,
+			       struct tracker_chunk *chunk, unsigned int bit)
 {
+	struct address_space *mapping = session->inode->i_mapping;
+	struct tracker_log *log = &session->log;
 	pgoff_t index = chunk->base + bit;
 	struct folio *folio = tracker_filemap_lock(mapping, index);
 	bool pinned;
@@ -113,8 +110,7 @@ static bool tracker_harvest_page(struct tracker_session *session,
 	if (!test_and_set_bit(bit, chunk->pending))
 		log->nr_pending++;
 	if (log == &session->log)
-		return tracker_page_rearm(log, chunk, bit,
-					  session->inode->i_mapping);
+		return tracker_page_rearm(session, chunk, bit);
 	/* It was write-protected when the file's log was handed out. */
 	tracker_log_clear(log, chunk, bit);
 	return false;

@@ -66,25 +66,97 @@ void tracker_share_changed(void *owner)
 /* ---- write protection --------------------------------------------------- */
 
 /*
+ * A page may be locked for as long as who serves the file (FUSE, NFS) takes, and
+ * that may be a target that is held. One pass over pages spends so many ticks on
+ * waiting for them. What is locked after that is in the log: it may be writable.
+ */
+#define TRACKER_LOCK_TICKS	25
+
+static struct folio *tracker_share_trylock(struct address_space *mapping,
+					   pgoff_t index)
+{
+	struct folio *folio;
+
+	while ((folio = tracker_filemap_get(mapping, index))) {
+		if (!folio_trylock(folio)) {
+			folio_put(folio);
+			return ERR_PTR(-EBUSY);
+		}
+		if (folio->mapping == mapping)
+			break;
+		/* It has been truncated. */
+		folio_unlock(folio);
+		folio_put(folio);
+	}
+	return folio;
+}
+
+/* Return: the page's folio, NULL, or ERR_PTR(-EBUSY) if that stays locked. */
+static struct folio *tracker_share_lock_page(struct tracker_share *share,
+					     pgoff_t index, unsigned int *ticks)
+{
+	struct folio *folio;
+
+	for (;;) {
+		folio = tracker_share_trylock(share->mapping, index);
+		if (!IS_ERR(folio) || !*ticks || fatal_signal_pending(current))
+			return folio;
+		--*ticks;
+		schedule_timeout_killable(1);
+	}
+}
+
+/*
  * Write-protects all of the file's pages: from now on their writes are logged.
  * Pages that are written already are for the caller to read.
  */
 void tracker_share_protect(struct tracker_share *share)
 {
-	struct address_space *mapping = share->mapping;
+	struct xarray *pages = &share->mapping->i_pages;
+	unsigned int ticks = TRACKER_LOCK_TICKS;
 	unsigned long index = 0;
 	struct folio *folio;
 
-	while (xa_find(&mapping->i_pages, &index, ULONG_MAX, XA_PRESENT)) {
-		folio = tracker_filemap_lock(mapping, index++);
-		if (folio) {
+	for (; xa_find(pages, &index, ULONG_MAX, XA_PRESENT); index++) {
+		folio = tracker_share_lock_page(share, index, &ticks);
+		if (IS_ERR(folio)) {
+			tracker_share_log_pages(share, index, 1);
+		} else if (folio) {
 			if (tracker_folio_rearm(folio))
-				tracker_share_log_pages(share, index - 1, 1);
+				tracker_share_log_pages(share, index, 1);
 			folio_unlock(folio);
 			folio_put(folio);
 		}
 		cond_resched();
 	}
+}
+
+/*
+ * As tracker_page_rearm() of harvest.c. Return: true if the page stays in the log,
+ * because the kernel may write it without a fault, or because it stays locked.
+ */
+static bool tracker_share_rearm(struct tracker_share *share,
+				struct tracker_chunk *chunk, unsigned int bit,
+				unsigned int *ticks)
+{
+	pgoff_t index = chunk->base + bit;
+	struct folio *folio = tracker_share_lock_page(share, index, ticks);
+	bool is_left = true;
+
+	if (!IS_ERR(folio))
+		tracker_log_clear(&share->log, chunk, bit);
+	if (!folio)
+		folio = tracker_share_lock_page(share, index, ticks);
+	if (!folio)
+		return false;
+	if (!IS_ERR(folio)) {
+		is_left = tracker_folio_rearm(folio);
+		folio_unlock(folio);
+		folio_put(folio);
+	}
+	if (is_left)
+		tracker_log_set(&share->log, chunk, index);
+	return is_left;
 }
 
 /*
@@ -117,12 +189,12 @@ int tracker_share_see(struct tracker_region *region)
 }
 
 static void tracker_share_absorb_page(struct tracker_share *share,
-				      pgoff_t index)
+				      pgoff_t index, unsigned int *ticks)
 {
-	struct folio *folio = tracker_filemap_lock(share->mapping, index);
+	struct folio *folio = tracker_share_lock_page(share, index, ticks);
 
-	if (!folio) {
-		/* It has been swapped out; whether it was written is not known. */
+	if (IS_ERR_OR_NULL(folio)) {
+		/* Locked, or in swap; whether it was written is not known. */
 		tracker_share_log_pages(share, index, 1);
 		return;
 	}
@@ -140,19 +212,21 @@ void tracker_share_absorb(struct tracker_share *share, pgoff_t index,
 			  pgoff_t end)
 {
 	struct xarray *pages = &share->mapping->i_pages;
+	unsigned int ticks = TRACKER_LOCK_TICKS;
 
 	for (; index < end && xa_find(pages, &index, end - 1, XA_PRESENT);
 	     index++) {
-		tracker_share_absorb_page(share, index);
+		tracker_share_absorb_page(share, index, &ticks);
 		cond_resched();
 	}
 }
 
 /* ---- handing it out ----------------------------------------------------- */
 
-/* Return: how many pages the kernel may write without a fault. */
+/* Return: how many pages stay in the log. */
 static u64 tracker_share_hand_out_chunk(struct tracker_share *share,
-					struct tracker_chunk *chunk)
+					struct tracker_chunk *chunk,
+					unsigned int *ticks)
 {
 	DECLARE_BITMAP(bits, TRACKER_CHUNK_PAGES) = {};
 	struct tracker_region *region;
@@ -161,7 +235,7 @@ static u64 tracker_share_hand_out_chunk(struct tracker_share *share,
 
 	/* Ascending, so that a page logged anew behind us waits for the next. */
 	for_each_set_bit_from(bit, chunk->dirty, TRACKER_CHUNK_PAGES) {
-		if (tracker_page_rearm(&share->log, chunk, bit, share->mapping))
+		if (tracker_share_rearm(share, chunk, bit, ticks))
 			nr_pinned++;
 		__set_bit(bit, bits);
 	}
@@ -200,6 +274,7 @@ static void tracker_share_hand_out_all(struct tracker_share *share)
 static int tracker_share_hand_out(struct tracker_share *share, u64 *nr_pinned)
 {
 	struct tracker_log *log = &share->log;
+	unsigned int ticks = TRACKER_LOCK_TICKS;
 	struct tracker_chunk *chunk;
 
 	lockdep_assert_held(&share->hand_out_lock);
@@ -207,7 +282,7 @@ static int tracker_share_hand_out(struct tracker_share *share, u64 *nr_pinned)
 		tracker_share_hand_out_all(share);
 	tracker_log_take(log);
 	while (!fatal_signal_pending(current) && (chunk = tracker_log_next(log))) {
-		*nr_pinned += tracker_share_hand_out_chunk(share, chunk);
+		*nr_pinned += tracker_share_hand_out_chunk(share, chunk, &ticks);
 		cond_resched();
 	}
 	tracker_log_untake(log);
@@ -244,7 +319,7 @@ static void tracker_share_log_all(struct tracker_region *region)
 /**
  * tracker_share_rescan - put what was written to a shared file into a session's log
  * @region: a region with a share; the caller holds session->lock
- * @nr_pinned: in/out: pages that the kernel may write without a fault
+ * @nr_pinned: in/out: pages that stay in the file's log
  *
  * Where a system call may have changed the file, that is all of it. What another
  * session is handing out is waited for: it is in no log meanwhile.

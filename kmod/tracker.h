@@ -316,8 +316,6 @@ void tracker_snapshot_remove_heir(struct tracker_snapshot *snapshot,
 				  struct tracker_session *session);
 bool tracker_folio_may_be_pinned(struct folio *folio, int own_refs);
 bool tracker_folio_rearm(struct folio *folio);
-bool tracker_page_rearm(struct tracker_log *log, struct tracker_chunk *chunk,
-			unsigned int bit, struct address_space *mapping);
 
 /* For copies: the call fails with ENOMEM before the OOM killer is asked. */
 #define TRACKER_GFP	(GFP_HIGHUSER | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)

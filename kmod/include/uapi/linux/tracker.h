@@ -340,7 +340,8 @@ struct tracker_run {
  * @epoch: out: the epoch that this harvest began
  * @nr_pages: out: pages in the runs
  * @nr_pinned: out: pages that something in the kernel may write without a
- *	fault (direct I/O): they are reported and stay in the log
+ *	fault (direct I/O), or keeps locked (a FUSE server that does not answer):
+ *	they are reported and stay in the log
  * @more: out: 1 if the log has more: call again with
  *	TRACKER_HARVEST_CONTINUE, nothing else in between
  * @overflow: out: 1 if the log lost count since the last harvest began: every
