@@ -173,6 +173,8 @@ int tracker_share_see(struct tracker_region *region)
 	int err = 0;
 
 	region->nr_changes = nr_changes;
+	/* A private harvest that is not committed yet did not see this region. */
+	region->nr_others = nr_changes;
 	if (region->kind != TRACKER_KIND_ANON_SHARED)
 		return 0;
 	if (READ_ONCE(share->is_seen) && READ_ONCE(share->nr_seen) == nr_changes)

@@ -147,10 +147,11 @@ struct tracker_session_open {
  * @committed: out: epoch of the last commit. Images whose last round has an
  *	epoch from @committed to @epoch can be continued with a delta.
  * @nr_regions: out
- * @nr_dirty: out: pages in the dirty log
+ * @nr_dirty: out: pages in the dirty log; about, as far as they are shared
  * @nr_pending: out: pages harvested but not committed
  * @nr_chunks: out: log chunks allocated (each covers 512 pages)
- * @log_bytes: out: memory the dirty log occupies
+ * @log_bytes: out: memory the dirty log occupies; that of a shared file counts
+ *	for each session that tracks it
  * @backing_pages: out: pages that the pseudo-file holds, without swapped ones
  * @nr_snapshots: out: forked children whose memory depends on this session
  * @overflow: out: 1 if the log could not grow: the next harvest says so too
