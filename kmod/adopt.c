@@ -7,14 +7,6 @@
 
 #include "share.h"
 
-/* A part of a shared file that a process has just mapped. */
-struct tracker_adoption {
-	struct address_space *mapping;	/* not kept: only to look it up */
-	pgoff_t index;
-	pgoff_t nr_pages;
-	unsigned long end;		/* where to go on */
-};
-
 /*
  * It is the mapping's file that counts: overlay file systems and FUSE map another
  * one than the caller knows.
@@ -33,11 +25,10 @@ static bool tracker_adoption_find(struct mm_struct *mm, unsigned long start,
 		    !vma->vm_ops || (is_new && tracker_vma_is_wrapped(vma)) ||
 		    !tracker_share_find(vma->vm_file->f_mapping))
 			continue;
-		start = max(start, vma->vm_start);
-		found->end = min(end, vma->vm_end);
 		found->mapping = vma->vm_file->f_mapping;
-		found->index = linear_page_index(vma, start);
-		found->nr_pages = (found->end - start) >> PAGE_SHIFT;
+		found->start = max(start, vma->vm_start);
+		found->end = min(end, vma->vm_end);
+		found->index = linear_page_index(vma, found->start);
 		is_found = true;
 		break;
 	}
@@ -61,8 +52,7 @@ void tracker_share_adopt(struct mm_struct *mm, unsigned long start,
 
 	while (found.end < end &&
 	       tracker_adoption_find(mm, found.end, end, false, &found))
-		tracker_share_adopt_file(found.mapping, found.index,
-					 found.nr_pages);
+		tracker_share_adopt_file(&found);
 }
 
 /**
@@ -77,8 +67,7 @@ void tracker_share_adopt_new(struct mm_struct *mm)
 
 	while (found.end < TASK_SIZE_MAX &&
 	       tracker_adoption_find(mm, found.end, TASK_SIZE_MAX, true, &found))
-		tracker_share_adopt_file(found.mapping, found.index,
-					 found.nr_pages);
+		tracker_share_adopt_file(&found);
 }
 
 /* Part of an attached SysV segment, found as shmdt() does. */

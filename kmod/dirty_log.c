@@ -132,7 +132,6 @@ void tracker_log_merge(struct tracker_log *log, pgoff_t base,
 	struct tracker_chunk *chunk = tracker_log_chunk(log, base);
 	unsigned long old;
 	unsigned int i;
-	long nr = 0;
 
 	if (!chunk) {
 		tracker_log_overflow(log);
@@ -143,9 +142,8 @@ void tracker_log_merge(struct tracker_log *log, pgoff_t base,
 			continue;
 		old = atomic_long_fetch_or(bits[i],
 					   (atomic_long_t *)&chunk->dirty[i]);
-		nr += hweight_long(bits[i] & ~old);
+		atomic_long_add(hweight_long(bits[i] & ~old), &log->nr_dirty);
 	}
-	atomic_long_add(nr, &log->nr_dirty);
 	tracker_log_list(log, chunk);
 }
 
@@ -221,6 +219,7 @@ void tracker_log_harvest(struct tracker_log *log)
 			log->nr_pending += hweight_long(bits & ~chunk->pending[i]);
 			chunk->pending[i] |= bits;
 		}
+		cond_resched();
 	}
 	if (READ_ONCE(log->overflow)) {
 		WRITE_ONCE(log->overflow, false);
@@ -254,6 +253,7 @@ void tracker_log_abort(struct tracker_log *log)
 		tracker_log_put_back(log, chunk);
 		bitmap_zero(chunk->pending, TRACKER_CHUNK_PAGES);
 		list_del_init(&chunk->pending_node);
+		cond_resched();
 	}
 	tracker_log_untake(log);
 	if (log->overflow_pending)
@@ -270,6 +270,7 @@ void tracker_log_commit(struct tracker_log *log)
 	list_for_each_entry_safe(chunk, next, &log->pending, pending_node) {
 		bitmap_zero(chunk->pending, TRACKER_CHUNK_PAGES);
 		list_del_init(&chunk->pending_node);
+		cond_resched();
 	}
 	tracker_log_untake(log);
 	log->overflow_pending = false;

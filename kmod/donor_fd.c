@@ -146,7 +146,7 @@ static int tracker_donor_list_run(struct tracker_donor_list *list,
 	u64 end = run->page + run->nr_pages;
 	int err = 0;
 
-	if (!region || end > region->nr_pages)
+	if (!region || end < run->page || end > region->nr_pages)
 		return -EINVAL;
 	if (region->share)
 		*page = end;

@@ -60,21 +60,29 @@ static bool tracker_donor_next_inherited(struct tracker_session *session,
 	return found;
 }
 
-/* As tracker_page_next(). Caller holds tree->lock. */
-pgoff_t tracker_donor_next(struct tracker_session *session, pgoff_t start,
-			   pgoff_t end)
+typedef pgoff_t (*tracker_next_t)(struct tracker_snapshot *snapshot,
+				  pgoff_t start, pgoff_t end);
+
+/* The first page that the parent of a child still has. */
+static pgoff_t tracker_donor_next_live(struct tracker_snapshot *snapshot,
+				       pgoff_t start, pgoff_t end)
 {
-	pgoff_t best = tracker_donor_next_own(session, start, end);
-	struct tracker_session *child, *parent;
+	return tracker_donor_next_own(snapshot->session, start, end);
+}
+
+/* The first page that is inherited, of those that @find finds. */
+static pgoff_t tracker_donor_next_of(struct tracker_session *session,
+				     pgoff_t start, pgoff_t best,
+				     tracker_next_t find)
+{
+	struct tracker_session *child;
 	struct tracker_snapshot *snapshot;
 	pgoff_t next;
 
-	for (child = session; child->origin; child = parent) {
+	for (child = session; child->origin; child = snapshot->session) {
 		snapshot = tracker_origin(child);
-		parent = snapshot->session;
 		for (next = start; next < best; next++) {
-			next = min(tracker_snapshot_next(snapshot, next, best),
-				   tracker_donor_next_own(parent, next, best));
+			next = find(snapshot, next, best);
 			if (next < best &&
 			    tracker_inherits_up_to(session, child, next))
 				best = next;
@@ -82,6 +90,24 @@ pgoff_t tracker_donor_next(struct tracker_session *session, pgoff_t start,
 		}
 	}
 	return best;
+}
+
+/*
+ * As tracker_page_next(). Caller holds tree->lock.
+ *
+ * What was saved is looked for in front of what the parents still have. That is
+ * near, however much there is that was saved for older children alone: mostly the
+ * parent has those pages, too. And no page is missed that is being written: it is
+ * saved before it goes.
+ */
+pgoff_t tracker_donor_next(struct tracker_session *session, pgoff_t start,
+			   pgoff_t end)
+{
+	end = tracker_donor_next_own(session, start, end);
+	end = tracker_donor_next_of(session, start, end,
+				    tracker_donor_next_live);
+	return tracker_donor_next_of(session, start, end,
+				     tracker_snapshot_next);
 }
 
 /**

@@ -71,22 +71,19 @@ bool tracker_folio_rearm(struct folio *folio)
 	return tracker_folio_may_be_pinned(folio, 1);
 }
 
-/**
- * tracker_page_rearm - clear a page's log entry and write-protect it
- * @log: the log
- * @chunk: the entry's chunk
- * @bit: the entry
- * @mapping: page cache that the log is about
- *
- * Both under the page's lock, so that a write is seen before or after, but never
- * lost. A page that is not in the page cache (swapped out, discarded) is not
- * mapped. It may come back while its entry is cleared, hence the second look.
+/*
+ * Clears a page's log entry and write-protects it, both under the page's lock, so
+ * that a write is seen before or after, but never lost. A page that is not in the
+ * page cache (swapped out, discarded) is not mapped. It may come back while its
+ * entry is cleared, hence the second look.
  *
  * Return: true if the kernel may write the page without a fault; it stays logged.
  */
-bool tracker_page_rearm(struct tracker_log *log, struct tracker_chunk *chunk,
-			unsigned int bit, struct address_space *mapping)
+static bool tracker_page_rearm(struct tracker_session *session,
+			       struct tracker_chunk *chunk, unsigned int bit)
 {
+	struct address_space *mapping = session->inode->i_mapping;
+	struct tracker_log *log = &session->log;
 	pgoff_t index = chunk->base + bit;
 	struct folio *folio = tracker_filemap_lock(mapping, index);
 	bool pinned;
@@ -113,8 +110,7 @@ static bool tracker_harvest_page(struct tracker_session *session,
 	if (!test_and_set_bit(bit, chunk->pending))
 		log->nr_pending++;
 	if (log == &session->log)
-		return tracker_page_rearm(log, chunk, bit,
-					  session->inode->i_mapping);
+		return tracker_page_rearm(session, chunk, bit);
 	/* It was write-protected when the file's log was handed out. */
 	tracker_log_clear(log, chunk, bit);
 	return false;
@@ -201,41 +197,42 @@ static void tracker_harvest_everything(struct tracker_session *session)
 	}
 }
 
-/* What was written to shared files. Return: how many pages may be written on. */
-static u64 tracker_harvest_shared(struct tracker_session *session)
+/* What was written to shared files. Return: 0 or -EINTR. */
+static int tracker_harvest_shared(struct tracker_session *session,
+				  u64 *nr_pinned)
 {
 	struct tracker_log *log = &session->shared;
 	struct tracker_region *region;
 	unsigned long mapping;
-	u64 nr_pinned = 0;
+	int ret;
 
-	xa_for_each(&session->shares, mapping, region)
-		if (tracker_share_rescan(region, &nr_pinned))
-			session->nr_rescans++;
+	xa_for_each(&session->shares, mapping, region) {
+		ret = tracker_share_rescan(region, nr_pinned);
+		if (ret < 0)
+			return ret;
+		session->nr_rescans += ret;
+	}
 	tracker_log_take(log);
 	if (READ_ONCE(log->overflow)) {
 		WRITE_ONCE(log->overflow, false);
 		log->overflow_pending = true;
 	}
-	return nr_pinned;
+	return 0;
 }
 
 /*
- * What was written to shared files is in the logs of all who track them, and the
- * controller has it from somebody else's harvest. Return: as above.
+ * What was written to shared files the controller has from somebody else's harvest,
+ * which is still to come. That one hands the logs out; write-protecting in each of
+ * the others what is written all the time would cost as many faults.
  */
-static u64 tracker_harvest_private(struct tracker_session *session)
+static void tracker_harvest_private(struct tracker_session *session)
 {
 	struct tracker_region *region;
 	unsigned long mapping;
-	u64 nr_pinned = 0;
 
-	xa_for_each(&session->shares, mapping, region) {
+	xa_for_each(&session->shares, mapping, region)
 		region->nr_others = atomic_read(&region->share->nr_changes);
-		nr_pinned += tracker_share_hand_out(region->share);
-	}
 	tracker_log_harvest(&session->shared);
-	return nr_pinned;
 }
 
 static void tracker_harvest_commit_private(struct tracker_session *session)
@@ -255,11 +252,13 @@ void tracker_harvest_abort(struct tracker_session *session)
 	session->harvest_open = false;
 }
 
-static void tracker_harvest_begin(struct tracker_harvester *harvester,
-				  bool is_private)
+/* Return: 0, or -EINTR if the caller has been killed. */
+static int tracker_harvest_begin(struct tracker_harvester *harvester,
+				 bool is_private)
 {
 	struct tracker_session *session = harvester->session;
 	struct tracker_log *log = &session->log;
+	int err = 0;
 
 	tracker_harvest_abort(session);
 	tracker_frames_forget(session->tree);
@@ -268,8 +267,12 @@ static void tracker_harvest_begin(struct tracker_harvester *harvester,
 	session->harvest_open = true;
 	session->harvest_private = is_private;
 	session->nr_rescans = 0;
-	harvester->nr_pinned = is_private ? tracker_harvest_private(session) :
-					    tracker_harvest_shared(session);
+	if (is_private)
+		tracker_harvest_private(session);
+	else
+		err = tracker_harvest_shared(session, &harvester->nr_pinned);
+	if (err)
+		return err;
 	tracker_log_take(log);
 	if (READ_ONCE(log->overflow)) {
 		/* Cleared first: a page that is not logged from now on is new. */
@@ -283,6 +286,32 @@ static void tracker_harvest_begin(struct tracker_harvester *harvester,
 		if (READ_ONCE(log->overflow))
 			WRITE_ONCE(log->has_unlogged, true);
 	}
+	return 0;
+}
+
+/* What a harvest is asked for has been looked at. Return: 0 or -errno. */
+static int tracker_harvest_run(struct tracker_harvester *harvester,
+			       struct tracker_harvest *args)
+{
+	struct tracker_session *session = harvester->session;
+	bool more = false;
+	int err = 0;
+
+	if (!(args->flags & TRACKER_HARVEST_CONTINUE))
+		err = tracker_harvest_begin(harvester, args->flags &
+						       TRACKER_HARVEST_PRIVATE);
+	if (!err)
+		err = tracker_harvest_logs(harvester, &more);
+	args->nr_runs = harvester->nr_runs;
+	args->epoch = session->epoch;
+	args->nr_pages = harvester->nr_pages;
+	args->nr_pinned = harvester->nr_pinned;
+	args->nr_rescans = session->nr_rescans;
+	args->more = more;
+	args->overflow = session->log.overflow_pending ||
+			 (!session->harvest_private &&
+			  session->shared.overflow_pending);
+	return err;
 }
 
 /* TRACKER_IOC_HARVEST. Caller holds session->lock. */
@@ -291,7 +320,6 @@ long tracker_ioctl_harvest(struct tracker_session *session,
 {
 	struct tracker_harvester harvester = { .session = session };
 	struct tracker_harvest args;
-	bool more = false;
 	int err;
 
 	if (copy_from_user(&args, argp, sizeof(args)))
@@ -300,23 +328,11 @@ long tracker_ioctl_harvest(struct tracker_session *session,
 	    args.nr_runs < 258 ||
 	    memchr_inv(args.__reserved, 0, sizeof(args.__reserved)))
 		return -EINVAL;
-	if (!(args.flags & TRACKER_HARVEST_CONTINUE))
-		tracker_harvest_begin(&harvester,
-				      args.flags & TRACKER_HARVEST_PRIVATE);
-	else if (!session->harvest_open)
+	if (args.flags & TRACKER_HARVEST_CONTINUE && !session->harvest_open)
 		return -ESTALE;
 	harvester.out = u64_to_user_ptr(args.runs_addr);
 	harvester.max_runs = args.nr_runs;
-	err = tracker_harvest_logs(&harvester, &more);
-	args.nr_runs = harvester.nr_runs;
-	args.epoch = session->epoch;
-	args.nr_pages = harvester.nr_pages;
-	args.nr_pinned = harvester.nr_pinned;
-	args.nr_rescans = session->nr_rescans;
-	args.more = more;
-	args.overflow = session->log.overflow_pending ||
-			(!session->harvest_private &&
-			 session->shared.overflow_pending);
+	err = tracker_harvest_run(&harvester, &args);
 	if (!err && copy_to_user(argp, &args, sizeof(args)))
 		err = -EFAULT;
 	if (err)

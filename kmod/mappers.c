@@ -59,6 +59,8 @@ static int tracker_mappers_change(struct tracker_share *share, bool is_wrapped,
 		    tracker_vma_is_wrapped(vma) != is_wrapped)
 			continue;
 		err = tracker_mapper_change(vma, change);
+		if (!err && !is_wrapped)
+			share->nr_late++;
 		if (err && (!ret || ret == -ESRCH ||
 			    (ret == -EBUSY && err != -ESRCH)))
 			ret = err;
@@ -71,6 +73,8 @@ static int tracker_mappers_change(struct tracker_share *share, bool is_wrapped,
 /**
  * tracker_share_wrap - wrap every mapping of a file
  * @share: the file; the caller holds tracker_shares_lock
+ *
+ * share->nr_late counts them: what they have written so far is in no log.
  *
  * Return: 0, -EBUSY if a process is at something that may last, -EAGAIN if one
  * has registered the file with userfaultfd, or -ENOMEM.
@@ -86,12 +90,15 @@ int tracker_share_wrap(struct tracker_share *share)
 /**
  * tracker_share_wrap_own - wrap the caller's own mappings of a file
  * @share: the file; the caller holds tracker_shares_lock
+ * @own: what of it the caller has just mapped, and will absorb
  *
  * It is the caller that has made one of them: it can wait for its own threads.
+ * Others, of which that may not be known, count in share->nr_late.
  *
  * Return: as tracker_share_wrap(), or -EINTR.
  */
-int tracker_share_wrap_own(struct tracker_share *share)
+int tracker_share_wrap_own(struct tracker_share *share,
+			   const struct tracker_adoption *own)
 {
 	struct mm_struct *mm = current->mm;
 	struct vm_area_struct *vma;
@@ -100,10 +107,15 @@ int tracker_share_wrap_own(struct tracker_share *share)
 
 	if (mmap_write_lock_killable(mm))
 		return -EINTR;
-	for_each_vma(vmi, vma)
-		if (!err && tracker_share_has(share, vma) &&
-		    !tracker_vma_is_wrapped(vma))
-			err = tracker_vma_wrap(vma);
+	for_each_vma(vmi, vma) {
+		if (err || !tracker_share_has(share, vma) ||
+		    tracker_vma_is_wrapped(vma))
+			continue;
+		err = tracker_vma_wrap(vma);
+		if (!err && (vma->vm_start < own->start ||
+			     vma->vm_end > own->end))
+			share->nr_late++;
+	}
 	mmap_write_unlock(mm);
 	return err;
 }

@@ -9,24 +9,34 @@
 #include "share.h"
 #include "tree.h"
 
-/* Logged pages of shared files: about, for they may be in both of the logs. */
-static u64 tracker_session_nr_shared(struct tracker_session *session)
+static void tracker_status_add(struct tracker_session_status *status,
+			       struct tracker_log *log)
 {
-	u64 nr_dirty = atomic_long_read(&session->shared.nr_dirty);
+	/* A page that is logged and harvested right now may be missing. */
+	status->nr_dirty += max(0L, atomic_long_read(&log->nr_dirty));
+	status->nr_pending += log->nr_pending;
+	status->nr_chunks += atomic_long_read(&log->nr_chunks);
+	status->overflow |= log->overflow || log->overflow_pending;
+}
+
+/* Pages of shared files may be in both of the logs. */
+static void tracker_status_add_logs(struct tracker_session_status *status,
+				    struct tracker_session *session)
+{
 	struct tracker_region *region;
 	unsigned long mapping;
 
+	tracker_status_add(status, &session->log);
+	tracker_status_add(status, &session->shared);
 	xa_for_each(&session->shares, mapping, region)
-		nr_dirty += atomic_long_read(&region->share->log.nr_dirty);
-	return nr_dirty;
+		tracker_status_add(status, &region->share->log);
+	status->log_bytes = status->nr_chunks * sizeof(struct tracker_chunk);
 }
 
 /* Caller holds session->lock, except for a status that need not be exact. */
 void tracker_session_fill_status(struct tracker_session *session,
 				 struct tracker_session_status *status)
 {
-	struct tracker_log *shared = &session->shared;
-	struct tracker_log *log = &session->log;
 	struct pid *holder = session->holder;
 
 	memset(status, 0, sizeof(*status));
@@ -40,15 +50,8 @@ void tracker_session_fill_status(struct tracker_session *session,
 	status->epoch = session->epoch;
 	status->committed = session->committed;
 	status->nr_regions = session->nr_regions;
-	status->nr_dirty = atomic_long_read(&log->nr_dirty) +
-			   tracker_session_nr_shared(session);
-	status->nr_pending = log->nr_pending + shared->nr_pending;
-	status->nr_chunks = atomic_long_read(&log->nr_chunks) +
-			    atomic_long_read(&shared->nr_chunks);
-	status->log_bytes = status->nr_chunks * sizeof(struct tracker_chunk);
 	status->nr_snapshots = READ_ONCE(session->family->nr_snapshots);
-	status->overflow = log->overflow || log->overflow_pending ||
-			   shared->overflow || shared->overflow_pending;
+	tracker_status_add_logs(status, session);
 	if (session->origin)
 		tracker_origin_id(session, status->origin);
 }

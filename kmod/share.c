@@ -79,14 +79,13 @@ void tracker_share_written(struct file *file)
 	struct tracker_share *share;
 	int bucket;
 
-	smp_wmb(); /* the content is there; pairs with xchg() at the rescan */
 	rcu_read_lock();
 	share = tracker_share_find(file->f_mapping);
 	if (share)
-		WRITE_ONCE(share->is_written, true);
+		tracker_share_changed(share);
 	else if (file_inode(file)->i_sb->s_stack_depth)
 		hash_for_each_rcu(tracker_shares, bucket, share, node)
-			WRITE_ONCE(share->is_written, true);
+			tracker_share_changed(share);
 	rcu_read_unlock();
 }
 
@@ -102,9 +101,12 @@ static void tracker_share_unwrap_work(struct work_struct *work)
 	bool is_over = false, is_done;
 
 	mutex_lock(&tracker_shares_lock);
-	is_done = share->is_over || !list_empty(&share->regions);
-	if (!is_done)
+	is_done = share->is_over || atomic_read(&share->nr_holds);
+	if (!is_done) {
+		/* Through a mapping that is not wrapped, pages come into being unseen. */
 		share->is_protected = false;
+		share->is_seen = false;
+	}
 	if (!is_done && tracker_share_unwrap(share)) {
 		hash_del_rcu(&share->node);
 		atomic_dec(&tracker_nr_shares);
@@ -158,6 +160,7 @@ static struct tracker_share *tracker_share_alloc(struct file *file)
 		return ERR_PTR(-ENOMEM);
 	kref_init(&share->kref);
 	tracker_log_init(&share->log);
+	mutex_init(&share->hand_out_lock);
 	mutex_init(&share->lock);
 	INIT_LIST_HEAD(&share->regions);
 	INIT_WORK(&share->unwrap_work, tracker_share_unwrap_work);
@@ -190,9 +193,60 @@ struct tracker_region *tracker_share_region(struct tracker_session *session,
 	return xa_load(&session->shares, (unsigned long)mapping);
 }
 
-static struct tracker_region *
-tracker_share_new_region(struct tracker_share *share,
-			 struct tracker_session *session, u16 kind)
+/**
+ * tracker_share_hold - what stands for a shared file
+ * @file: the file
+ *
+ * As long as somebody holds it, nothing of the file is unwrapped. Opening the file
+ * may take its time, so it is done without tracker_shares_lock.
+ *
+ * Return: the share, or an ERR_PTR.
+ */
+struct tracker_share *tracker_share_hold(struct file *file)
+{
+	struct tracker_share *new = tracker_share_alloc(file);
+	struct tracker_share *share;
+
+	if (IS_ERR(new))
+		return new;
+	mutex_lock(&tracker_shares_lock);
+	share = tracker_share_find(file->f_mapping);
+	if (!share) {
+		__module_get(THIS_MODULE);
+		atomic_inc(&tracker_nr_shares);
+		hash_add_rcu(tracker_shares, &new->node,
+			     (unsigned long)new->mapping);
+		share = new;
+	}
+	kref_get(&share->kref);
+	atomic_inc(&share->nr_holds);
+	mutex_unlock(&tracker_shares_lock);
+	if (share != new)
+		tracker_share_put(new);
+	return share;
+}
+
+void tracker_share_unhold(struct tracker_share *share)
+{
+	if (atomic_dec_and_test(&share->nr_holds))
+		tracker_share_queue_unwrap(share);
+	tracker_share_put(share);
+}
+
+/**
+ * tracker_share_add_region - a session tracks a file
+ * @share: the file, which the caller holds
+ * @session: the session, locked
+ * @kind: enum tracker_kind of the mapping
+ *
+ * tracker_shares_lock is not held while share->lock is waited for: whoever maps a
+ * file that is tracked waits for the one, and a hand-out has the other.
+ *
+ * Return: the region, which holds the share, too, or an ERR_PTR.
+ */
+struct tracker_region *tracker_share_add_region(struct tracker_share *share,
+						struct tracker_session *session,
+						u16 kind)
 {
 	unsigned long nr_pages =
 		DIV_ROUND_UP(i_size_read(share->mapping->host), PAGE_SIZE);
@@ -208,6 +262,8 @@ tracker_share_new_region(struct tracker_share *share,
 		tracker_region_destroy(session, region);
 		return ERR_PTR(err);
 	}
+	kref_get(&share->kref);
+	atomic_inc(&share->nr_holds);
 	region->share = share;
 	region->is_mapped = true;
 	mutex_lock(&share->lock);
@@ -221,49 +277,10 @@ void tracker_share_detach(struct tracker_region *region)
 {
 	struct tracker_share *share = region->share;
 
-	kref_get(&share->kref);
 	xa_erase(&region->session->shares, (unsigned long)share->mapping);
 	mutex_lock(&share->lock);
 	list_del_init(&region->share_node);
 	region->share = NULL;
 	mutex_unlock(&share->lock);
-	/* Where others are left, there is nothing to do. */
-	tracker_share_queue_unwrap(share);
-	tracker_share_put(share);
-}
-
-/*
- * Opening the file may take its time, so it is done without tracker_shares_lock.
- * Return: a region of a share that is not over, with a reference on the share, or
- * an ERR_PTR.
- */
-struct tracker_region *
-tracker_share_add_region(struct tracker_session *session, struct file *file,
-			 u16 kind)
-{
-	struct tracker_share *new = tracker_share_alloc(file);
-	struct tracker_region *region;
-	struct tracker_share *share;
-
-	if (IS_ERR(new))
-		return ERR_CAST(new);
-	mutex_lock(&tracker_shares_lock);
-	share = tracker_share_find(file->f_mapping);
-	if (!share) {
-		__module_get(THIS_MODULE);
-		atomic_inc(&tracker_nr_shares);
-		hash_add_rcu(tracker_shares, &new->node,
-			     (unsigned long)new->mapping);
-		share = new;
-	}
-	kref_get(&share->kref);
-	region = tracker_share_new_region(share, session, kind);
-	mutex_unlock(&tracker_shares_lock);
-	if (share != new)
-		tracker_share_put(new);
-	if (IS_ERR(region)) {
-		tracker_share_queue_unwrap(share);
-		tracker_share_put(share);
-	}
-	return region;
+	tracker_share_unhold(share);
 }

@@ -18,15 +18,25 @@ struct tracker_share {
 	struct file *file;		/* counted: opened by us, to read */
 	struct tracker_watch *watch;
 	struct tracker_log log;		/* by the page in the file */
-	struct mutex lock;		/* regions, and handing the log out */
+	struct mutex hand_out_lock;	/* who has taken a part of the log */
+	struct mutex lock;		/* protects regions */
 	struct list_head regions;
-	atomic_t nr_changes;		/* by system calls */
+	atomic_t nr_holds;		/* 0: to be unwrapped; see tracker_share_hold() */
+	atomic_t nr_changes;		/* by system calls, and by asynchronous I/O */
 	int nr_seen;			/* of the changes, when is_seen was set */
+	unsigned int nr_late;		/* tracker_shares_lock: mappings that may have written */
 	bool is_seen;			/* the log knows which pages exist */
 	bool is_protected;		/* what is not in the log cannot be written */
-	bool is_incomplete;		/* a mapping could not be wrapped */
-	bool is_written;		/* by asynchronous I/O */
+	bool is_incomplete;		/* ... but for what a mapping has written */
 	bool is_over;			/* tracker_shares_lock: no mapping is wrapped */
+};
+
+/* A part of a shared file that the caller has just mapped. */
+struct tracker_adoption {
+	struct address_space *mapping;	/* not kept: only to look it up */
+	unsigned long start;		/* address */
+	unsigned long end;
+	pgoff_t index;			/* of the file, at @start */
 };
 
 bool tracker_vma_is_wrapped(const struct vm_area_struct *vma);
@@ -35,7 +45,7 @@ struct tracker_region *tracker_share_region(struct tracker_session *session,
 int tracker_share_attach(struct tracker_session *session, struct file *file,
 			 u16 kind);
 void tracker_share_detach(struct tracker_region *region);
-bool tracker_share_rescan(struct tracker_region *region, u64 *nr_pinned);
+int tracker_share_rescan(struct tracker_region *region, u64 *nr_pinned);
 long tracker_ioctl_sharers(struct tracker_session *session,
 			   struct tracker_sharers __user *argp);
 
@@ -47,9 +57,11 @@ bool tracker_shares_exist(void);
 struct tracker_share *tracker_share_find(struct address_space *mapping);
 struct tracker_share *tracker_share_get(struct address_space *mapping);
 void tracker_share_put(struct tracker_share *share);
-struct tracker_region *
-tracker_share_add_region(struct tracker_session *session, struct file *file,
-			 u16 kind);
+struct tracker_share *tracker_share_hold(struct file *file);
+void tracker_share_unhold(struct tracker_share *share);
+struct tracker_region *tracker_share_add_region(struct tracker_share *share,
+						struct tracker_session *session,
+						u16 kind);
 void tracker_share_complete(struct tracker_share *share);
 
 /* The log. */
@@ -57,7 +69,6 @@ void tracker_share_log(struct address_space *mapping, struct folio *folio,
 		       pgoff_t index);
 void tracker_share_changed(void *owner);
 void tracker_share_written(struct file *file);
-u64 tracker_share_hand_out(struct tracker_share *share);
 void tracker_share_protect(struct tracker_share *share);
 int tracker_share_see(struct tracker_region *region);
 void tracker_share_absorb(struct tracker_share *share, pgoff_t index,
@@ -65,7 +76,8 @@ void tracker_share_absorb(struct tracker_share *share, pgoff_t index,
 
 /* Mappers. */
 int tracker_share_wrap(struct tracker_share *share);
-int tracker_share_wrap_own(struct tracker_share *share);
+int tracker_share_wrap_own(struct tracker_share *share,
+			   const struct tracker_adoption *own);
 bool tracker_share_is_wrapped(struct tracker_share *share);
 bool tracker_share_unwrap(struct tracker_share *share);
 int tracker_vma_wrap(struct vm_area_struct *vma);
@@ -76,8 +88,7 @@ int tracker_vma_nr_unwraps(void);
 void tracker_share_adopt(struct mm_struct *mm, unsigned long start,
 			 unsigned long end);
 void tracker_share_adopt_new(struct mm_struct *mm);
-void tracker_share_adopt_file(struct address_space *mapping, pgoff_t index,
-			      pgoff_t nr_pages);
+void tracker_share_adopt_file(const struct tracker_adoption *own);
 bool tracker_share_shmdt(struct mm_struct *mm, unsigned long addr);
 
 #endif /* TRACKER_SHARE_H */

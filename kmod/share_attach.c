@@ -16,25 +16,35 @@
 #define TRACKER_ADOPT_TRIES	10
 #define TRACKER_WRAP_DELAY_MS	4
 
-static int __tracker_share_wrap(struct tracker_share *share, bool has_own)
+static int __tracker_share_wrap(struct tracker_share *share,
+				const struct tracker_adoption *own)
 {
+	unsigned int nr_late = share->nr_late;
 	int err = 0;
 
+	lockdep_assert_held(&tracker_shares_lock);
 	if (share->is_over)
 		return 0;
-	if (has_own)
-		err = tracker_share_wrap_own(share);
-	return err ? err : tracker_share_wrap(share);
+	if (own)
+		err = tracker_share_wrap_own(share, own);
+	if (!err)
+		err = tracker_share_wrap(share);
+	/* Whoever tracks the file has not been told what they have written. */
+	if (share->nr_late != nr_late && share->is_protected)
+		WRITE_ONCE(share->is_incomplete, true);
+	return err;
 }
 
 /*
  * Wraps what there is of a file, in every process. tracker_shares_lock is not
  * held while a process is waited for: others want to map files, too.
  *
- * Return: 0, -EINTR, -EAGAIN if a process cannot be wrapped now, or -ENOMEM.
+ * Return: 0, with *nr_late for a comparison, -EINTR, -EAGAIN if a process cannot
+ * be wrapped now, or -ENOMEM.
  */
-static int tracker_share_wrap_all(struct tracker_share *share, bool has_own,
-				  unsigned int tries)
+static int tracker_share_wrap_all(struct tracker_share *share,
+				  const struct tracker_adoption *own,
+				  unsigned int tries, unsigned int *nr_late)
 {
 	int err;
 
@@ -42,7 +52,8 @@ static int tracker_share_wrap_all(struct tracker_share *share, bool has_own,
 		err = mutex_lock_killable(&tracker_shares_lock);
 		if (err)
 			return err;
-		err = __tracker_share_wrap(share, has_own);
+		err = __tracker_share_wrap(share, own);
+		*nr_late = share->nr_late;
 		mutex_unlock(&tracker_shares_lock);
 		if (err != -EBUSY)
 			return err;
@@ -54,62 +65,133 @@ static int tracker_share_wrap_all(struct tracker_share *share, bool has_own,
 	}
 }
 
+/* A mapping is not wrapped, and may write up to its end. */
+static void tracker_share_miss(struct tracker_share *share)
+{
+	mutex_lock(&tracker_shares_lock);
+	share->nr_late++;
+	if (share->is_protected)
+		WRITE_ONCE(share->is_incomplete, true);
+	mutex_unlock(&tracker_shares_lock);
+}
+
 /**
  * tracker_share_adopt_file - a process has mapped a file
- * @mapping: the file's
- * @index: first page that was mapped
- * @nr_pages: length
+ * @own: which, and where
  *
  * The caller's own mappings are wrapped when this returns, unless it is killed.
  * Another thread may have forked with one: who is busy with that is left to the
  * next harvest.
  */
-void tracker_share_adopt_file(struct address_space *mapping, pgoff_t index,
-			      pgoff_t nr_pages)
+void tracker_share_adopt_file(const struct tracker_adoption *own)
 {
-	struct tracker_share *share = tracker_share_get(mapping);
+	struct tracker_share *share = tracker_share_get(own->mapping);
+	unsigned int nr_late;
 
 	if (!share)
 		return;
-	if (tracker_share_wrap_all(share, true, TRACKER_ADOPT_TRIES))
-		WRITE_ONCE(share->is_incomplete, true);
-	tracker_share_absorb(share, index, index + nr_pages);
+	if (tracker_share_wrap_all(share, own, TRACKER_ADOPT_TRIES, &nr_late))
+		tracker_share_miss(share);
+	tracker_share_absorb(share, own->index,
+			     own->index +
+				     ((own->end - own->start) >> PAGE_SHIFT));
 	tracker_share_put(share);
 }
 
-/* At a harvest: what could not be wrapped has been writable up to now. */
+/* Under one lock: a mapping that is being wrapped now is seen before or after. */
+static bool tracker_share_is_complete(struct tracker_share *share)
+{
+	bool is_complete;
+
+	mutex_lock(&tracker_shares_lock);
+	is_complete = !share->is_incomplete && tracker_share_is_wrapped(share);
+	mutex_unlock(&tracker_shares_lock);
+	return is_complete;
+}
+
+/**
+ * tracker_share_complete - make good for mappings that were wrapped late
+ * @share: the file; the caller holds share->hand_out_lock
+ *
+ * An mmap() that had begun when nobody was tracked tells nobody that it ends. What
+ * such a mapping has written up to now is not known: all of the file may have been.
+ */
 void tracker_share_complete(struct tracker_share *share)
 {
-	int err = tracker_share_wrap_all(share, false, TRACKER_ADOPT_TRIES);
+	unsigned int nr_late;
+	int err;
 
-	if (err)
-		WRITE_ONCE(share->is_incomplete, true);
+	if (tracker_share_is_complete(share))
+		return;
+	err = tracker_share_wrap_all(share, NULL, TRACKER_ADOPT_TRIES, &nr_late);
+	mutex_lock(&tracker_shares_lock);
+	/* Unless somebody has wrapped another one, which may still write. */
+	WRITE_ONCE(share->is_incomplete, err || share->nr_late != nr_late);
+	mutex_unlock(&tracker_shares_lock);
 	if (err == -EINTR)
 		return;
 	tracker_share_protect(share);
 	tracker_share_changed(share);
 }
 
-/* Sees to it that from now on no write is missed. Return: 0 or -errno. */
-static int tracker_share_guard(struct tracker_region *region)
+/*
+ * All pages have been write-protected since mappings were counted. As long as
+ * somebody holds the share, nothing is unwrapped.
+ */
+static void tracker_share_set_protected(struct tracker_share *share,
+					unsigned int nr_late)
 {
-	struct tracker_share *share = region->share;
+	mutex_lock(&tracker_shares_lock);
+	/* One that was wrapped after that may have written on up to now. */
+	if (share->nr_late != nr_late)
+		WRITE_ONCE(share->is_incomplete, true);
+	WRITE_ONCE(share->is_protected, true);
+	mutex_unlock(&tracker_shares_lock);
+}
+
+/* The session is told of writes from now on. Return: 0 or -errno. */
+static int tracker_share_begin(struct tracker_share *share,
+			       struct tracker_session *session, u16 kind)
+{
+	struct tracker_region *region =
+		tracker_share_add_region(share, session, kind);
+	int err;
+
+	if (IS_ERR(region))
+		return PTR_ERR(region);
+	err = tracker_share_see(region);
+	if (err)
+		tracker_share_detach(region);
+	return err;
+}
+
+/*
+ * Sees to it that from now on no write is missed. A region costs a number and a
+ * block for good, so that there is none before others have been waited for: that
+ * may fail, and be tried again and again. Caller holds the share.
+ *
+ * Return: 0 or -errno.
+ */
+static int tracker_share_guard(struct tracker_share *share,
+			       struct tracker_session *session, u16 kind)
+{
 	bool is_protected = READ_ONCE(share->is_protected) &&
 			    !READ_ONCE(share->is_incomplete);
+	unsigned int nr_late = 0;
 	int err = 0;
 
 	if (!is_protected) {
-		err = tracker_share_wrap_all(share, false, TRACKER_WRAP_TRIES);
+		err = tracker_share_wrap_all(share, NULL, TRACKER_WRAP_TRIES,
+					     &nr_late);
 		/* For those that track the file already. */
 		if (err)
-			WRITE_ONCE(share->is_incomplete, true);
+			tracker_share_miss(share);
 	}
 	if (!err)
-		err = tracker_share_see(region);
+		err = tracker_share_begin(share, session, kind);
 	if (!err && !is_protected) {
 		tracker_share_protect(share);
-		/* As long as there is a region, nothing is unwrapped. */
-		WRITE_ONCE(share->is_protected, true);
+		tracker_share_set_protected(share, nr_late);
 	}
 	return err;
 }
@@ -131,20 +213,16 @@ static int tracker_share_guard(struct tracker_region *region)
 int tracker_share_attach(struct tracker_session *session, struct file *file,
 			 u16 kind)
 {
-	struct tracker_region *region;
 	struct tracker_share *share;
 	int err;
 
 	/* One that has to go first: the next layout sees to that. */
 	if (tracker_share_region(session, file->f_mapping))
 		return -EINVAL;
-	region = tracker_share_add_region(session, file, kind);
-	if (IS_ERR(region))
-		return PTR_ERR(region);
-	share = region->share;
-	err = tracker_share_guard(region);
-	if (err)
-		tracker_share_detach(region);
-	tracker_share_put(share);
+	share = tracker_share_hold(file);
+	if (IS_ERR(share))
+		return PTR_ERR(share);
+	err = tracker_share_guard(share, session, kind);
+	tracker_share_unhold(share);
 	return err;
 }

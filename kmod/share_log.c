@@ -54,6 +54,7 @@ void tracker_share_log(struct address_space *mapping, struct folio *folio,
 		tracker_share_log_folio(share, folio, index);
 }
 
+/* Callable from any context. */
 void tracker_share_changed(void *owner)
 {
 	struct tracker_share *share = owner;
@@ -65,25 +66,97 @@ void tracker_share_changed(void *owner)
 /* ---- write protection --------------------------------------------------- */
 
 /*
+ * A page may be locked for as long as who serves the file (FUSE, NFS) takes, and
+ * that may be a target that is held. One pass over pages spends so many ticks on
+ * waiting for them. What is locked after that is in the log: it may be writable.
+ */
+#define TRACKER_LOCK_TICKS	25
+
+static struct folio *tracker_share_trylock(struct address_space *mapping,
+					   pgoff_t index)
+{
+	struct folio *folio;
+
+	while ((folio = tracker_filemap_get(mapping, index))) {
+		if (!folio_trylock(folio)) {
+			folio_put(folio);
+			return ERR_PTR(-EBUSY);
+		}
+		if (folio->mapping == mapping)
+			break;
+		/* It has been truncated. */
+		folio_unlock(folio);
+		folio_put(folio);
+	}
+	return folio;
+}
+
+/* Return: the page's folio, NULL, or ERR_PTR(-EBUSY) if that stays locked. */
+static struct folio *tracker_share_lock_page(struct tracker_share *share,
+					     pgoff_t index, unsigned int *ticks)
+{
+	struct folio *folio;
+
+	for (;;) {
+		folio = tracker_share_trylock(share->mapping, index);
+		if (!IS_ERR(folio) || !*ticks || fatal_signal_pending(current))
+			return folio;
+		--*ticks;
+		schedule_timeout_killable(1);
+	}
+}
+
+/*
  * Write-protects all of the file's pages: from now on their writes are logged.
  * Pages that are written already are for the caller to read.
  */
 void tracker_share_protect(struct tracker_share *share)
 {
-	struct address_space *mapping = share->mapping;
+	struct xarray *pages = &share->mapping->i_pages;
+	unsigned int ticks = TRACKER_LOCK_TICKS;
 	unsigned long index = 0;
 	struct folio *folio;
 
-	while (xa_find(&mapping->i_pages, &index, ULONG_MAX, XA_PRESENT)) {
-		folio = tracker_filemap_lock(mapping, index++);
-		if (folio) {
+	for (; xa_find(pages, &index, ULONG_MAX, XA_PRESENT); index++) {
+		folio = tracker_share_lock_page(share, index, &ticks);
+		if (IS_ERR(folio)) {
+			tracker_share_log_pages(share, index, 1);
+		} else if (folio) {
 			if (tracker_folio_rearm(folio))
-				tracker_share_log_pages(share, index - 1, 1);
+				tracker_share_log_pages(share, index, 1);
 			folio_unlock(folio);
 			folio_put(folio);
 		}
 		cond_resched();
 	}
+}
+
+/*
+ * As tracker_page_rearm() of harvest.c. Return: true if the page stays in the log,
+ * because the kernel may write it without a fault, or because it stays locked.
+ */
+static bool tracker_share_rearm(struct tracker_share *share,
+				struct tracker_chunk *chunk, unsigned int bit,
+				unsigned int *ticks)
+{
+	pgoff_t index = chunk->base + bit;
+	struct folio *folio = tracker_share_lock_page(share, index, ticks);
+	bool is_left = true;
+
+	if (!IS_ERR(folio))
+		tracker_log_clear(&share->log, chunk, bit);
+	if (!folio)
+		folio = tracker_share_lock_page(share, index, ticks);
+	if (!folio)
+		return false;
+	if (!IS_ERR(folio)) {
+		is_left = tracker_folio_rearm(folio);
+		folio_unlock(folio);
+		folio_put(folio);
+	}
+	if (is_left)
+		tracker_log_set(&share->log, chunk, index);
+	return is_left;
 }
 
 /*
@@ -100,6 +173,8 @@ int tracker_share_see(struct tracker_region *region)
 	int err = 0;
 
 	region->nr_changes = nr_changes;
+	/* A private harvest that is not committed yet did not see this region. */
+	region->nr_others = nr_changes;
 	if (region->kind != TRACKER_KIND_ANON_SHARED)
 		return 0;
 	if (READ_ONCE(share->is_seen) && READ_ONCE(share->nr_seen) == nr_changes)
@@ -116,12 +191,12 @@ int tracker_share_see(struct tracker_region *region)
 }
 
 static void tracker_share_absorb_page(struct tracker_share *share,
-				      pgoff_t index)
+				      pgoff_t index, unsigned int *ticks)
 {
-	struct folio *folio = tracker_filemap_lock(share->mapping, index);
+	struct folio *folio = tracker_share_lock_page(share, index, ticks);
 
-	if (!folio) {
-		/* It has been swapped out; whether it was written is not known. */
+	if (IS_ERR_OR_NULL(folio)) {
+		/* Locked, or in swap; whether it was written is not known. */
 		tracker_share_log_pages(share, index, 1);
 		return;
 	}
@@ -139,19 +214,21 @@ void tracker_share_absorb(struct tracker_share *share, pgoff_t index,
 			  pgoff_t end)
 {
 	struct xarray *pages = &share->mapping->i_pages;
+	unsigned int ticks = TRACKER_LOCK_TICKS;
 
 	for (; index < end && xa_find(pages, &index, end - 1, XA_PRESENT);
 	     index++) {
-		tracker_share_absorb_page(share, index);
+		tracker_share_absorb_page(share, index, &ticks);
 		cond_resched();
 	}
 }
 
 /* ---- handing it out ----------------------------------------------------- */
 
-/* Return: how many pages the kernel may write without a fault. */
+/* Return: how many pages stay in the log. */
 static u64 tracker_share_hand_out_chunk(struct tracker_share *share,
-					struct tracker_chunk *chunk)
+					struct tracker_chunk *chunk,
+					unsigned int *ticks)
 {
 	DECLARE_BITMAP(bits, TRACKER_CHUNK_PAGES) = {};
 	struct tracker_region *region;
@@ -160,17 +237,19 @@ static u64 tracker_share_hand_out_chunk(struct tracker_share *share,
 
 	/* Ascending, so that a page logged anew behind us waits for the next. */
 	for_each_set_bit_from(bit, chunk->dirty, TRACKER_CHUNK_PAGES) {
-		if (tracker_page_rearm(&share->log, chunk, bit, share->mapping))
+		if (tracker_share_rearm(share, chunk, bit, ticks))
 			nr_pinned++;
 		__set_bit(bit, bits);
 	}
 	if (bitmap_empty(bits, TRACKER_CHUNK_PAGES))
 		return 0;
+	mutex_lock(&share->lock);
 	/* What is behind the block is not mapped by the target. */
 	list_for_each_entry(region, &share->regions, share_node)
 		if (chunk->base < region->nr_pages)
 			tracker_log_merge(&region->session->shared,
 					  region->base + chunk->base, bits);
+	mutex_unlock(&share->lock);
 	return nr_pinned;
 }
 
@@ -183,35 +262,33 @@ static void tracker_share_hand_out_all(struct tracker_share *share)
 	WRITE_ONCE(share->log.overflow, false);
 	smp_mb(); /* the flag is clear before a page is looked at */
 	tracker_share_protect(share);
+	mutex_lock(&share->lock);
 	list_for_each_entry(region, &share->regions, share_node)
 		tracker_log_overflow(&region->session->shared);
+	mutex_unlock(&share->lock);
 }
 
-/**
- * tracker_share_hand_out - write-protect what was written, and tell all sessions
- * @share: the file; the caller holds the session->lock of one that tracks it
- *
- * A page that is written after this call began is handed out now or the next time.
- *
- * Return: how many pages the kernel may write without a fault.
+/*
+ * Write-protects what was written, and tells all sessions. A page that is written
+ * after this began is handed out now or the next time. Caller holds
+ * share->hand_out_lock. Return: 0, or -EINTR if the caller has been killed.
  */
-u64 tracker_share_hand_out(struct tracker_share *share)
+static int tracker_share_hand_out(struct tracker_share *share, u64 *nr_pinned)
 {
 	struct tracker_log *log = &share->log;
+	unsigned int ticks = TRACKER_LOCK_TICKS;
 	struct tracker_chunk *chunk;
-	u64 nr_pinned = 0;
 
-	mutex_lock(&share->lock);
+	lockdep_assert_held(&share->hand_out_lock);
 	if (READ_ONCE(log->overflow))
 		tracker_share_hand_out_all(share);
 	tracker_log_take(log);
 	while (!fatal_signal_pending(current) && (chunk = tracker_log_next(log))) {
-		nr_pinned += tracker_share_hand_out_chunk(share, chunk);
+		*nr_pinned += tracker_share_hand_out_chunk(share, chunk, &ticks);
 		cond_resched();
 	}
 	tracker_log_untake(log);
-	mutex_unlock(&share->lock);
-	return nr_pinned;
+	return fatal_signal_pending(current) ? -EINTR : 0;
 }
 
 /* Every page that exists, and every one that the images may have. */
@@ -244,27 +321,30 @@ static void tracker_share_log_all(struct tracker_region *region)
 /**
  * tracker_share_rescan - put what was written to a shared file into a session's log
  * @region: a region with a share; the caller holds session->lock
- * @nr_pinned: in/out: pages that the kernel may write without a fault
+ * @nr_pinned: in/out: pages that stay in the file's log
  *
- * Where a system call may have changed the file, that is all of it.
+ * Where a system call may have changed the file, that is all of it. What another
+ * session is handing out is waited for: it is in no log meanwhile.
  *
- * Return: whether there was such a call since the last time.
+ * Return: 1 if there was such a call since the last time, 0 if not, or -EINTR if
+ * the caller has been killed.
  */
-bool tracker_share_rescan(struct tracker_region *region, u64 *nr_pinned)
+int tracker_share_rescan(struct tracker_region *region, u64 *nr_pinned)
 {
 	struct tracker_share *share = region->share;
-	int nr_changes;
+	int nr_changes, err;
 
-	if (xchg(&share->is_incomplete, false) ||
-	    !tracker_share_is_wrapped(share))
-		tracker_share_complete(share);
-	if (xchg(&share->is_written, false))
-		tracker_share_changed(share);
-	*nr_pinned += tracker_share_hand_out(share);
+	if (mutex_lock_killable(&share->hand_out_lock))
+		return -EINTR;
+	tracker_share_complete(share);
+	err = tracker_share_hand_out(share, nr_pinned);
+	mutex_unlock(&share->hand_out_lock);
+	if (err)
+		return err;
 	nr_changes = atomic_read_acquire(&share->nr_changes);
 	if (region->nr_changes == nr_changes)
-		return false;
+		return 0;
 	region->nr_changes = nr_changes;
 	tracker_share_log_all(region);
-	return true;
+	return 1;
 }

@@ -178,23 +178,48 @@ struct page *tracker_snapshot_lookup(struct tracker_snapshot *snapshot,
 	return page;
 }
 
+/* So many pages are passed over before others may save. */
+#define TRACKER_PASS_PAGES	256
+
+/*
+ * Pages of which only older children need what was saved are passed over. Caller
+ * holds family->lock. Return: whether *start is what was looked for, or else where
+ * to go on.
+ */
+static bool tracker_snapshot_pass(struct tracker_snapshot *snapshot,
+				  pgoff_t *start, pgoff_t end)
+{
+	struct tracker_saved *saved;
+	int i;
+
+	for (i = 0; i < TRACKER_PASS_PAGES; i++) {
+		saved = tracker_saved_find(snapshot->family, *start,
+					   snapshot->serial);
+		if (!saved || saved->pgoff >= end) {
+			*start = end;
+			return true;
+		}
+		*start = saved->pgoff;
+		if (saved->serial >= snapshot->serial)
+			return true;
+	}
+	return false;
+}
+
 /* The first page of a range that a child does not find in its live parent. */
 pgoff_t tracker_snapshot_next(struct tracker_snapshot *snapshot, pgoff_t start,
 			      pgoff_t end)
 {
 	struct tracker_family *family = snapshot->family;
-	struct tracker_saved *saved;
+	bool is_done;
 
-	down_read(&family->lock);
-	saved = tracker_saved_find(family, start, snapshot->serial);
-	/* Pages of which only older children need what was saved are passed over. */
-	while (saved && saved->pgoff < end && saved->serial < snapshot->serial)
-		saved = tracker_saved_find(family, saved->pgoff,
-					   snapshot->serial);
-	if (saved && saved->pgoff < end)
-		end = saved->pgoff;
-	up_read(&family->lock);
-	return end;
+	do {
+		down_read(&family->lock);
+		is_done = tracker_snapshot_pass(snapshot, &start, end);
+		up_read(&family->lock);
+		cond_resched();
+	} while (!is_done);
+	return start;
 }
 
 /* Logs, for a child that is tracked now, where its parent has written since. */

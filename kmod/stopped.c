@@ -17,9 +17,9 @@ static bool tracker_task_is_held(struct task_struct *task)
 }
 
 /*
- * Each task on an mm is one of its users. If the threads of the target's own
- * process are all of them, but for the caller's reference, nobody else is on the
- * mm, and the processes of the whole system need not be looked at.
+ * Each task on an mm is one of its users, but for kernel threads. If the threads of
+ * the target's own process are all of them, but for the caller's reference, no other
+ * process is on the mm, and the threads of the whole system need not be looked at.
  */
 static bool tracker_is_held_by_itself(struct tracker_session *session)
 {
@@ -38,6 +38,18 @@ static bool tracker_is_held_by_itself(struct tracker_session *session)
 		nr_held++;
 	}
 	return nr_held && atomic_read(&mm->mm_users) == nr_held + 1;
+}
+
+/* Some keep only the mm's memory from going away, not its users (FunctionFS). */
+static struct task_struct *tracker_find_kernel_thread(struct mm_struct *mm)
+{
+	struct task_struct *process;
+
+	for_each_process(process)
+		if (READ_ONCE(process->flags) & PF_KTHREAD &&
+		    READ_ONCE(process->mm) == mm)
+			return process;
+	return NULL;
 }
 
 static struct task_struct *tracker_find_running(struct mm_struct *mm)
@@ -65,11 +77,13 @@ static struct task_struct *tracker_find_running(struct mm_struct *mm)
  */
 int tracker_check_stopped(struct tracker_session *session, s32 *busy_tid)
 {
-	struct task_struct *running = NULL;
+	struct task_struct *running;
 
 	*busy_tid = 0;
 	rcu_read_lock();
-	if (!tracker_is_held_by_itself(session))
+	if (tracker_is_held_by_itself(session))
+		running = tracker_find_kernel_thread(session->mm);
+	else
 		running = tracker_find_running(session->mm);
 	if (running)
 		*busy_tid = task_pid_vnr(running);

@@ -141,9 +141,11 @@ static bool tracker_swap_is_single(struct tracker_swapper *swapper, pgoff_t end)
 	struct vm_area_struct *vma;
 	bool is_mapped;
 
-	if (!swapper->knows_heirs)
-		swapper->knows_heirs = tracker_swap_has_no_twin(swapper);
-	if (swapper->knows_heirs)
+	if (swapper->twins == TRACKER_TWINS_UNKNOWN)
+		swapper->twins = tracker_swap_has_no_twin(swapper) ?
+					 TRACKER_TWINS_NONE :
+					 TRACKER_TWINS_SOME;
+	if (swapper->twins == TRACKER_TWINS_NONE)
 		return true;
 	mmap_read_lock(mm);
 	vma = find_vma(mm, swapper->start);

@@ -7,6 +7,13 @@
 #define TRACKER_SCAN_RUNS	128
 #define TRACKER_BATCH_PAGES	64UL
 
+/* Is a page of a forked child's part of its parent's memory at two addresses? */
+enum tracker_twins {
+	TRACKER_TWINS_UNKNOWN,
+	TRACKER_TWINS_NONE,
+	TRACKER_TWINS_SOME,		/* ... or that could not be found out */
+};
+
 /* A swap that is under way. */
 struct tracker_swapper {
 	struct tracker_session *session;
@@ -15,7 +22,7 @@ struct tracker_swapper {
 	bool noreserve;
 	bool grows_down;
 	bool is_heir;			/* a forked child's part of its parent's memory */
-	bool knows_heirs;		/* no page of theirs is at two addresses */
+	enum tracker_twins twins;	/* the target stands: once for the call */
 	unsigned long start;		/* of the range */
 	unsigned long end;
 	unsigned long prot;		/* PROT_* */

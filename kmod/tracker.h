@@ -22,8 +22,9 @@
  *
  *   session->lock		everything a controller does with a session
  *   tracker_sessions_lock	the list of sessions
+ *   share->hand_out_lock	handing out the log of a shared file
  *   tracker_shares_lock	which files are shared, wrapping and unwrapping
- *   share->lock		the regions of a shared file, handing out its log
+ *   share->lock		the regions of a shared file
  *   tree->revert_lock		what donors become when targets are put back
  *   mmap_lock			(a target's, or the caller's own; another
  *				mapper's is only tried; two: reshare.c)
@@ -315,8 +316,6 @@ void tracker_snapshot_remove_heir(struct tracker_snapshot *snapshot,
 				  struct tracker_session *session);
 bool tracker_folio_may_be_pinned(struct folio *folio, int own_refs);
 bool tracker_folio_rearm(struct folio *folio);
-bool tracker_page_rearm(struct tracker_log *log, struct tracker_chunk *chunk,
-			unsigned int bit, struct address_space *mapping);
 
 /* For copies: the call fails with ENOMEM before the OOM killer is asked. */
 #define TRACKER_GFP	(GFP_HIGHUSER | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)

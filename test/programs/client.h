@@ -56,19 +56,27 @@ static inline unsigned client_layout(int session, struct tracker_vma *vmas,
 	return args.nr_vmas;
 }
 
-/* Swaps all that can be; returns the pages copied. */
-static inline unsigned long client_swap_all(int session)
+/* Swaps all that can be. */
+static inline int client_try_swap_all(int session, struct tracker_swap *args)
 {
 	static struct tracker_vma vmas[4096];
 	static struct tracker_range ranges[4096];
-	struct tracker_swap args = { .ranges_addr = (unsigned long)ranges };
 	unsigned i, n = client_layout(session, vmas, 4096);
 
+	*args = (struct tracker_swap){ .ranges_addr = (unsigned long)ranges };
 	for (i = 0; i < n; i++)
 		if (vmas[i].state == TRACKER_VMA_SWAPPABLE)
-			ranges[args.nr_ranges++] = (struct tracker_range){
+			ranges[args->nr_ranges++] = (struct tracker_range){
 				vmas[i].start, vmas[i].end };
-	CHECK(ioctl(session, TRACKER_IOC_SWAP, &args) == 0);
+	return ioctl(session, TRACKER_IOC_SWAP, args);
+}
+
+/* Returns the pages copied. */
+static inline unsigned long client_swap_all(int session)
+{
+	struct tracker_swap args;
+
+	CHECK(client_try_swap_all(session, &args) == 0);
 	CHECK(args.nr_done == args.nr_ranges);
 	return args.nr_pages;
 }

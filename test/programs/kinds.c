@@ -6,7 +6,9 @@
  *   kinds NAME     one of the table at the end; `kinds` alone lists them
  */
 #define _GNU_SOURCE
+#include <errno.h>
 #include <linux/aio_abi.h>
+#include <linux/userfaultfd.h>
 #include <setjmp.h>
 #include <stdint.h>
 #include <sys/shm.h>
@@ -45,6 +47,7 @@ static void expect_rescan_of(char *addr) { ask('s', addr); }
 static void expect_file_shared(char *addr) { ask('f', addr); }
 static void expect_anon_shared(char *addr) { ask('a', addr); }
 static void expect_to_be_swapped(char *addr) { ask('u', addr); }
+static void expect_refusal(void) { ask('x', NULL); }
 
 /* A file with a name that ends with XXXXXX. */
 static int filled_file(char *path, size_t pages)
@@ -175,6 +178,49 @@ static void read_only_segment(void)
 	expect_dirty(map + PAGE);
 	expect_clean(map + 2 * PAGE);
 	revert();
+}
+
+static void register_with_userfaultfd(char *map)
+{
+	struct uffdio_api api = { .api = UFFD_API };
+	struct uffdio_register range = {
+		.range = { (uintptr_t)map, NPAGES * PAGE },
+		.mode = UFFDIO_REGISTER_MODE_MISSING,
+	};
+	int fd = syscall(SYS_userfaultfd, UFFD_USER_MODE_ONLY);
+
+	CHECK(fd >= 0);
+	CHECK(ioctl(fd, UFFDIO_API, &api) == 0);
+	CHECK(ioctl(fd, UFFDIO_REGISTER, &range) == 0);
+}
+
+/* Another process' mapping cannot be tracked at first. */
+static void registered_segment(void)
+{
+	int fd = memfd_create("kinds", 0), ready[2], status;
+	char *map, c;
+	pid_t pid;
+
+	CHECK(fd >= 0 && ftruncate(fd, NPAGES * PAGE) == 0 && pipe(ready) == 0);
+	map = map_fd(fd, MAP_SHARED);
+	map[0] = 1;
+	pid = fork();
+	if (pid == 0) {
+		register_with_userfaultfd(map_fd(fd, MAP_SHARED));
+		CHECK(write(ready[1], "x", 1) == 1);
+		for (;;)
+			pause();
+	}
+	CHECK(read(ready[0], &c, 1) == 1);
+	expect_refusal();
+	CHECK(kill(pid, SIGKILL) == 0 && waitpid(pid, &status, 0) == pid);
+	track();
+	take_round();
+	expect_clean(map);
+	map[0] = 2;
+	expect_dirty(map);
+	revert();
+	CHECK(map[0] == 2);
 }
 
 static void shared_anonymous(void)
@@ -405,6 +451,7 @@ static const struct {
 } kinds[] = {
 	{ "memfd", memfd },
 	{ "read_only_segment", read_only_segment },
+	{ "registered_segment", registered_segment },
 	{ "shared_anonymous", shared_anonymous },
 	{ "sysv", sysv },
 	{ "deleted_file", deleted_file },
@@ -415,12 +462,30 @@ static const struct {
 	{ "holes", holes },
 };
 
-static unsigned long backing_pages(int session)
+static struct tracker_session_status status_of(int session)
 {
 	struct tracker_session_status status = {};
 
 	CHECK(ioctl(session, TRACKER_IOC_SESSION_STATUS, &status) == 0);
-	return status.backing_pages;
+	return status;
+}
+
+/* What is tried again and again must not use anything up. */
+static void check_refusal(int session, pid_t pid)
+{
+	struct tracker_swap args;
+	unsigned long nr_regions = 0;
+	int i;
+
+	for (i = 0; i < 3; i++) {
+		client_freeze(pid);
+		CHECK(client_try_swap_all(session, &args) < 0);
+		CHECK(errno == EAGAIN);
+		client_thaw(pid);
+		if (i == 0)
+			nr_regions = status_of(session).nr_regions;
+		CHECK(status_of(session).nr_regions == nr_regions);
+	}
 }
 
 static void check_kind(int session, unsigned long addr, char what)
@@ -433,6 +498,16 @@ static void check_kind(int session, unsigned long addr, char what)
 					  TRACKER_VMA_TRACKED));
 }
 
+static void track_or_revert(int session, pid_t pid, char what)
+{
+	client_freeze(pid);
+	if (what == 'T')
+		client_swap_all(session);
+	else
+		client_revert(session);
+	client_thaw(pid);
+}
+
 static void answer(int session, pid_t pid, struct request *request)
 {
 	unsigned long addr = (unsigned long)request->addr;
@@ -440,13 +515,12 @@ static void answer(int session, pid_t pid, struct request *request)
 	struct tracker_harvest harvest;
 	struct tracker_vma vma;
 
-	if (request->what == 'T' || request->what == 'R') {
-		client_freeze(pid);
-		if (request->what == 'T')
-			client_swap_all(session);
-		else
-			client_revert(session);
-		client_thaw(pid);
+	if (strchr("TR", request->what)) {
+		track_or_revert(session, pid, request->what);
+		return;
+	}
+	if (request->what == 'x') {
+		check_refusal(session, pid);
 		return;
 	}
 	if (strchr("fau", request->what)) {
@@ -454,12 +528,12 @@ static void answer(int session, pid_t pid, struct request *request)
 		return;
 	}
 	if (request->what == 'p') {
-		CHECK(backing_pages(session) <= nr_pages + 8);
+		CHECK(status_of(session).backing_pages <= nr_pages + 8);
 		return;
 	}
 	harvest = client_harvest(session);
 	client_commit(session, harvest.epoch);
-	nr_pages = backing_pages(session);
+	nr_pages = status_of(session).backing_pages;
 	if (request->what == 's')
 		CHECK(harvest.nr_rescans == 1);
 	if (!addr)

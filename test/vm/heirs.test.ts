@@ -1,9 +1,34 @@
+import { closeSync } from 'node:fs';
+import { expect } from 'chai';
+import { Device } from '../../src/kernel/device.js';
+import type { Session } from '../../src/kernel/session.js';
+import { native } from '../../src/native.js';
+import { withFrozen } from '../../src/proc/freeze.js';
 import type { Tracker } from '../../src/tracker.js';
+import { Crowd } from '../support/crowd.js';
 import { Heirs } from '../support/heirs.js';
 import { startTracking, stopVerified } from '../support/promises.js';
 import { Random } from '../unit/image/random.js';
-import { moduleUseCount } from '../support/vm.js';
+import { moduleUseCount, swapAll } from '../support/vm.js';
 import { waitFor } from '../support/wait-for.js';
+
+/** Milliseconds in which the pages of a target's large mapping are found: the best of some tries. */
+async function findPages(session: Session, nrPages: number): Promise<number> {
+  const layout = await session.layout();
+  let i = 0;
+  while (layout.region(i) === 0 || layout.endPage(i) - layout.startPage(i) < nrPages) i++;
+  const first = layout.regionPage(i);
+  const fd = session.openRegion(layout.region(i));
+  let best = Infinity;
+  for (let tries = 0; tries < 3; tries++) {
+    const begin = performance.now();
+    const runs = await native.dataRuns([fd], Float64Array.of(0, first, first + nrPages));
+    best = Math.min(best, performance.now() - begin);
+    expect([...runs]).to.deep.equal([0, first, nrPages]);
+  }
+  closeSync(fd);
+  return best;
+}
 
 describe('a child of a target', () => {
   it('is tracked itself, and each has its own memory', async () => {
@@ -61,6 +86,28 @@ describe('a child of a target', () => {
     await heirs.checkAll();
     for (const tracker of trackers) await stopVerified(tracker);
     await heirs.checkAll();
+  });
+
+  it('finds its pages however many the parent has written since an older child was born', async () => {
+    const nrPages = 4096;
+    const sizes = { mappings: 1, pages: nrPages, segmentPages: 0 };
+    using crowd = await Crowd.start({ maxProcesses: 3, fanOut: 2, ...sizes });
+    using device = Device.open();
+    using parent = device.openSession(crowd.pid, { create: true });
+    await swapAll(parent);
+    await crowd.fork(1);
+    await crowd.write(1, nrPages);
+    await crowd.fork(1);
+    const [, firstBorn = 0, lastBorn = 0] = await crowd.pids();
+    using older = device.openSession(firstBorn, { create: true });
+    using younger = device.openSession(lastBorn, { create: true });
+    for (const session of [older, younger]) await swapAll(session);
+    // What the older one has was saved for it, page by page. The younger one has its parent's.
+    const olderMs = await findPages(older, nrPages);
+    expect(await findPages(younger, nrPages)).to.be.lessThan(20 * olderMs);
+    for (const session of [younger, older, parent])
+      await withFrozen(session.pid, (frozen) => session.revert(frozen));
+    await crowd.check();
   });
 
   it('is right whatever the family does', async () => {

@@ -72,11 +72,26 @@ describe('a harvest without shared memory', () => {
     first.commit(epochs[0] ?? 0);
     second.commit(epochs[1] ?? 0);
     await heirs.put(1, 7, 1, 3);
-    expect((await harvest({ session: first })).pages).to.deep.equal([[7]]);
+    expect((await harvest({ session: second })).pages).to.deep.equal([[7]]);
+  });
+
+  it('leaves what is reported after it to the next one', async () => {
+    await heirs.put(0, 3, 2, 2);
+    const ways = [{ session: first, isPrivate: true }, { session: second }];
+    const { epochs } = await harvest(...ways);
+    first.commit(epochs[0] ?? 0);
+    second.commit(epochs[1] ?? 0);
+    await heirs.put(1, 7, 1, 3);
+    const next = await harvest({ session: first });
+    expect(next.pages).to.deep.equal([[3, 4, 7]]);
+    first.commit(next.epochs[0] ?? 0);
+    await heirs.put(1, 8, 1, 3);
+    expect((await harvest({ session: first })).pages).to.deep.equal([[8]]);
   });
 
   it('has what it did not report in the next one, when it is put back', async () => {
     await heirs.put(1, 5, 1, 2);
+    await harvest({ session: second });
     const { epochs } = await harvest({ session: first, isPrivate: true });
     await heirs.put(0, 6, 1, 2);
     first.abort(epochs[0] ?? 0);
@@ -85,6 +100,7 @@ describe('a harvest without shared memory', () => {
 
   it('forgets what it did not report when it is committed, for itself alone', async () => {
     await heirs.put(0, 8, 1, 2);
+    await harvest({ session: second });
     const { epochs } = await harvest({ session: first, isPrivate: true });
     await heirs.put(1, 9, 1, 2);
     first.commit(epochs[0] ?? 0);

@@ -147,10 +147,11 @@ struct tracker_session_open {
  * @committed: out: epoch of the last commit. Images whose last round has an
  *	epoch from @committed to @epoch can be continued with a delta.
  * @nr_regions: out
- * @nr_dirty: out: pages in the dirty log
+ * @nr_dirty: out: pages in the dirty log; about, as far as they are shared
  * @nr_pending: out: pages harvested but not committed
  * @nr_chunks: out: log chunks allocated (each covers 512 pages)
- * @log_bytes: out: memory the dirty log occupies
+ * @log_bytes: out: memory the dirty log occupies; that of a shared file counts
+ *	for each session that tracks it
  * @backing_pages: out: pages that the pseudo-file holds, without swapped ones
  * @nr_snapshots: out: forked children whose memory depends on this session
  * @overflow: out: 1 if the log could not grow: the next harvest says so too
@@ -325,9 +326,10 @@ struct tracker_run {
 /*
  * ... do not report pages of shared memory. Those are in the harvest of every
  * session that tracks it: several targets that are dumped together need them
- * once. They are harvested all the same, and forgotten by the commit: the one
- * harvest that reports them has to be taken after the others, and stored before
- * those are committed.
+ * once. What harvests of others have reported up to now is harvested all the
+ * same, and forgotten by the commit: the one harvest that reports has to be taken
+ * after the others, and stored before those are committed. What that one reports
+ * the others still have for their next time.
  */
 #define TRACKER_HARVEST_PRIVATE		(1U << 1)
 
@@ -339,7 +341,8 @@ struct tracker_run {
  * @epoch: out: the epoch that this harvest began
  * @nr_pages: out: pages in the runs
  * @nr_pinned: out: pages that something in the kernel may write without a
- *	fault (direct I/O): they are reported and stay in the log
+ *	fault (direct I/O), or keeps locked (a FUSE server that does not answer):
+ *	they are reported and stay in the log
  * @more: out: 1 if the log has more: call again with
  *	TRACKER_HARVEST_CONTINUE, nothing else in between
  * @overflow: out: 1 if the log lost count since the last harvest began: every
