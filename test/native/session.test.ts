@@ -82,12 +82,13 @@ describe('Session, on a fake module', function () {
     expect(result).to.deep.equal({ nrDone: 2, nrPages: 0 });
   });
 
-  it('lists more processes that share memory than the first buffer holds, or none', () => {
+  it('lists more processes that share memory than the first buffer holds, or says that it is gone', () => {
     const result = withFakeTracker(`
       const session = device.openSession(5);
       const many = await session.sharers(1000);
-      return [many.length, many[999], await session.sharers(2), await session.sharers(0)];`);
-    expect(result).to.deep.equal([1000, 1999, [1000, 1001], []]);
+      const gone = (await session.sharers(0)) === undefined;
+      return [many.length, many[999], await session.sharers(2), gone];`);
+    expect(result).to.deep.equal([1000, 1999, [1000, 1001], true]);
   });
 
   it('says which range cannot be swapped, and which thread is not stopped', () => {
