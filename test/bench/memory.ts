@@ -127,7 +127,14 @@ function printSteps(untracked: readonly Step[], tracked: readonly Step[]): void 
     return [name, ...pss, mib(twinMachine), mib(machine)];
   });
   printTable(
-    ['PSS, MiB', 'untracked', 'tracked', 'growth', 'machine without node since: untracked', 'tracked'],
+    [
+      'PSS, MiB',
+      'untracked',
+      'tracked',
+      'growth',
+      'machine without node since: untracked',
+      'tracked',
+    ],
     rows,
   );
 }

@@ -14,7 +14,8 @@
  *   read             all processes read all of their memory
  *   check            the same, and compare it: `ok`, or what is wrong
  *   end NR           the last NR processes end
- *   leave WHO        process WHO, which is not the last one, ends, and has no pid more
+ *   leave WHO        process WHO ends, and has no pid more: neither the last one, nor
+ *                    one with children, which would end with it
  *   pids             the pid of each process, by number
  *
  * Each process knows what its memory has to contain: that knowledge is memory, too,
@@ -264,6 +265,7 @@ static void end_processes(unsigned int nr, struct answer *result)
 static void leave(unsigned int process, struct answer *result)
 {
 	CHECK(process > 0 && process + 1 < nr_processes && pids[process]);
+	CHECK(process * fan_out + 1 >= nr_processes);
 	tell(process, 'e', 0);
 	await_answer(result);
 	pids[process] = 0;

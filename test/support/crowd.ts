@@ -76,7 +76,7 @@ export class Crowd implements Disposable {
     await goneOf(pids);
   }
 
-  /** One that is not the last ends, and is gone; the others keep their numbers. */
+  /** One ends that is not the last and has no children, and is gone; the others keep their numbers. */
   async leave(who: number): Promise<void> {
     const pids = (await this.pids()).slice(who, who + 1);
     await this.#tell(`leave ${who}`);

@@ -1,37 +1,12 @@
-import { closeSync, openSync, writeSync } from 'node:fs';
+import { openSync } from 'node:fs';
 import { DeviceError, TargetError } from '../../src/errors.js';
 import type { VmaRecord } from '../../src/image/index.js';
 import type { Session } from '../../src/kernel/session.js';
 import type { Harvest } from '../../src/native.js';
 import { TreeMember } from '../../src/tree/tree-member.js';
-import { fakeSession } from '../unit/dump/fixtures.js';
-import { pageOf, TARGET } from '../unit/image/fixtures.js';
-
-/** Shared memory that fake targets map: its content is a file's. */
-export class FakeShared {
-  /** by target, the region */
-  readonly trackers = new Map<FakeTarget, number>();
-  /** pages that were written since the log was handed out */
-  readonly #log = new Set<number>();
-
-  constructor(
-    readonly path: string,
-    readonly nrPages: number,
-  ) {}
-
-  /** Somebody writes a page. */
-  put(page: number, content: number): void {
-    writePage(this.path, page, content);
-    this.#log.add(page);
-  }
-
-  /** As a harvest does that reports shared memory: what was written is in the logs of all. */
-  handOut(): void {
-    for (const page of this.#log)
-      for (const [target, region] of this.trackers) target.log.push([region, page]);
-    this.#log.clear();
-  }
-}
+import { fakeSession, layoutOf } from '../unit/dump/fixtures.js';
+import { TARGET } from '../unit/image/fixtures.js';
+import { type FakeShared, writePage } from './fake-shared.js';
 
 /** Numbers of regions behind those of private memory. */
 const firstShared = 10;
@@ -63,7 +38,7 @@ export class FakeTarget {
     const session = fakeSession({
       pid,
       status: () => ({ id: this.id, epoch: this.#epoch }) as ReturnType<Session['status']>,
-      layout: () => this.#answer({} as Awaited<ReturnType<Session['layout']>>),
+      layout: () => this.#answer(layoutOf(...this.vmas)),
       donors: () => this.#answer([]),
       sharers: () => this.#answer([]),
       openRegion: (region) => this.#open(region),
@@ -153,14 +128,5 @@ export class FakeTarget {
 
   #gone(): TargetError {
     return new TargetError('NO_SUCH_PROCESS', `pid ${this.pid} has ended`);
-  }
-}
-
-function writePage(path: string, page: number, content: number): void {
-  const fd = openSync(path, 'r+');
-  try {
-    writeSync(fd, pageOf(content), 0, 4096, page * 4096);
-  } finally {
-    closeSync(fd);
   }
 }

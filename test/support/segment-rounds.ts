@@ -12,7 +12,8 @@ import { Segments } from '../../src/tree/segments.js';
 import type { TreeMember } from '../../src/tree/tree-member.js';
 import { layoutOf, tracked } from '../unit/dump/fixtures.js';
 import { memberDetails, numbersOf } from '../unit/image/fixtures.js';
-import type { FakeShared, FakeTarget } from './fake-target.js';
+import type { FakeShared } from './fake-shared.js';
+import type { FakeTarget } from './fake-target.js';
 
 /** What goes on while a round is taken. */
 export interface RoundEvents {

@@ -44,9 +44,9 @@ describe('a tree of 200 processes', function () {
   });
 
   it('loses no write to a segment when the process ends that has reported them', async () => {
-    using crowd = await Crowd.start(family);
+    using crowd = await Crowd.start({ ...family, fanOut: 20 });
     await crowd.fork(20);
-    // Process 0 is none of them: it lives on, and tells the others what to do.
+    // Process 0 is none of them: it lives on, and tells its children what to do.
     const pids = (await crowd.pids()).slice(1);
     const options = { pids, isTree: true, images: newImagesPath(), allowExternalSharing: true };
     const { tracker, round } = await TreeTracker.start(options);

@@ -14,7 +14,8 @@ import type { TreeMember } from '../../../src/tree/tree-member.js';
 import { takeTreeRound, type TreeState } from '../../../src/tree/tree-round.js';
 import type { TreeRoundReport } from '../../../src/tree/tree-reports.js';
 import { FakeSessions } from '../../support/fake-sessions.js';
-import { type End, FakeShared, type FakeTarget } from '../../support/fake-target.js';
+import { FakeShared } from '../../support/fake-shared.js';
+import type { End, FakeTarget } from '../../support/fake-target.js';
 import { layoutOf, tracked, vma } from '../../unit/dump/fixtures.js';
 import { memberDetails, numbersOf, Scratch, TARGET } from '../../unit/image/fixtures.js';
 
