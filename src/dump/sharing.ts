@@ -14,9 +14,12 @@ const maxNamed = 8;
 export interface LookOptions {
   /** those whose content is the target's if absent */
   matters?: (vma: VmaRecord) => boolean;
-  /** the processes that map what a mapping shows; those besides the target if absent */
-  ask?: (vma: VmaRecord) => Promise<readonly number[]>;
+  /** see {@link AskSharers}; names those besides the target if absent */
+  ask?: AskSharers;
 }
+
+/** Names the processes that map what a mapping shows; undefined where the mapping is gone. */
+export type AskSharers = (vma: VmaRecord) => Promise<readonly number[] | undefined>;
 
 /** Who else maps the target's shared memory. Each mapping is asked about once, when it is new. */
 export class SharedMappings {
@@ -32,27 +35,31 @@ export class SharedMappings {
     if (this.#last?.vmas === vmas) return this.#last.found;
     const sharers = new Map<string, readonly number[]>();
     const found: Sharing[] = [];
+    let hasGone = false;
     for (const vma of vmas.filter(matters)) {
       const { path, startPage, endPage } = vma;
       const key = `${startPage}-${endPage} ${fileKey(vma)}`;
       const pids = this.#sharers.get(key) ?? (await ask(vma));
-      sharers.set(key, pids);
-      if (pids.length > 0) found.push({ path, startPage, endPage, pids });
+      // The target may map it again, at the same place.
+      if (!pids) hasGone = true;
+      else sharers.set(key, pids);
+      if (pids && pids.length > 0) found.push({ path, startPage, endPage, pids });
     }
     this.#sharers = sharers;
-    this.#last = { vmas, found };
+    this.#last = hasGone ? undefined : { vmas, found };
     return found;
   }
 }
 
 /** Asks about each file once. */
-function askOnce(session: Session): (vma: VmaRecord) => Promise<readonly number[]> {
+function askOnce(session: Session): AskSharers {
   const byFile = new Map<string, readonly number[]>();
   return async (vma) => {
     const known = byFile.get(fileKey(vma));
     if (known) return known;
-    const pids = (await session.sharers(vma.startPage)).filter((pid) => pid !== session.pid);
-    byFile.set(fileKey(vma), pids);
+    const all = await session.sharers(vma.startPage);
+    const pids = all?.filter((pid) => pid !== session.pid);
+    if (pids) byFile.set(fileKey(vma), pids);
     return pids;
   };
 }

@@ -141,15 +141,15 @@ export class Session implements Disposable {
 
   /**
    * Processes that map what a shared mapping of the target shows.
-   * @returns their pids, 0 for each that has none in this namespace; nothing where no shared
+   * @returns their pids, 0 for each that has none in this namespace; undefined where no shared
    *   mapping is (any more)
    */
-  async sharers(startPage: number): Promise<number[]> {
+  async sharers(startPage: number): Promise<number[] | undefined> {
     return this.#later('find who shares memory', async (fd) => {
       try {
         return [...(await native.sharers(fd, startPage))];
       } catch (error) {
-        if (isSystemError(error) && error.code === 'EINVAL') return [];
+        if (isSystemError(error) && error.code === 'EINVAL') return undefined;
         throw error;
       }
     });

@@ -53,6 +53,20 @@ function planMember(
   return { plan, heir };
 }
 
+/**
+ * An heir whose parent has ended since it was planned has nothing to inherit from: all that it has is
+ * stored. What is not tracked is planned alike, so what was looked up of it still counts.
+ */
+function planAsOfNow(
+  round: MemberRound,
+  parent: MemberRound | undefined,
+  isFrozen: boolean,
+): MemberPlan {
+  const { member, plan } = round;
+  if (!plan) throw new Error(`pid ${member.pid} has no plan`);
+  return plan.heir && !parent ? { ...plan, ...planMember(round, undefined, isFrozen) } : plan;
+}
+
 /** What is common to the members that are copied. */
 export interface CopyMembersOptions extends ImagesInWork {
   donors: StoredPages;
@@ -70,12 +84,11 @@ export async function copyMember(
   round: MemberRound,
   { images, writer, donors, frames, parentOf, isFrozen }: CopyMembersOptions,
 ): Promise<void> {
-  const { member, harvest, isSame, plan: made } = round;
-  if (!made) throw new Error(`pid ${member.pid} has no plan`);
-  const { plan, heir, resident } = made;
+  const { member, harvest, isSame } = round;
+  const parent = parentOf(round);
+  const { plan, heir, resident } = planAsOfNow(round, parent, isFrozen);
   const memberWriter = writer.member(member.number);
-  const parent = heir && parentOf(round);
-  if (parent)
+  if (heir && parent)
     for (const range of withoutCleared(heir.inherited, plan.cleared.view()))
       memberWriter.inherit(range.page, range.nrPages, parent.member.number, range.fromPage);
   const shared = { donors, round: writer.number };

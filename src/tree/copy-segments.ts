@@ -3,7 +3,14 @@ import { DeviceError, TargetError } from '../errors.js';
 import type { LayerWriter, RoundWriter, SegmentDetails, VmaRecord } from '../image/index.js';
 import { partsOf } from './layout-parts.js';
 import type { MemberRound } from './member-round.js';
-import { mapperOf, planSegment, runsOfRegion, type Segment, type SegmentPlan } from './segments.js';
+import {
+  mapperOf,
+  planSegment,
+  runsOfRegion,
+  type Segment,
+  type SegmentHarvest,
+  type SegmentPlan,
+} from './segments.js';
 
 /** A member's mapping of a segment. */
 interface Mapping {
@@ -97,19 +104,22 @@ function unreadableSegment({ path, dev, inode, mappers }: Segment): TargetError 
   );
 }
 
-/** Of those who had it in the round before: the log has what anybody has written since. */
-function harvestsOf(
-  { mappersBefore }: Segment,
-  mappings: readonly Mapping[],
-): (Float64Array | null)[] {
-  const harvests = new Map<string, Float64Array | null>();
+/**
+ * Of all who report shared memory. Who maps the segment for the first time has in its log only what
+ * was written since; but what it harvests is in that log no more, and later it may be the one who
+ * reports for all.
+ */
+function harvestsOf({ mappersBefore }: Segment, mappings: readonly Mapping[]): SegmentHarvest[] {
+  const harvests = new Map<string, SegmentHarvest>();
   for (const { round, vma } of mappings) {
     const { member, harvest, isHarvester } = round;
     const mapper = mapperOf(member.number, vma);
-    if (vma.region === undefined || member.previous === null || !isHarvester) continue;
-    if (!mappersBefore.has(mapper) || harvests.has(mapper)) continue;
-    const isComplete = harvest && !harvest.overflow;
-    harvests.set(mapper, isComplete ? runsOfRegion(harvest.runs, vma.region) : null);
+    if (vma.region === undefined || !isHarvester || harvests.has(mapper)) continue;
+    const hasAll = harvest && !harvest.overflow;
+    harvests.set(mapper, {
+      runs: hasAll ? runsOfRegion(harvest.runs, vma.region) : null,
+      isComplete: member.previous !== null && mappersBefore.has(mapper),
+    });
   }
   return [...harvests.values()];
 }

@@ -33,6 +33,7 @@ export function mappersOf(rounds: readonly MemberRound[]): SegmentMapper[] {
     number: member.number,
     vmas,
     ipcNamespace,
+    isFull: member.previous === null,
   }));
 }
 

@@ -185,12 +185,21 @@ export class Members {
     return joined.filter((member) => this.#bySession.has(member.sessionId));
   }
 
-  /** Judged when it is known who is left; later, those who share may be members to be. */
+  /**
+   * Judged when it is known who is left; later, those who share may be members to be. Who is refused is
+   * no member to those who were judged before: they are judged again.
+   */
   async #refuseSharing(names: ReadonlyMap<TreeMember, readonly VmaRecord[]>): Promise<void> {
-    for (const [member, vmas] of names)
-      await this.#try(member, async () => {
-        refuseSharing(member.pid, await this.externalSharing(member, vmas));
-      });
+    const left = new Map(names);
+    for (let nrLeft = Infinity; left.size < nrLeft;) {
+      nrLeft = left.size;
+      for (const [member, vmas] of left) {
+        const isLeft = await this.#try(member, async () => {
+          refuseSharing(member.pid, await this.externalSharing(member, vmas));
+        });
+        if (!isLeft) left.delete(member);
+      }
+    }
   }
 
   /** Swaps what can be of members that all stand. */
@@ -224,14 +233,19 @@ export class Members {
       .filter(({ pids }) => pids.length > 0);
   }
 
-  /** Asked once in a round of each file that is new to somebody: all members may map it. */
-  async #sharersOf(session: Session, vma: VmaRecord): Promise<readonly number[]> {
+  /**
+   * Asked once in a round of each file that is new to somebody: all members may map it. Who is asked
+   * is one of them, though it does not name itself; who has unmapped the file cannot say.
+   */
+  async #sharersOf(session: Session, vma: VmaRecord): Promise<readonly number[] | undefined> {
     // Another namespace may have other memory of the same name.
     const namespace = isSysV(vma) ? ipcNamespaceOf(session.pid) : undefined;
     const key = `${fileKey(vma)} ${namespace ?? ''}`;
     const known = this.#sharers.get(key);
     if (known) return known;
-    const pids = await session.sharers(vma.startPage);
+    const others = await session.sharers(vma.startPage);
+    if (!others) return undefined;
+    const pids = [...others, session.pid];
     this.#sharers.set(key, pids);
     return pids;
   }

@@ -20,6 +20,16 @@ export interface SegmentMapper {
   vmas: readonly VmaRecord[];
   /** `ipc:[4026531839]`, whose SysV memory it maps */
   ipcNamespace?: string | undefined;
+  /** it does not build on the round before: what it harvests need not be all since then */
+  isFull?: boolean;
+}
+
+/** What a harvest that reports shared memory says of a segment. */
+export interface SegmentHarvest {
+  /** page, nrPages of the segment; null: the log has lost count */
+  runs: Float64Array | null;
+  /** it has all that was written since the round before */
+  isComplete: boolean;
 }
 
 /** What a segment is known by. */
@@ -91,23 +101,26 @@ export class Segments {
 
   /**
    * Whose harvest reports what was written to segments: of each the first member that had it in the
-   * round before. Who maps shared memory that is no segment harvests it for itself.
+   * round before, and builds on that one if any does. Who maps shared memory that is no segment
+   * harvests it for itself.
    * @returns numbers of members
    */
   harvesters(members: readonly SegmentMapper[]): Set<number> {
-    const harvesters = new Set<number>();
-    const led = new Set<string>();
-    for (const { number, vmas, ipcNamespace } of members)
-      for (const vma of partsOf(vmas).shared) {
+    const own = new Set<number>();
+    const leaders = new Map<string, SegmentMapper>();
+    for (const member of members)
+      for (const vma of partsOf(member.vmas).shared) {
         if (vma.region === undefined) continue;
-        const key = keyOf(nameOf(vma, ipcNamespace));
-        const isOwn = !showsSegment(vma);
-        if (!isOwn && (led.has(key) || !this.#last.get(key)?.mappers.has(mapperOf(number, vma))))
+        if (!showsSegment(vma)) {
+          own.add(member.number);
           continue;
-        if (!isOwn) led.add(key);
-        harvesters.add(number);
+        }
+        const key = keyOf(nameOf(vma, member.ipcNamespace));
+        if (!this.#last.get(key)?.mappers.has(mapperOf(member.number, vma))) continue;
+        const leader = leaders.get(key);
+        if (!leader || (leader.isFull && !member.isFull)) leaders.set(key, member);
       }
-    return harvesters;
+    return new Set([...own, ...[...leaders.values()].map(({ number }) => number)]);
   }
 
   /** A round that has these segments is in the images. */
@@ -126,24 +139,26 @@ export class Segments {
 }
 
 /**
- * What a round stores of a segment: the pages that members have harvested who were there in the
- * round before, and what is new behind its end; all of it where nobody was.
- * @param harvests page, nrPages of the segment, of each such member; null for one that lost count
+ * What a round stores of a segment: the pages that members have harvested, and what is new behind its
+ * end; all of it where no harvest is complete. A harvest takes pages out of its log for good, so one
+ * that has lost count has perhaps taken some that no other one has.
+ * @param harvests of all who have reported what they found of the segment
  */
 export function planSegment(
   { nrPages, nrPagesBefore }: Pick<Segment, 'nrPages' | 'nrPagesBefore'>,
-  harvests: readonly (Float64Array | null)[],
+  harvests: readonly SegmentHarvest[],
 ): SegmentPlan {
   const plan: SegmentPlan = { cleared: new RunTable(2), dirty: new RunTable(3), whole: [] };
-  const complete = harvests.filter((runs) => runs !== null);
-  const isWhole = complete.length === 0;
+  const known = harvests.map(({ runs }) => runs).filter((runs) => runs !== null);
+  const hasAll = known.length === harvests.length;
+  const isWhole = !hasAll || !harvests.some(({ isComplete }) => isComplete);
   const start = isWhole ? 0 : nrPagesBefore;
   if (start < nrPages) {
     plan.cleared.push(start, nrPages);
     plan.whole.push({ page: start, endPage: nrPages, regionPage: start });
   }
   if (isWhole) return plan;
-  for (const { page, endPage } of unionOf(complete, nrPagesBefore)) {
+  for (const { page, endPage } of unionOf(known, nrPagesBefore)) {
     if (endPage - page < longRun) {
       plan.dirty.push(page, page, endPage - page);
       continue;

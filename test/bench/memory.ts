@@ -5,7 +5,7 @@
  *
  *   memory.js OUTPUT
  */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { TreeTracker } from '../../src/tree-tracker.js';
 import { Crowd } from '../support/crowd.js';
@@ -23,7 +23,7 @@ const family = { maxProcesses: 24, fanOut: 15, mappings: 1, pages: 16_384, segme
 interface Memory {
   pssKib: number;
   rssKib: number;
-  /** what the whole machine uses, without the page cache of files */
+  /** what the whole machine uses, without the page cache of files and without this process */
   machineKib: number;
 }
 
@@ -40,14 +40,21 @@ interface Step {
 }
 
 function kibOf(text: string, name: string): number {
-  return Number(new RegExp(`^${name}: +(\\d+) kB$`, 'm').exec(text)?.[1]);
+  return Number(new RegExp(`^${name}:\\s+(\\d+) kB$`, 'm').exec(text)?.[1]);
 }
 
+/** The tracker is in this process, which grows as every one of node does: that is not counted. */
 function machineKib(): number {
   const text = readFileSync('/proc/meminfo', 'utf8');
+  const own = kibOf(readFileSync('/proc/self/status', 'utf8'), 'RssAnon');
   const free = ['MemFree', 'Buffers', 'Cached', 'SReclaimable'];
-  const used = kibOf(text, 'MemTotal') + kibOf(text, 'Shmem');
+  const used = kibOf(text, 'MemTotal') + kibOf(text, 'Shmem') - own;
   return free.reduce((rest, name) => rest - kibOf(text, name), used);
+}
+
+/** Bytes of all files of the images. */
+function bytesOf(images: string): number {
+  return readdirSync(images).reduce((sum, name) => sum + statSync(path.join(images, name)).size, 0);
 }
 
 async function measure(crowd: Crowd): Promise<Memory> {
@@ -83,22 +90,22 @@ async function live({ start, round, stop }: Hooks): Promise<Step[]> {
   return steps;
 }
 
-/** @param images bytes of each round; added to */
-async function liveTracked(directory: string, images: number[]): Promise<Step[]> {
+/** @param imageBytes what the images have in all after each round; added to */
+async function liveTracked(images: string, imageBytes: number[]): Promise<Step[]> {
   let tracker: TreeTracker | undefined;
   try {
     return await live({
       start: async (pid) => {
-        const options = { pids: [pid], isTree: true, images: path.join(directory, 'images') };
-        const started = await TreeTracker.start(options);
-        tracker = started.tracker;
-        images.push(started.round.bytes);
+        ({ tracker } = await TreeTracker.start({ pids: [pid], isTree: true, images }));
+        imageBytes.push(bytesOf(images));
       },
       round: async () => {
-        if (tracker) images.push((await tracker.round()).bytes);
+        await tracker?.round();
+        imageBytes.push(bytesOf(images));
       },
       stop: async () => {
-        if (tracker) images.push((await tracker.stop()).final.bytes);
+        await tracker?.stop();
+        imageBytes.push(bytesOf(images));
       },
     });
   } finally {
@@ -120,7 +127,14 @@ function printSteps(untracked: readonly Step[], tracked: readonly Step[]): void 
     return [name, ...pss, mib(twinMachine), mib(machine)];
   });
   printTable(
-    ['PSS, MiB', 'untracked', 'tracked', 'growth', 'machine since: untracked', 'tracked'],
+    [
+      'PSS, MiB',
+      'untracked',
+      'tracked',
+      'growth',
+      'machine without node since: untracked',
+      'tracked',
+    ],
     rows,
   );
 }
@@ -128,14 +142,14 @@ function printSteps(untracked: readonly Step[], tracked: readonly Step[]): void 
 const untracked = await live({});
 const directory = mkdtempSync('/tmp/tracker-bench-');
 const imageBytes: number[] = [];
-const tracked = await liveTracked(directory, imageBytes);
+const tracked = await liveTracked(path.join(directory, 'images'), imageBytes);
 rmSync(directory, { recursive: true });
 
 const before = tracked[0]?.memory ?? { pssKib: 0, rssKib: 0 };
 const sums = { imageMib: mib((imageBytes[0] ?? 0) / 1024), pssMib: mib(before.pssKib) };
 console.log(`\n${nrProcesses} processes of one family, emulated CPU`);
 console.log(
-  `round 0: images ${sums.imageMib} MiB, sum of PSS ${sums.pssMib} MiB, ` +
+  `round 0: files of the images ${sums.imageMib} MiB, sum of PSS ${sums.pssMib} MiB, ` +
     `sum of RSS ${mib(before.rssKib)} MiB\n`,
 );
 printSteps(untracked, tracked);

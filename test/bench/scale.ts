@@ -1,6 +1,7 @@
 /*
  * What starting, rounds and stopping cost for trees of few and of many processes, with few and many
- * mappings. Runs in a guest; scripts/bench starts it.
+ * mappings: ten of a process' own are those of a small server, and more than 5,000 of 500 processes
+ * together. Runs in a guest; scripts/bench starts it.
  *
  *   scale.js OUTPUT [NAME]     only trees with NAME in their name
  */
@@ -13,19 +14,21 @@ import { printTable } from './table.js';
 
 const [output = '/dev/null', only = ''] = process.argv.slice(2);
 
-/** A tree to be measured. */
+/** A tree to be measured. The program has few mappings but those that are asked for. */
 interface Tree {
   name: string;
   processes: number;
+  /** private ones of each process */
   mappings: number;
+  /** of each mapping */
   pages: number;
 }
 
 const trees: Tree[] = [
-  { name: 'few', processes: 50, mappings: 1, pages: 200 },
+  { name: 'few', processes: 50, mappings: 10, pages: 20 },
   { name: 'few, many mappings', processes: 50, mappings: 100, pages: 2 },
-  { name: 'few, much memory', processes: 50, mappings: 1, pages: 2000 },
-  { name: 'many', processes: 500, mappings: 1, pages: 200 },
+  { name: 'few, much memory', processes: 50, mappings: 10, pages: 200 },
+  { name: 'many', processes: 500, mappings: 10, pages: 20 },
 ];
 
 /** That many processes are born in one of the rounds. */
@@ -93,26 +96,37 @@ async function roundsOf(tracker: TreeTracker, crowd: Crowd, processes: number): 
   return rows;
 }
 
-async function measureTree({ processes, mappings, pages }: Tree, images: string): Promise<Row[]> {
+/** What was measured of a tree. */
+interface Measured {
+  /** mappings of all processes together, at the start */
+  nrVmas: number;
+  rows: Row[];
+}
+
+async function measureTree(tree: Tree, images: string): Promise<Measured> {
+  const { processes, mappings, pages } = tree;
   const maxProcesses = processes + nrBirths;
   using crowd = await Crowd.start({ maxProcesses, fanOut: 8, mappings, pages, segmentPages: 256 });
   await crowd.fork(processes - 1);
   const start = await measure('start', async () => {
     const { tracker, round } = await TreeTracker.start({ pids: [crowd.pid], isTree: true, images });
-    return { result: tracker, report: round, freezeMs: round.freezeMs };
+    const nrVmas = round.members.reduce((sum, member) => sum + member.nrVmas, 0);
+    return { result: { tracker, nrVmas }, report: round, freezeMs: round.freezeMs };
   });
-  await using tracker = start.result;
+  const { nrVmas } = start.result;
+  await using tracker = start.result.tracker;
   const rows = await roundsOf(tracker, crowd, processes);
   const stop = await measure('stop', async () => {
     const { final, freezeMs } = await tracker.stop();
     return { result: undefined, report: final, freezeMs };
   });
   await crowd.check();
-  return [start.row, ...rows, stop.row];
+  return { nrVmas, rows: [start.row, ...rows, stop.row] };
 }
 
-function printRows({ name, processes, mappings, pages }: Tree, rows: readonly Row[]): void {
-  console.log(`\n${name}: ${processes} processes, ${mappings} x ${pages} pages; times in ms`);
+function printRows({ name, processes, mappings, pages }: Tree, { nrVmas, rows }: Measured): void {
+  const size = `${processes} processes, ${mappings} x ${pages} pages each, ${nrVmas} VMAs together`;
+  console.log(`\n${name}: ${size}; times in ms`);
   printTable(
     ['', 'all', 'cpu', 'freeze', 'harvest', 'copy', 'commit', 'dirty', 'stored', 'KiB'],
     rows.map(({ step, bytes, dirtyPages, pages: stored, ...row }) => {
@@ -123,12 +137,14 @@ function printRows({ name, processes, mappings, pages }: Tree, rows: readonly Ro
   );
 }
 
-const results: (Tree & { rows: Row[] })[] = [];
-for (const tree of trees.filter(({ name }) => name.includes(only))) {
+const results: (Tree & Measured)[] = [];
+const chosen = trees.filter(({ name }) => name.includes(only));
+if (chosen.length === 0) throw new Error(`no tree has ${only} in its name`);
+for (const tree of chosen) {
   const directory = mkdtempSync('/tmp/tracker-bench-');
-  const rows = await measureTree(tree, path.join(directory, 'images'));
+  const measured = await measureTree(tree, path.join(directory, 'images'));
   rmSync(directory, { recursive: true });
-  printRows(tree, rows);
-  results.push({ ...tree, rows });
+  printRows(tree, measured);
+  results.push({ ...tree, ...measured });
 }
 writeFileSync(output, JSON.stringify(results, null, 2));

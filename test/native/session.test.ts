@@ -68,6 +68,23 @@ describe('Session, on a fake module', function () {
     expect(result).to.deep.equal([0, 1, 2, 1, 1, 3, 1, 1]);
   });
 
+  it('has the error of one of several sessions in its place, and the results of the others', () => {
+    const result = withFakeTracker(`
+      const { harvestsOf, layoutsOf, residentsOf } = await import('./src/kernel/session-batch.ts');
+      const sessions = [5, 99, 6].map((pid) => device.openSession(pid));
+      const of = sessions.map((session) => ({ session, ranges: Float64Array.of(1, 3) }));
+      const lists = [await layoutsOf(sessions), await harvestsOf(of), await residentsOf(of)];
+      const lengthOf = ({ length, nrPages }) => nrPages ?? length;
+      return Promise.all(lists.map((list) =>
+        Promise.all(list.map((outcome) => outcomeOf(() => lengthOf(outcome()))))));`);
+    const error = { name: 'TargetError', code: 'NO_SUCH_PROCESS', facts: { pid: 99 } };
+    expect(result).to.deep.equal([
+      [1000, error, 1000],
+      [15000, error, 15000],
+      [4, error, 4],
+    ]);
+  });
+
   it('swaps ranges of pages', () => {
     const result = withFakeTracker(
       'return device.openSession(5).swap(new Float64Array([1, 3, 0x7ffffff00, 0x7ffffff10]));',
@@ -82,12 +99,13 @@ describe('Session, on a fake module', function () {
     expect(result).to.deep.equal({ nrDone: 2, nrPages: 0 });
   });
 
-  it('lists more processes that share memory than the first buffer holds, or none', () => {
+  it('lists more processes that share memory than the first buffer holds, or says that it is gone', () => {
     const result = withFakeTracker(`
       const session = device.openSession(5);
       const many = await session.sharers(1000);
-      return [many.length, many[999], await session.sharers(2), await session.sharers(0)];`);
-    expect(result).to.deep.equal([1000, 1999, [1000, 1001], []]);
+      const gone = (await session.sharers(0)) === undefined;
+      return [many.length, many[999], await session.sharers(2), gone];`);
+    expect(result).to.deep.equal([1000, 1999, [1000, 1001], true]);
   });
 
   it('says which range cannot be swapped, and which thread is not stopped', () => {

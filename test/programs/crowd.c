@@ -14,6 +14,8 @@
  *   read             all processes read all of their memory
  *   check            the same, and compare it: `ok`, or what is wrong
  *   end NR           the last NR processes end
+ *   leave WHO        process WHO ends, and has no pid more: neither the last one, nor
+ *                    one with children, which would end with it
  *   pids             the pid of each process, by number
  *
  * Each process knows what its memory has to contain: that knowledge is memory, too,
@@ -48,7 +50,7 @@ static uint32_t expected[MAX_PAGES];
 
 /* Only process 0 counts these. */
 static unsigned int nr_processes = 1, nr_put;
-static pid_t *pids;
+static pid_t *pids;	/* 0: it has left */
 
 /* Between two mappings one page is left out. */
 static char *page_at(unsigned int page)
@@ -232,14 +234,22 @@ static void fork_processes(unsigned int nr, struct answer *result)
 	}
 }
 
-/* Tells `nr` processes, spread evenly, all at once. */
+/* Tells `nr` processes, spread evenly, all at once; but not those that have left. */
 static void tell_some(unsigned int nr, char what, unsigned int pages,
 		      struct answer *result)
 {
+	unsigned int nr_told = 0;
+
 	CHECK(nr <= nr_processes);
-	for (unsigned int i = 0; i < nr; i++)
-		tell((uint64_t)i * nr_processes / nr, what, pages);
-	for (unsigned int i = 0; i < nr; i++)
+	for (unsigned int i = 0; i < nr; i++) {
+		unsigned int process = (uint64_t)i * nr_processes / nr;
+
+		if (!pids[process])
+			continue;
+		tell(process, what, pages);
+		nr_told++;
+	}
+	while (nr_told-- > 0)
 		await_answer(result);
 }
 
@@ -250,6 +260,15 @@ static void end_processes(unsigned int nr, struct answer *result)
 		tell(--nr_processes, 'e', 0);
 		await_answer(result);
 	}
+}
+
+static void leave(unsigned int process, struct answer *result)
+{
+	CHECK(process > 0 && process + 1 < nr_processes && pids[process]);
+	CHECK(process * fan_out + 1 >= nr_processes);
+	tell(process, 'e', 0);
+	await_answer(result);
+	pids[process] = 0;
 }
 
 static void say_pids(void)
@@ -278,6 +297,8 @@ static void command_all(const char *line)
 		nr_put += pages;
 	} else if (sscanf(line, "end %u", &nr) == 1) {
 		end_processes(nr, &result);
+	} else if (sscanf(line, "leave %u", &nr) == 1) {
+		leave(nr, &result);
 	} else {
 		CHECK(!strcmp(line, "read\n") || !strcmp(line, "check\n"));
 		tell_some(nr_processes, line[0], 0, &result);

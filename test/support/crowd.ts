@@ -40,7 +40,7 @@ export class Crowd implements Disposable {
     return this.#program.pid;
   }
 
-  /** Of all processes, by number. */
+  /** Of all processes, by number; 0 for those that have left. */
   async pids(): Promise<number[]> {
     return (await this.#program.ask('pids')).split(' ').map(Number);
   }
@@ -73,8 +73,14 @@ export class Crowd implements Disposable {
   async end(nrProcesses: number): Promise<void> {
     const pids = (await this.pids()).slice(-nrProcesses);
     await this.#tell(`end ${nrProcesses}`);
-    const isGone = (pid: number) => !existsSync(`/proc/${pid}`);
-    await waitFor('the end of processes', () => pids.every(isGone));
+    await goneOf(pids);
+  }
+
+  /** One ends that is not the last and has no children, and is gone; the others keep their numbers. */
+  async leave(who: number): Promise<void> {
+    const pids = (await this.pids()).slice(who, who + 1);
+    await this.#tell(`leave ${who}`);
+    await goneOf(pids);
   }
 
   [Symbol.dispose](): void {
@@ -84,4 +90,9 @@ export class Crowd implements Disposable {
   async #tell(command: string): Promise<void> {
     expect(await this.#program.ask(command, boundMs), command).to.equal('ok');
   }
+}
+
+async function goneOf(pids: readonly number[]): Promise<void> {
+  const isGone = (pid: number) => !existsSync(`/proc/${pid}`);
+  await waitFor('the end of processes', () => pids.every(isGone));
 }

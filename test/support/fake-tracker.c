@@ -10,12 +10,14 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #define NR_VMAS		1000
 #define NR_RUNS		10000
 #define EPOCH		7
+#define ENDED		99		/* pid of a target that ends when its session is open */
 #define MIN(a, b)	((a) < (b) ? (a) : (b))
 
 static int fail(int error)
@@ -33,9 +35,19 @@ static int fake_open(struct tracker_session_open *args)
 			args->holder = 77;
 		return fail(errors[args->pid - 101]);
 	}
-	args->fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	args->fd = memfd_create("session", MFD_CLOEXEC);
+	if (pwrite(args->fd, &args->pid, sizeof(args->pid), 0) != sizeof(args->pid))
+		return fail(EIO);
 	args->created = args->flags == (TRACKER_SESSION_CREATE | TRACKER_SESSION_EXCLUSIVE);
 	return 0;
+}
+
+/* Also by a duplicate of the session's fd. */
+static int has_ended(int fd)
+{
+	__s32 pid = 0;
+
+	return pread(fd, &pid, sizeof(pid), 0) == sizeof(pid) && pid == ENDED;
 }
 
 static int fake_status(struct tracker_session_status *args)
@@ -188,7 +200,7 @@ int ioctl(int fd, unsigned long request, ...)
 	case TRACKER_IOC_SESSION_STATUS:
 		return fake_status(args);
 	case TRACKER_IOC_LAYOUT:
-		return fake_layout(args);
+		return has_ended(fd) ? fail(ESRCH) : fake_layout(args);
 	case TRACKER_IOC_SWAP:
 		return fake_swap(args);
 	case TRACKER_IOC_REVERT:
@@ -196,12 +208,12 @@ int ioctl(int fd, unsigned long request, ...)
 		((struct tracker_revert *)args)->nr_pages = 4;
 		return 0;
 	case TRACKER_IOC_HARVEST:
-		return fake_harvest(args);
+		return has_ended(fd) ? fail(ESRCH) : fake_harvest(args);
 	case TRACKER_IOC_COMMIT:
 	case TRACKER_IOC_ABORT:
 		return fake_end_harvest(args);
 	case TRACKER_IOC_RESIDENT:
-		return fake_resident(args);
+		return has_ended(fd) ? fail(ESRCH) : fake_resident(args);
 	case TRACKER_IOC_SHARERS:
 		return fake_sharers(args);
 	case TRACKER_IOC_REGION_OPEN:

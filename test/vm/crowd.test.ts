@@ -34,10 +34,39 @@ describe('a tree of 200 processes', function () {
 
     await crowd.end(5);
     await crowd.write(20, 4);
-    await crowd.put(70);
+    // The other pages are those of older rounds.
+    await crowd.put(20);
     const { final, verify } = await tracker.stop({ verify: true });
     expect(final.ended).to.have.length(5);
-    expect(final.segments.map(({ pages }) => pages)).to.deep.equal([64]);
+    expect(final.segments.map(({ pages }) => pages)).to.deep.equal([20]);
+    expect(verify).to.deep.include({ lostWrites: 0, unreadable: 0 });
+    await crowd.check();
+  });
+
+  it('loses no write to a segment when the process ends that has reported them', async () => {
+    using crowd = await Crowd.start({ ...family, fanOut: 20 });
+    await crowd.fork(20);
+    // Process 0 is none of them: it lives on, and tells its children what to do.
+    const pids = (await crowd.pids()).slice(1);
+    const options = { pids, isTree: true, images: newImagesPath(), allowExternalSharing: true };
+    const { tracker, round } = await TreeTracker.start(options);
+    expect(round.members.map(({ pid }) => pid)).to.deep.equal(pids);
+    for (const [who, nrPages] of [
+      [1, 7],
+      [2, 5],
+    ] as const) {
+      await crowd.put(nrPages);
+      await tracker.round();
+      await crowd.put(nrPages);
+      await crowd.leave(who);
+      const report = await tracker.round();
+      expect(report.ended.map(({ pid }) => pid)).to.deep.equal([pids[who - 1]]);
+      // What the last round has reported may be in the next one's log once more; it is not all.
+      expect(report.segments).to.have.length(1);
+      expect(report.segments[0]?.pages).to.be.within(nrPages, 2 * nrPages);
+    }
+    await crowd.put(3);
+    const { verify } = await tracker.stop({ verify: true });
     expect(verify).to.deep.include({ lostWrites: 0, unreadable: 0 });
     await crowd.check();
   });

@@ -21,19 +21,22 @@ export function tracked(
 
 /** The layout that a module would give for such records; `file` is the inode. */
 export function layoutOf(...vmas: VmaRecord[]): Layout {
-  return new Layout(
-    layoutBytes(
-      ...vmas.map(({ startPage, endPage, region, regionPage, prot, kind, state, inode }) => ({
-        start: BigInt(startPage) * 4096n,
-        end: BigInt(endPage) * 4096n,
-        region: region ?? 0,
-        regionPage: BigInt(regionPage ?? 0),
-        prot,
-        kind: vmaKinds.indexOf(kind),
-        state: vmaStates.indexOf(state as VmaState),
-        file: inode,
-      })),
-    ),
+  return new Layout(bytesOf(...vmas));
+}
+
+/** The same as the addon returns it. */
+export function bytesOf(...vmas: VmaRecord[]): Uint8Array {
+  return layoutBytes(
+    ...vmas.map(({ startPage, endPage, region, regionPage, prot, kind, state, inode }) => ({
+      start: BigInt(startPage) * 4096n,
+      end: BigInt(endPage) * 4096n,
+      region: region ?? 0,
+      regionPage: BigInt(regionPage ?? 0),
+      prot,
+      kind: vmaKinds.indexOf(kind),
+      state: vmaStates.indexOf(state as VmaState),
+      file: inode,
+    })),
   );
 }
 

@@ -63,6 +63,28 @@ describe('SharedMappings', () => {
     await shared.look(fake, [first, again]);
     expect(asked).to.deep.equal([100, 300, 200]);
   });
+
+  it('asks again about what was gone, also where the layout is the same', async () => {
+    const answers = [undefined, [12, 34]];
+    const fake = fakeSession({ sharers: () => Promise.resolve(answers.shift()) });
+    const shared = new SharedMappings();
+    const vmas = [vma(100, 102, memory)];
+    expect(await shared.look(fake, vmas)).to.deep.equal([]);
+    const [found] = await shared.look(fake, vmas);
+    expect(found?.pids).to.deep.equal([34]);
+  });
+
+  it('asks about a file once more where its first mapping is gone', async () => {
+    const asked: number[] = [];
+    const sharers = (startPage: number) => {
+      asked.push(startPage);
+      return Promise.resolve(startPage === 100 ? undefined : [12, 34]);
+    };
+    const mappings = [100, 200, 300].map((page) => vma(page, page + 1, { ...memory, inode: 1 }));
+    const found = await new SharedMappings().look(fakeSession({ sharers }), mappings);
+    expect(found.map(({ startPage }) => startPage)).to.deep.equal([200, 300]);
+    expect(asked).to.deep.equal([100, 200]);
+  });
 });
 
 describe('refuseSharing', () => {

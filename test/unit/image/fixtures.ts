@@ -51,6 +51,13 @@ export class Scratch implements AsyncDisposable {
   }
 }
 
+/** The numbers with which pages begin, which {@link pageOf} has made. */
+export function numbersOf(bytes: Buffer): number[] {
+  return Array.from({ length: bytes.length / PAGE_SIZE }, (_, i) =>
+    bytes.readUInt32LE(i * PAGE_SIZE),
+  );
+}
+
 /** A page that holds the number `content` all over; zeros for 0. */
 export function pageOf(content: number): Buffer {
   const page = Buffer.alloc(PAGE_SIZE);

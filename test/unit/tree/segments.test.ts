@@ -1,6 +1,11 @@
 import { expect } from 'chai';
 import type { VmaRecord } from '../../../src/image/index.js';
-import { planSegment, runsOfRegion, Segments } from '../../../src/tree/segments.js';
+import {
+  planSegment,
+  runsOfRegion,
+  type SegmentHarvest,
+  Segments,
+} from '../../../src/tree/segments.js';
 
 function mapping(startPage: number, nrPages: number, filePage: number, inode = 7): VmaRecord {
   const place = { startPage, endPage: startPage + nrPages, offset: filePage * 4096 };
@@ -45,6 +50,14 @@ describe('who harvests', () => {
     segments.keep(segments.assign([first, second]));
     expect([...segments.harvesters([first, second])]).to.deep.equal([0]);
     expect([...segments.harvesters([second])]).to.deep.equal([1]);
+  });
+
+  it('is one who builds on that round, if any does', () => {
+    const segments = new Segments();
+    segments.keep(segments.assign([first, second]));
+    const full = { ...first, isFull: true };
+    expect([...segments.harvesters([full, second])]).to.deep.equal([1]);
+    expect([...segments.harvesters([full, { ...second, isFull: true }])]).to.deep.equal([0]);
   });
 
   it('is everybody who maps a file shared that has its own content, or memory without an inode', () => {
@@ -103,16 +116,33 @@ describe('Segments of SysV', () => {
 
 describe('planSegment', () => {
   const size = { nrPages: 100, nrPagesBefore: 80 };
-  const rows = (...values: number[]) => Float64Array.from(values);
+  const of = (isComplete: boolean, ...values: number[]): SegmentHarvest => ({
+    runs: Float64Array.from(values),
+    isComplete,
+  });
+  const lost = (isComplete: boolean): SegmentHarvest => ({ runs: null, isComplete });
 
   it('stores the union of what members have harvested, and what is new at its end', () => {
-    const { dirty, whole } = planSegment(size, [rows(3, 4, 70, 20), rows(5, 5)]);
+    const { dirty, whole } = planSegment(size, [of(true, 3, 4, 70, 20), of(true, 5, 5)]);
     expect([...dirty.view()]).to.deep.equal([3, 3, 7, 70, 70, 10]);
     expect(whole).to.deep.equal([{ page: 80, endPage: 100, regionPage: 80 }]);
   });
 
-  it('stores all of it where nobody knows what was written', () => {
-    for (const harvests of [[], [null]]) {
+  it('stores too what somebody has harvested who does not know all', () => {
+    const { dirty, whole } = planSegment(size, [of(true, 3, 1), of(false, 9, 2)]);
+    expect([...dirty.view()]).to.deep.equal([3, 3, 1, 9, 9, 2]);
+    expect(whole).to.deep.equal([{ page: 80, endPage: 100, regionPage: 80 }]);
+  });
+
+  it('stores all of it where nobody knows all that was written, or somebody has lost count', () => {
+    const all = of(true, 3, 1);
+    for (const harvests of [
+      [],
+      [lost(true)],
+      [of(false, 3, 1)],
+      [all, lost(false)],
+      [lost(true), all],
+    ]) {
       const { cleared, whole } = planSegment(size, harvests);
       expect([...cleared.view()]).to.deep.equal([0, 100]);
       expect(whole).to.deep.equal([{ page: 0, endPage: 100, regionPage: 0 }]);
@@ -121,7 +151,7 @@ describe('planSegment', () => {
 
   it('asks long runs for holes', () => {
     const { dirty, cleared, whole } = planSegment({ nrPages: 900, nrPagesBefore: 900 }, [
-      rows(0, 300, 300, 300),
+      of(true, 0, 300, 300, 300),
     ]);
     expect(dirty.length).to.equal(0);
     expect([...cleared.view()]).to.deep.equal([0, 600]);
