@@ -18,6 +18,7 @@ import {
 import { Device } from './kernel/device.js';
 import type { Session } from './kernel/session.js';
 import { Frozen, withFrozen } from './proc/freeze.js';
+import { killProcess } from './proc/kill-process.js';
 import { readStat } from './proc/stat.js';
 import { checkTrackable } from './proc/target.js';
 import { type RoundsOptions, takeRounds } from './take-rounds.js';
@@ -200,7 +201,8 @@ export class Tracker implements AsyncDisposable {
       // Wrong or incomplete images must not be all that is left of the target.
       const isComplete = final.untracked.every(({ kind }) => kind !== 'special');
       const isKilled = kill && isComplete && (report?.lostWrites ?? 0) === 0;
-      if (isKilled) process.kill(this.pid, 'SIGKILL');
+      // With it, who runs on its memory.
+      if (isKilled) for (const pid of [this.pid, ...extraTids]) killProcess(pid);
       frozen.thaw();
       const { freezeMs } = frozen;
       const { revertMs } = revert;
