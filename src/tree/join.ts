@@ -1,0 +1,194 @@
+import { checkUntrackable } from '../dump/check-untrackable.js';
+import { refuseSharing } from '../dump/sharing.js';
+import { describeVmas } from '../dump/vma-records.js';
+import { TargetError } from '../errors.js';
+import type { TargetIdentity, VmaRecord } from '../image/index.js';
+import type { Device } from '../kernel/device.js';
+import type { Session } from '../kernel/session.js';
+import { readStat } from '../proc/stat.js';
+import { checkTrackable } from '../proc/target.js';
+import type { FrozenMembers } from './frozen-members.js';
+import type { Members } from './members.js';
+import { selectedPids } from './selection.js';
+import { isGoneError, type Lineage, TreeMember } from './tree-member.js';
+import { isOver, isUntrackable } from './untrackable.js';
+
+/** When processes join: all members stand, but in a round. */
+export type JoinPhase = 'start' | 'round' | 'final';
+
+/** What a process that was born a moment ago may say once, and be trackable in the next round. */
+const notYet = new Set(['NOTHING_TRACKABLE', 'FREEZE_TIMEOUT']);
+/** Looks for new processes while those that fork are running. */
+const maxLooks = 4;
+const noOrigin = /^0*$/;
+
+/** A search for processes of a tree that are no members yet. Those that it finds are held. */
+export class Join {
+  readonly #members: Members;
+  readonly #device: Device;
+  readonly #frozen: FrozenMembers;
+  readonly #phase: JoinPhase;
+
+  constructor(members: Members, device: Device, frozen: FrozenMembers, phase: JoinPhase) {
+    this.#members = members;
+    this.#device = device;
+    this.#frozen = frozen;
+    this.#phase = phase;
+  }
+
+  /**
+   * Makes members of them.
+   * @returns those that can be tracked; nothing of the others was touched
+   */
+  async run(): Promise<TreeMember[]> {
+    return this.#check(await this.#findNew());
+  }
+
+  async #findNew(): Promise<TreeMember[]> {
+    const { options, all } = this.#members;
+    const joined: TreeMember[] = [];
+    const seen = new Set(all.map(({ pid }) => pid));
+    for (let look = 0; this.#phase !== 'round' || look < maxLooks; look++) {
+      options.signal?.throwIfAborted();
+      const pids = selectedPids(options.selection, [...seen].filter(isRunning));
+      const fresh = pids.filter((pid) => !seen.has(pid));
+      if (fresh.length === 0) break;
+      for (const pid of fresh) {
+        seen.add(pid);
+        const member = await this.#open(pid);
+        if (member && (await this.#hold(member))) joined.push(member);
+      }
+    }
+    return joined;
+  }
+
+  async #open(pid: number): Promise<TreeMember | undefined> {
+    // It may be a descendant of its targets.
+    if (pid === process.pid) return undefined;
+    try {
+      const target = checkTrackable(pid);
+      const session = this.#openSession(pid);
+      if (!session) return undefined;
+      const member = await this.#describe(target, session);
+      this.#members.add(member);
+      return member;
+    } catch (error) {
+      this.#refuse(pid, error);
+      return undefined;
+    }
+  }
+
+  /** Return: nothing where it has the memory of a member. */
+  #openSession(pid: number): Session | undefined {
+    const { first } = this.#members;
+    const tree = first && { tree: first.context.session };
+    try {
+      return this.#device.openSession(pid, { create: true, exclusive: true, ...tree });
+    } catch (error) {
+      if (!(error instanceof TargetError) || error.code !== 'ALREADY_TRACKED') throw error;
+      const status = this.#device.status(pid);
+      const member = this.#members.bySession(status?.id ?? '');
+      // No images depend on a session of which nothing was ever committed.
+      if (!member && status?.committed === 0) return this.#device.openSession(pid);
+      if (!member) throw error;
+      this.#members.addSharer(member, pid);
+      return undefined;
+    }
+  }
+
+  async #describe(target: TargetIdentity, session: Session): Promise<TreeMember> {
+    try {
+      const { pid } = target;
+      const { signal, onProgress } = this.#members.options;
+      const parentPid = readStat(pid).ppid;
+      const lineage = await this.#lineageOf(session);
+      const parent = lineage
+        ? this.#members.bySession(lineage.sessionId)
+        : this.#members.byPid(parentPid);
+      const member = this.#members.takeNumber();
+      const context = { pid, session, target, parentPid, member, signal, onProgress };
+      return new TreeMember(context, parent?.number ?? null, lineage);
+    } catch (error) {
+      session.close();
+      throw error;
+    }
+  }
+
+  async #lineageOf(session: Session): Promise<Lineage | null> {
+    const { origin } = session.status();
+    const parent = this.#members.bySession(origin);
+    if (!session.isNew || noOrigin.test(origin) || !parent) return null;
+    try {
+      const layout = await parent.context.session.layout();
+      let lastRegion = 0;
+      for (let i = 0; i < layout.length; i++) lastRegion = Math.max(lastRegion, layout.region(i));
+      return { sessionId: origin, lastRegion };
+    } catch (error) {
+      if (isGoneError(error)) return null;
+      throw error;
+    }
+  }
+
+  async #hold(member: TreeMember): Promise<boolean> {
+    return this.#try(member, () => this.#frozen.hold(member));
+  }
+
+  async #check(joined: readonly TreeMember[]): Promise<TreeMember[]> {
+    const names = new Map<TreeMember, VmaRecord[]>();
+    for (const member of joined) {
+      const { pid, session } = member.context;
+      await this.#try(member, async () => {
+        const layout = await session.layout();
+        // An earlier controller has swapped it, and then had no time to store it.
+        const isSwapped = session.status().nrRegions > 0;
+        names.set(member, await (isSwapped ? describeVmas : checkUntrackable)(pid, layout));
+      });
+    }
+    if (this.#phase === 'start' && !this.#members.options.allowExternalSharing)
+      await this.#refuseSharing(names);
+    return joined.filter(({ sessionId }) => this.#members.bySession(sessionId));
+  }
+
+  /** Judged when it is known who is left; later, those who share may be members to be. */
+  async #refuseSharing(names: ReadonlyMap<TreeMember, readonly VmaRecord[]>): Promise<void> {
+    for (const [member, vmas] of names)
+      await this.#try(member, async () => {
+        refuseSharing(member.pid, await this.#members.externalSharing(member, vmas));
+      });
+  }
+
+  /** Return: whether the member, which no round has yet, is one still. */
+  async #try(member: TreeMember, work: () => Promise<void>): Promise<boolean> {
+    try {
+      await work();
+      return true;
+    } catch (error) {
+      const isGone = isGoneError(error) || (await member.isGone());
+      if (!isGone) this.#refuse(member.pid, error);
+      this.#members.remove(member);
+      return false;
+    }
+  }
+
+  /** @throws the error, unless it is one process' own and those are to be left out */
+  #refuse(pid: number, error: unknown): void {
+    if (!(error instanceof TargetError)) throw error;
+    const { selection, skipUntrackable } = this.#members.options;
+    const isNamed = selection.roots.some((root) => root.pid === pid);
+    if (isOver(error) && (!isNamed || this.#members.first)) return;
+    const isLeftOut =
+      (skipUntrackable && isUntrackable(error)) ||
+      (this.#phase === 'round' && notYet.has(error.code));
+    if (!isLeftOut) throw error;
+    const { code, message } = error;
+    this.#members.noteSkipped({ pid, code, reason: message });
+  }
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    return !['Z', 'X'].includes(readStat(pid).state);
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,25 @@
+/** What makes one process untrackable, and is no failure of the whole. */
+const untrackable = new Set([
+  'UNTRACKABLE_MEMORY',
+  'NOTHING_TRACKABLE',
+  'NOT_64_BIT',
+  'KERNEL_THREAD',
+  'FIRST_THREAD_EXITED',
+  'ALREADY_TRACKED',
+  'NOT_PERMITTED',
+  'TRACED',
+  'EXTERNAL_SHARING',
+]);
+
+/** What is said of a process that has ended. */
+const over = new Set(['NO_SUCH_PROCESS', 'ZOMBIE']);
+
+/** Whether an error is about one process alone, without which the others can be tracked. */
+export function isUntrackable({ code }: { code: string }): boolean {
+  return untrackable.has(code);
+}
+
+/** Whether an error says that a process of a tree is there no more. */
+export function isOver({ code }: { code: string }): boolean {
+  return over.has(code);
+}
