@@ -5,6 +5,7 @@ import { TargetError } from '../errors.js';
 import type { TargetIdentity, VmaRecord } from '../image/index.js';
 import type { Device } from '../kernel/device.js';
 import type { Session } from '../kernel/session.js';
+import { hasEnded, isRunning } from '../proc/ending.js';
 import { readStat } from '../proc/stat.js';
 import { checkTrackable } from '../proc/target.js';
 import type { FrozenMembers } from './frozen-members.js';
@@ -50,32 +51,43 @@ export class Join {
     const seen = new Set(all.map(({ pid }) => pid));
     for (let look = 0; this.#phase !== 'round' || look < maxLooks; look++) {
       options.signal?.throwIfAborted();
-      const pids = selectedPids(options.selection, [...seen].filter(isRunning));
+      const pids = selectedPids(options.selection, [...seen].filter(isThere));
       const fresh = pids.filter((pid) => !seen.has(pid));
       if (fresh.length === 0) break;
       for (const pid of fresh) {
         seen.add(pid);
-        const member = await this.#open(pid);
-        if (member && (await this.#hold(member))) joined.push(member);
+        const member = await this.#take(pid);
+        if (member) joined.push(member);
       }
     }
     return joined;
   }
 
-  async #open(pid: number): Promise<TreeMember | undefined> {
+  async #take(pid: number): Promise<TreeMember | undefined> {
     // It may be a descendant of its targets.
     if (pid === process.pid) return undefined;
+    const { onProgress } = this.#members.options;
+    onProgress?.({ phase: 'freeze', donePages: 0, totalPages: 0 });
     try {
-      const target = checkTrackable(pid);
-      const session = this.#openSession(pid);
-      if (!session) return undefined;
-      const member = await this.#describe(target, session);
-      this.#members.add(member);
-      return member;
+      this.#frozen.catch(pid);
+      const member = await this.#open(pid);
+      return member && (await this.#hold(member)) ? member : undefined;
     } catch (error) {
-      this.#refuse(pid, error);
+      await this.#refuse(pid, error);
       return undefined;
+    } finally {
+      this.#frozen.letGo();
     }
+  }
+
+  /** Return: nothing where it is no new member. */
+  async #open(pid: number): Promise<TreeMember | undefined> {
+    const target = checkTrackable(pid);
+    const session = this.#openSession(pid);
+    if (!session) return undefined;
+    const member = await this.#describe(target, session);
+    this.#members.add(member);
+    return member;
   }
 
   /** Return: nothing where it has the memory of a member. */
@@ -164,18 +176,19 @@ export class Join {
       return true;
     } catch (error) {
       const isGone = isGoneError(error) || (await member.isGone());
-      if (!isGone) this.#refuse(member.pid, error);
       this.#members.remove(member);
+      if (!isGone) await this.#refuse(member.pid, error);
       return false;
     }
   }
 
   /** @throws the error, unless it is one process' own and those are to be left out */
-  #refuse(pid: number, error: unknown): void {
+  async #refuse(pid: number, error: unknown): Promise<void> {
     if (!(error instanceof TargetError)) throw error;
     const { selection, skipUntrackable } = this.#members.options;
     const isNamed = selection.roots.some((root) => root.pid === pid);
-    if (isOver(error) && (!isNamed || this.#members.first)) return;
+    const hasGone = isOver(error) || (await hasEnded(pid));
+    if (hasGone && (!isNamed || this.#members.first)) return;
     const isLeftOut =
       (skipUntrackable && isUntrackable(error)) ||
       (this.#phase === 'round' && notYet.has(error.code));
@@ -185,9 +198,9 @@ export class Join {
   }
 }
 
-function isRunning(pid: number): boolean {
+function isThere(pid: number): boolean {
   try {
-    return !['Z', 'X'].includes(readStat(pid).state);
+    return isRunning(readStat(pid));
   } catch {
     return false;
   }

@@ -2,6 +2,7 @@ import type { Progress, Sharing } from '../dump/reports.js';
 import { swapHeld, type SwapResult } from '../dump/swap-new.js';
 import type { TargetIdentity, VmaRecord } from '../image/index.js';
 import type { Device } from '../kernel/device.js';
+import { isRunning } from '../proc/ending.js';
 import { readStat } from '../proc/stat.js';
 import type { FrozenMembers } from './frozen-members.js';
 import { Join, type JoinPhase } from './join.js';
@@ -77,7 +78,7 @@ export class Members {
 
   /** A process runs on a member's memory. */
   addSharer(member: TreeMember, pid: number): void {
-    member.extraTids.push(pid);
+    if (!member.extraTids.includes(pid)) member.extraTids.push(pid);
     this.#setMember(pid, member);
   }
 
@@ -87,17 +88,11 @@ export class Members {
     if (this.#byPid.get(member.pid) === member) this.#setMember(member.pid, undefined);
   }
 
-  /** A member has ended: its number is never used again. */
+  /** A member has ended: its number is never used again. One that no round has is not missed. */
   drop(member: TreeMember): void {
     this.remove(member);
-    const { pid, comm } = member.context.target;
-    const reason = this.#hasMemory(member) ? 'exec' : 'exited';
-    this.noteEnded({ member: member.number, pid, comm, reason });
-  }
-
-  /** A process that is exiting has no memory any more before it is a zombie. */
-  #hasMemory({ pid, context }: TreeMember): boolean {
-    return isSameProcess(context.target) && this.#sessionOf(pid) !== null;
+    const { number, context, isStored } = member;
+    if (isStored) this.noteEnded(number, context.target);
   }
 
   /** Return: the id of its session, undefined if it has none, null if it has no memory. */
@@ -110,8 +105,17 @@ export class Members {
     }
   }
 
-  noteEnded(ended: EndedMember): void {
-    this.#ended.push(ended);
+  /** A process that was a member is none any more. */
+  noteEnded(member: number, target: TargetIdentity): void {
+    const { pid, comm } = target;
+    this.#ended.push({ member, pid, comm, reason: this.#reasonOf(target) });
+  }
+
+  #reasonOf(target: TargetIdentity): EndedMember['reason'] {
+    if (!isSameProcess(target)) return 'exited';
+    if (isZombie(target.pid)) return 'first-thread-exited';
+    // A process that is exiting has no memory any more before it is a zombie.
+    return this.#sessionOf(target.pid) === null ? 'exited' : 'exec';
   }
 
   noteSkipped(skipped: SkippedProcess): void {
@@ -188,11 +192,19 @@ export class Members {
   }
 }
 
+function isZombie(pid: number): boolean {
+  try {
+    return ['Z', 'X'].includes(readStat(pid).state);
+  } catch {
+    return true;
+  }
+}
+
 /** Whether the process lives; a later one with its pid has another start time. */
 export function isSameProcess({ pid, startTime }: TargetIdentity): boolean {
   try {
     const stat = readStat(pid);
-    return stat.startTime === startTime && !['Z', 'X'].includes(stat.state);
+    return stat.startTime === startTime && isRunning(stat);
   } catch {
     return false;
   }

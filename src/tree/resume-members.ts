@@ -17,11 +17,10 @@ export function resumeMembers(
 ): void {
   for (const record of images.last?.members ?? []) {
     const { member, target, parent, parentPid } = record;
-    const { pid, comm } = target;
+    const { pid } = target;
     const session = openSession(device, record);
     if (!session) {
-      const reason = isSameProcess(target) ? 'exec' : 'exited';
-      members.noteEnded({ member, pid, comm, reason });
+      members.noteEnded(member, target);
       continue;
     }
     const context = { pid, session, target, parentPid, member, signal, onProgress };

@@ -1,8 +1,8 @@
 import { Verification } from '../dump/verify.js';
 import { TreeResolver } from '../image/index.js';
+import { hasEnded } from '../proc/ending.js';
 import type { StopOptions } from '../tracker.js';
 import { FrozenMembers } from './frozen-members.js';
-import { isSameProcess } from './members.js';
 import type { TreeMember } from './tree-member.js';
 import { takeTreeRound, type TreeState } from './tree-round.js';
 import type { MemberEnd, TreeRoundReport, TreeStopReport } from './tree-reports.js';
@@ -79,7 +79,7 @@ async function forEach(
     try {
       await work(ending);
     } catch (error) {
-      if (isSameProcess(ending.member.context.target)) throw error;
+      if (!(await hasEnded(ending.member.pid))) throw error;
       ending.isGone = true;
     }
   }

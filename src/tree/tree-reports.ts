@@ -13,7 +13,8 @@ export interface EndedMember {
   member: number;
   pid: number;
   comm: string;
-  reason: 'exited' | 'exec';
+  /** `first-thread-exited`: others run, but nobody can reach its memory any more */
+  reason: 'exited' | 'exec' | 'first-thread-exited';
 }
 
 /** A member's part of a round. Times are in milliseconds. */
