@@ -72,7 +72,6 @@ export class TreeTracker implements AsyncDisposable {
     const members = new Members(device, membersOptions(options, selection), 0);
     try {
       using frozen = new FrozenMembers();
-      options.onProgress?.({ phase: 'freeze', donePages: 0, totalPages: 0 });
       const joined = await members.join(frozen, 'start');
       const prepared = await prepareImages(options.images, {
         target: firstOf(joined, selection),

@@ -24,7 +24,7 @@ export class Orphans {
   /** whoever may adopt an orphan */
   readonly #adopters = new Set([1]);
   readonly #walked = new Set<number>();
-  /** adopted ones that have no such memory: pid and start time. They never get any. */
+  /** adopted ones without memory of the tree, by pid: their start times. They never get any. */
   #strangers = new Map<number, number>();
 
   constructor(proc = '/proc') {
@@ -57,6 +57,11 @@ export class Orphans {
     }
     this.#strangers = strangers;
     return found;
+  }
+
+  /** A process that was found belongs to another tree. */
+  addStranger(pid: number, startTime: number): void {
+    this.#strangers.set(pid, startTime);
   }
 
   /** Ancestors of today: an orphan goes to one of them, or to one of theirs. */

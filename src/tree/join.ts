@@ -5,12 +5,13 @@ import { TargetError } from '../errors.js';
 import type { TargetIdentity, VmaRecord } from '../image/index.js';
 import type { Device } from '../kernel/device.js';
 import type { Session } from '../kernel/session.js';
-import { hasEnded, isRunning } from '../proc/ending.js';
+import { hasEnded } from '../proc/ending.js';
+import { noSuchProcess } from '../proc/read-error.js';
 import { readStat } from '../proc/stat.js';
 import { checkTrackable } from '../proc/target.js';
+import { type Candidate, isThere } from './candidates.js';
 import type { FrozenMembers } from './frozen-members.js';
 import type { Members } from './members.js';
-import { selectedPids } from './selection.js';
 import { isGoneError, type Lineage, TreeMember } from './tree-member.js';
 import { isOver, isUntrackable } from './untrackable.js';
 
@@ -21,6 +22,8 @@ export type JoinPhase = 'start' | 'round' | 'final';
 const notYet = new Set(['NOTHING_TRACKABLE', 'FREEZE_TIMEOUT']);
 /** Looks for new processes while those that fork are running. */
 const maxLooks = 4;
+/** Looks in a row that have found only processes that ended before they could be held. */
+const maxFutileLooks = 100;
 const noOrigin = /^0*$/;
 
 /** A search for processes of a tree that are no members yet. Those that it finds are held. */
@@ -29,6 +32,8 @@ export class Join {
   readonly #device: Device;
   readonly #frozen: FrozenMembers;
   readonly #phase: JoinPhase;
+  /** by pid, with the start time */
+  readonly #seen = new Map<number, number>();
 
   constructor(members: Members, device: Device, frozen: FrozenMembers, phase: JoinPhase) {
     this.#members = members;
@@ -42,38 +47,48 @@ export class Join {
    * @returns those that can be tracked; nothing of the others was touched
    */
   async run(): Promise<TreeMember[]> {
+    for (const { pid, context } of this.#members.all) this.#seen.set(pid, context.target.startTime);
     return this.#check(await this.#findNew());
   }
 
   async #findNew(): Promise<TreeMember[]> {
-    const { options, all } = this.#members;
+    const { candidates, options } = this.#members;
     const joined: TreeMember[] = [];
-    const seen = new Set(all.map(({ pid }) => pid));
+    let nrFutile = 0;
     for (let look = 0; this.#phase !== 'round' || look < maxLooks; look++) {
       options.signal?.throwIfAborted();
-      const pids = selectedPids(options.selection, [...seen].filter(isThere));
-      const fresh = pids.filter((pid) => !seen.has(pid));
-      if (fresh.length === 0) break;
-      for (const pid of fresh) {
-        seen.add(pid);
-        const member = await this.#take(pid);
+      const { candidates: found, isSteady } = candidates.find(this.#seen, this.#phase === 'start');
+      const isEnough = isSteady || nrFutile >= maxFutileLooks;
+      if (found.length === 0 && isEnough) break;
+      if (nrFutile > maxFutileLooks) throw tooFast(found);
+      const nrJoined = joined.length;
+      for (const candidate of found) {
+        const member = await this.#take(candidate);
         if (member) joined.push(member);
       }
+      nrFutile = joined.length > nrJoined ? 0 : nrFutile + 1;
     }
     return joined;
   }
 
-  async #take(pid: number): Promise<TreeMember | undefined> {
+  /** One that ends, or calls exec, before it is held is not seen: the next look tells. */
+  async #take(candidate: Candidate): Promise<TreeMember | undefined> {
+    const { pid, startTime } = candidate;
     // It may be a descendant of its targets.
-    if (pid === process.pid) return undefined;
+    if (pid === process.pid) {
+      this.#seen.set(pid, startTime);
+      return undefined;
+    }
+    // Most of those that fork and exit all the time are gone by now: to try costs more than to look.
+    if (!isThere(pid, startTime)) return undefined;
     const { onProgress } = this.#members.options;
     onProgress?.({ phase: 'freeze', donePages: 0, totalPages: 0 });
     try {
       this.#frozen.catch(pid);
-      const member = await this.#open(pid);
+      const member = await this.#open(candidate);
       return member && (await this.#hold(member)) ? member : undefined;
     } catch (error) {
-      await this.#refuse(pid, error);
+      if (await this.#refuse(pid, error)) this.#seen.set(pid, startTime);
       return undefined;
     } finally {
       this.#frozen.letGo();
@@ -81,13 +96,28 @@ export class Join {
   }
 
   /** Return: nothing where it is no new member. */
-  async #open(pid: number): Promise<TreeMember | undefined> {
+  async #open(candidate: Candidate): Promise<TreeMember | undefined> {
+    const { pid, startTime, isOrphan } = candidate;
     const target = checkTrackable(pid);
-    const session = this.#openSession(pid);
-    if (!session) return undefined;
-    const member = await this.#describe(target, session);
-    this.#members.add(member);
+    if (target.startTime !== startTime) throw noSuchProcess(`track pid ${pid}`, pid);
+    const isOthers = isOrphan && this.#isTrackedByOthers(pid);
+    const session = isOthers ? undefined : this.#openSession(pid);
+    if (isOthers || (isOrphan && session && !this.#members.hasHad(session.status().origin))) {
+      session?.close();
+      this.#members.candidates.addStranger(candidate);
+      return undefined;
+    }
+    const member = session && (await this.#describe(target, session));
+    this.#seen.set(pid, startTime);
+    if (member) this.#members.add(member);
     return member;
+  }
+
+  /** Whether a process that is tracked is neither a member's child nor on a member's memory. */
+  #isTrackedByOthers(pid: number): boolean {
+    const status = this.#device.status(pid);
+    if (!status) return false;
+    return !this.#members.hasHad(status.origin) && !this.#members.hasHad(status.id);
   }
 
   /** Return: nothing where it has the memory of a member. */
@@ -177,31 +207,38 @@ export class Join {
     } catch (error) {
       const isGone = isGoneError(error) || (await member.isGone());
       this.#members.remove(member);
-      if (!isGone) await this.#refuse(member.pid, error);
+      // Who has called exec, and not ended, is looked at again.
+      if (isGone || !(await this.#refuse(member.pid, error))) this.#seen.delete(member.pid);
       return false;
     }
   }
 
-  /** @throws the error, unless it is one process' own and those are to be left out */
-  async #refuse(pid: number, error: unknown): Promise<void> {
+  /**
+   * @returns whether it is left out; else it has ended
+   * @throws the error, unless it is one process' own and those are to be left out
+   */
+  async #refuse(pid: number, error: unknown): Promise<boolean> {
     if (!(error instanceof TargetError)) throw error;
     const { selection, skipUntrackable } = this.#members.options;
     const isNamed = selection.roots.some((root) => root.pid === pid);
     const hasGone = isOver(error) || (await hasEnded(pid));
-    if (hasGone && (!isNamed || this.#members.first)) return;
+    if (hasGone && (!isNamed || this.#members.first)) return false;
     const isLeftOut =
       (skipUntrackable && isUntrackable(error)) ||
       (this.#phase === 'round' && notYet.has(error.code));
     if (!isLeftOut) throw error;
     const { code, message } = error;
     this.#members.noteSkipped({ pid, code, reason: message });
+    return true;
   }
 }
 
-function isThere(pid: number): boolean {
-  try {
-    return isRunning(readStat(pid));
-  } catch {
-    return false;
-  }
+function tooFast([first]: readonly Candidate[]): TargetError {
+  const pid = first?.pid ?? 0;
+  return new TargetError(
+    'FORKS_TOO_FAST',
+    `cannot hold the tree: it forks faster than its processes can be held (the last one was pid ` +
+      `${pid}); all of it runs again, try again when it does less`,
+    { facts: { pid } },
+  );
 }

@@ -4,6 +4,7 @@ import type { TargetIdentity, VmaRecord } from '../image/index.js';
 import type { Device } from '../kernel/device.js';
 import { isRunning } from '../proc/ending.js';
 import { readStat } from '../proc/stat.js';
+import { Candidates } from './candidates.js';
 import type { FrozenMembers } from './frozen-members.js';
 import { Join, type JoinPhase } from './join.js';
 import { Outsiders } from './outsiders.js';
@@ -29,6 +30,9 @@ export class Members {
   /** those that share a member's memory too */
   readonly #byPid = new Map<number, TreeMember>();
   readonly #outsiders = new Outsiders((pid) => this.#byPid.has(pid));
+  readonly candidates: Candidates;
+  /** sessions of members, of those that have ended too: their children may come later */
+  readonly #sessions = new Set<string>();
   #nextNumber: number;
   #ended: EndedMember[] = [];
   readonly #skipped = new Map<number, SkippedProcess>();
@@ -37,6 +41,7 @@ export class Members {
   constructor(device: Device, options: MembersOptions, nextNumber: number) {
     this.#device = device;
     this.options = options;
+    this.candidates = new Candidates(options.selection);
     this.#nextNumber = nextNumber;
   }
 
@@ -71,8 +76,14 @@ export class Members {
     return this.#byPid.get(pid);
   }
 
+  /** A session was, or is, a member's. */
+  hasHad(sessionId: string): boolean {
+    return this.#sessions.has(sessionId);
+  }
+
   add(member: TreeMember): void {
     this.#bySession.set(member.sessionId, member);
+    this.#sessions.add(member.sessionId);
     this.#setMember(member.pid, member);
   }
 
@@ -91,8 +102,22 @@ export class Members {
   /** A member has ended: its number is never used again. One that no round has is not missed. */
   drop(member: TreeMember): void {
     this.remove(member);
-    const { number, context, isStored } = member;
-    if (isStored) this.noteEnded(number, context.target);
+    const { number, context, sessionId, isStored } = member;
+    const reason = this.noteFormer(context.target, sessionId);
+    if (isStored) this.noteEnded(number, context.target, reason);
+  }
+
+  /** A process is a member no more. Its children may come later, and itself with another memory. */
+  noteFormer(target: TargetIdentity, sessionId: string | null): EndedMember['reason'] {
+    const reason = this.#reasonOf(target);
+    if (sessionId !== null) this.#sessions.add(sessionId);
+    if (reason === 'exec') this.candidates.addExeced(target);
+    return reason;
+  }
+
+  /** For the next report. */
+  noteEnded(member: number, { pid, comm }: TargetIdentity, reason: EndedMember['reason']): void {
+    this.#ended.push({ member, pid, comm, reason });
   }
 
   /** Return: the id of its session, undefined if it has none, null if it has no memory. */
@@ -103,12 +128,6 @@ export class Members {
       if (isGoneError(error)) return null;
       throw error;
     }
-  }
-
-  /** A process that was a member is none any more. */
-  noteEnded(member: number, target: TargetIdentity): void {
-    const { pid, comm } = target;
-    this.#ended.push({ member, pid, comm, reason: this.#reasonOf(target) });
   }
 
   #reasonOf(target: TargetIdentity): EndedMember['reason'] {

@@ -16,11 +16,11 @@ export function resumeMembers(
   { signal, onProgress }: Pick<MembersOptions, 'signal' | 'onProgress'>,
 ): void {
   for (const record of images.last?.members ?? []) {
-    const { member, target, parent, parentPid } = record;
+    const { member, target, parent, parentPid, sessionId } = record;
     const { pid } = target;
     const session = openSession(device, record);
     if (!session) {
-      members.noteEnded(member, target);
+      members.noteEnded(member, target, members.noteFormer(target, sessionId));
       continue;
     }
     const context = { pid, session, target, parentPid, member, signal, onProgress };

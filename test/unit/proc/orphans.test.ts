@@ -43,6 +43,18 @@ describe('Orphans', () => {
     expect(orphans.find(new Set()).orphans).to.deep.equal([5]);
   });
 
+  it('are not those that were found to be strangers', () => {
+    using proc = new FakeProc();
+    proc.add(1, { ppid: 0, threads: { 1: [5, 6] } });
+    proc.add(5, { maps: tracked });
+    proc.add(6, { maps: tracked });
+    const orphans = new Orphans(proc.root);
+    expect(orphans.find(new Set()).orphans).to.deep.equal([5, 6]);
+    orphans.addStranger(6, 60);
+    expect(orphans.find(new Set()).orphans).to.deep.equal([5]);
+    expect(orphans.find(new Set()).orphans, 'for ever').to.deep.equal([5]);
+  });
+
   it('hide their children when they exit: they are looked at again', () => {
     using proc = new FakeProc();
     proc.add(1, { ppid: 0, threads: { 1: [5, 6, 7, 8] } });
