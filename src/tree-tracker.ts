@@ -23,7 +23,7 @@ import { undoStart } from './tree/undo-start.js';
 export interface TreeOptions {
   /** images directory */
   images: string;
-  /** leave out, and report, what cannot be tracked, instead of failing */
+  /** leave out, and report, what cannot be tracked, instead of failing; as at the start if absent */
   skipUntrackable?: boolean;
   /** go on where processes outside of the tree map its shared memory too */
   allowExternalSharing?: boolean;
@@ -99,9 +99,10 @@ export class TreeTracker implements AsyncDisposable {
     let members: Members | undefined;
     try {
       images = await ImageDirectory.open(options.images, { write: true });
-      const selection = decodeSelection(images.manifest.unknownFields) ?? noSelection(images);
+      const stored = decodeSelection(images.manifest.unknownFields) ?? noSelection(images);
       const { rounds } = images;
-      const settings = membersOptions(options, selection);
+      const skipUntrackable = options.skipUntrackable ?? stored.skipUntrackable;
+      const settings = membersOptions(options, { ...stored, skipUntrackable });
       members = new Members(device, settings, images.last?.nextMember ?? 0);
       resumeMembers(device, images, members, settings);
       checkNamed(images, options.pids ?? []);
@@ -212,19 +213,21 @@ async function takeFirstRound(
   }
 }
 
-function selectionOf({ pids, isTree = false, cgroup }: TreeStartOptions): Selection {
+function selectionOf(options: TreeStartOptions): Selection {
+  const { pids, isTree = false, cgroup, skipUntrackable = false } = options;
   const roots = [...new Set(pids)].map((pid) => {
     const { startTime } = describeTarget(pid);
     return { pid, startTime };
   });
-  return { roots, isTree, cgroup: cgroup === undefined ? null : cgroupDirectory(cgroup) };
+  const directory = cgroup === undefined ? null : cgroupDirectory(cgroup);
+  return { roots, isTree, cgroup: directory, skipUntrackable };
 }
 
 function membersOptions(
-  { skipUntrackable = false, allowExternalSharing = false, signal, onProgress }: TreeOptions,
+  { allowExternalSharing = false, signal, onProgress }: TreeOptions,
   selection: Selection,
 ): MembersOptions {
-  return { selection, skipUntrackable, allowExternalSharing, signal, onProgress };
+  return { selection, allowExternalSharing, signal, onProgress };
 }
 
 /** @throws TargetError `NO_MEMBER` */

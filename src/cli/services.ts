@@ -50,7 +50,9 @@ export interface TreeControl extends AsyncDisposable {
 /** The static part of `TreeTracker` that commands use. */
 export interface TreeFactory {
   start(options: TreeStartOptions): Promise<{ tracker: TreeControl; round: TreeRoundReport }>;
-  resume(options: TreeOptions & { pids: readonly number[] }): Promise<TreeControl>;
+  resume(
+    options: TreeOptions & { pids: readonly number[]; skipUntrackable?: boolean },
+  ): Promise<TreeControl>;
 }
 
 /** What commands work with, loaded when they ask for it. Tests have their own. */

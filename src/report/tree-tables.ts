@@ -1,4 +1,9 @@
-import type { MemberReport, TreeRoundReport } from '../tree/tree-reports.js';
+import type {
+  EndedMember,
+  MemberReport,
+  SkippedProcess,
+  TreeRoundReport,
+} from '../tree/tree-reports.js';
 import { printable } from './printable.js';
 import { type Column, formatTable } from './table.js';
 import { formatBytes, formatCount, formatDuration, formatPages } from './units.js';
@@ -38,19 +43,43 @@ export function formatMembers({ members }: TreeRoundReport): string {
   return formatTable(memberColumns, members);
 }
 
+/** Processes of a tree that are not in its images because they cannot be tracked. */
+export function leftOut({ skipped }: TreeRoundReport): string[] {
+  return skipped
+    .filter(({ isNewborn }) => !isNewborn)
+    .map(({ reason }) => `LEFT OUT: ${printable(reason)}`);
+}
+
 /** Who has come, gone and been left out, and what is not tracked, a line each. */
 export function treeRoundNotes(report: TreeRoundReport): string[] {
   const { round, members, ended, skipped } = report;
   const joined = round === 0 ? [] : members.filter(({ isNew }) => isNew);
   return [
-    ...skipped.map(({ reason }) => `LEFT OUT: ${printable(reason)}`),
-    ...limit(joined.map(({ pid, comm }) => `joined: pid ${pid} (${printable(comm)})`)),
+    ...leftOut(report),
+    ...limit(skipped.filter(({ isNewborn }) => isNewborn).map(formatNewborn)),
+    ...limit(joined.map(formatJoined)),
     ...limit(
-      ended.map(({ pid, comm, reason }) => `ended: pid ${pid} (${printable(comm)}), ${reason}`),
+      ended.map(
+        ({ pid, comm, reason }) => `ended: pid ${pid} (${printable(comm)}), ${endReasons[reason]}`,
+      ),
     ),
     ...limit(members.flatMap(untrackedNotes)),
     ...limit(members.flatMap(sharingNotes)),
   ];
+}
+
+const endReasons: Record<EndedMember['reason'], string> = {
+  exited: 'exited',
+  exec: 'has called exec',
+  'first-thread-exited': 'its first thread has exited: nobody can reach its memory any more',
+};
+
+function formatNewborn({ reason }: SkippedProcess): string {
+  return `not yet: ${printable(reason)}`;
+}
+
+function formatJoined({ pid, comm, freezeMs }: MemberReport): string {
+  return `joined: pid ${pid} (${printable(comm)}), it stood for ${formatDuration(freezeMs)}`;
 }
 
 function untrackedNotes({ pid, untracked }: MemberReport): string[] {

@@ -13,7 +13,7 @@ import { type Candidate, isThere } from './candidates.js';
 import type { FrozenMembers } from './frozen-members.js';
 import type { Members } from './members.js';
 import { isGoneError, type Lineage, TreeMember } from './tree-member.js';
-import { isOver, isUntrackable } from './untrackable.js';
+import { isOver, isUntrackable, withAdvice } from './untrackable.js';
 
 /** When processes join: all members stand, but in a round. */
 export type JoinPhase = 'start' | 'round' | 'final';
@@ -219,16 +219,15 @@ export class Join {
    */
   async #refuse(pid: number, error: unknown): Promise<boolean> {
     if (!(error instanceof TargetError)) throw error;
-    const { selection, skipUntrackable } = this.#members.options;
+    const { selection } = this.#members.options;
     const isNamed = selection.roots.some((root) => root.pid === pid);
     const hasGone = isOver(error) || (await hasEnded(pid));
     if (hasGone && (!isNamed || this.#members.first)) return false;
-    const isLeftOut =
-      (skipUntrackable && isUntrackable(error)) ||
-      (this.#phase === 'round' && notYet.has(error.code));
-    if (!isLeftOut) throw error;
     const { code, message } = error;
-    this.#members.noteSkipped({ pid, code, reason: message });
+    const isNewborn = this.#phase === 'round' && notYet.has(code);
+    const isLeftOut = selection.skipUntrackable && isUntrackable(error);
+    if (!isLeftOut && !isNewborn) throw isUntrackable(error) ? withAdvice(error) : error;
+    this.#members.noteSkipped({ pid, code, reason: message, isNewborn });
     return true;
   }
 }

@@ -15,8 +15,6 @@ import type { EndedMember, SkippedProcess } from './tree-reports.js';
 /** How members are found, and what is refused. */
 export interface MembersOptions {
   selection: Selection;
-  /** leave out what cannot be tracked, instead of failing */
-  skipUntrackable: boolean;
   allowExternalSharing: boolean;
   signal?: AbortSignal | undefined;
   onProgress?: ((progress: Progress) => void) | undefined;

@@ -6,6 +6,8 @@ export interface SkippedProcess {
   /** error code */
   code: string;
   reason: string;
+  /** it was born a moment ago, and may be tracked in the next round */
+  isNewborn: boolean;
 }
 
 /** A member that is one no more. */

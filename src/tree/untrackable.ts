@@ -1,3 +1,5 @@
+import { TargetError } from '../errors.js';
+
 /** What makes one process untrackable, and is no failure of the whole. */
 const untrackable = new Set([
   'UNTRACKABLE_MEMORY',
@@ -15,11 +17,19 @@ const untrackable = new Set([
 const over = new Set(['NO_SUCH_PROCESS', 'ZOMBIE']);
 
 /** Whether an error is about one process alone, without which the others can be tracked. */
-export function isUntrackable({ code }: { code: string }): boolean {
+export function isUntrackable({ code }: TargetError): boolean {
   return untrackable.has(code);
 }
 
 /** Whether an error says that a process of a tree is there no more. */
-export function isOver({ code }: { code: string }): boolean {
+export function isOver({ code }: TargetError): boolean {
   return over.has(code);
+}
+
+/** The same error, for somebody who wants to have the others tracked. */
+export function withAdvice({ code, message, facts, cause }: TargetError): TargetError {
+  return new TargetError(code, `${message}; --skip-untrackable leaves it out of the tree`, {
+    cause,
+    facts,
+  });
 }

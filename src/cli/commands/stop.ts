@@ -7,21 +7,23 @@ import { isTracked } from '../is-tracked.js';
 import { roundPrinter, treeRoundPrinter } from '../print-rounds.js';
 import {
   singlePid,
+  skipOption,
+  type SkipOptions,
   type TargetOptions,
   targetOptions,
   trackerOptions,
-  treeOptions,
+  treeResumeOptions,
 } from '../target-options.js';
 
-interface StopOptions extends TargetOptions {
+interface StopOptions extends TargetOptions, SkipOptions {
   kill: boolean;
   verify: boolean;
 }
 
-/** `tracker stop [PID...] --images DIR [--kill] [--verify]` */
+/** `tracker stop [PID...] --images DIR [--kill] [--verify] [--skip-untrackable]` */
 export const stop = defineCommand({
   options: (yargs) =>
-    targetOptions(yargs)
+    skipOption(targetOptions(yargs))
       .option('kill', {
         type: 'boolean',
         default: false,
@@ -60,12 +62,10 @@ export const stop = defineCommand({
   },
 });
 
-async function stopTree(
-  { pid: pids, images, kill, verify }: StopOptions,
-  context: Context,
-): Promise<Outcome> {
+async function stopTree(options: StopOptions, context: Context): Promise<Outcome> {
+  const { images, kill, verify } = options;
   const TreeTracker = await context.services.tree();
-  await using tracker = await TreeTracker.resume({ ...treeOptions(images, context), pids });
+  await using tracker = await TreeTracker.resume(treeResumeOptions(options, context));
   const report = await tracker.stop({ kill, verify });
   const { output } = context;
   treeRoundPrinter(output)(report.final);

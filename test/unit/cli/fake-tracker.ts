@@ -149,6 +149,7 @@ export interface Script {
   /** the images are of several processes */
   isTree?: boolean;
   treeStop?: TreeStopReport;
+  treeRound?: TreeRoundReport;
 }
 
 /** Services without a kernel module, and the calls that they got. */
@@ -176,7 +177,7 @@ export function fakeServices(script: Script) {
   const treeControl = () => ({
     async *rounds(limits: RoundLimits) {
       calls.push(['rounds', limits]);
-      yield treeRoundReport();
+      yield script.treeRound ?? treeRoundReport();
       if (error !== undefined) throw error as Error;
       await Promise.resolve();
     },
@@ -207,11 +208,11 @@ export function fakeServices(script: Script) {
         async start({ pids, isTree, cgroup, skipUntrackable, allowExternalSharing }) {
           calls.push(['start', pids, { isTree, cgroup, skipUntrackable, allowExternalSharing }]);
           if (error !== undefined) throw error as Error;
-          const round = treeRoundReport({ round: 0 });
+          const round = script.treeRound ?? treeRoundReport({ round: 0 });
           return await Promise.resolve({ tracker: treeControl(), round });
         },
-        resume({ pids, images }) {
-          calls.push(['resume', pids, images]);
+        resume({ pids, images, skipUntrackable }) {
+          calls.push(['resume', pids, images, ...(skipUntrackable ? ['skip'] : [])]);
           return Promise.resolve(treeControl());
         },
       }),

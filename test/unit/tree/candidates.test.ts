@@ -39,7 +39,7 @@ class Family implements Disposable {
 
 function selectionOf(pid: number): Selection {
   const { startTime } = describeTarget(pid);
-  return { roots: [{ pid, startTime }], isTree: true, cgroup: null };
+  return { roots: [{ pid, startTime }], isTree: true, cgroup: null, skipUntrackable: false };
 }
 
 function seen(...pids: number[]): Map<number, number> {

@@ -43,7 +43,8 @@ describe('selectedPids', () => {
   });
 
   it('are what the manifest says', () => {
-    const selection = { roots: [root(2)], isTree: true, cgroup: '/sys/fs/cgroup/web' };
+    const cgroup = '/sys/fs/cgroup/web';
+    const selection = { roots: [root(2)], isTree: true, cgroup, skipUntrackable: true };
     expect(decodeSelection(encodeSelection(selection))).to.deep.equal(selection);
     expect(decodeSelection({})).to.equal(undefined);
   });
