@@ -2,11 +2,12 @@ import { type NewImages, prepareImages, removeImages } from './dump/new-images.j
 import type { Progress } from './dump/reports.js';
 import { ImageError, TargetError } from './errors.js';
 import { cgroupDirectory } from './proc/family.js';
-import { ImageDirectory, type TargetIdentity } from './image/index.js';
+import { ImageDirectory } from './image/index.js';
 import { Device } from './kernel/device.js';
 import { describeTarget } from './proc/target.js';
 import { type RoundsOptions, takeRounds } from './take-rounds.js';
 import type { StopOptions } from './tracker.js';
+import { checkJoined, checkRoots } from './tree/check-roots.js';
 import { FrozenMembers } from './tree/frozen-members.js';
 import { Members, type MembersOptions } from './tree/members.js';
 import { resumeMembers } from './tree/resume-members.js';
@@ -72,9 +73,11 @@ export class TreeTracker implements AsyncDisposable {
     const members = new Members(device, membersOptions(options, selection), 0);
     try {
       using frozen = new FrozenMembers();
+      checkRoots(members, selection);
       const joined = await members.join(frozen, 'start');
+      const first = checkJoined(members, selection);
       const prepared = await prepareImages(options.images, {
-        target: firstOf(joined, selection),
+        target: first.context.target,
         unknownFields: encodeSelection(selection),
       });
       const { images } = prepared;
@@ -103,9 +106,9 @@ export class TreeTracker implements AsyncDisposable {
       const { rounds } = images;
       const skipUntrackable = options.skipUntrackable ?? stored.skipUntrackable;
       const settings = membersOptions(options, { ...stored, skipUntrackable });
+      checkNamed(images, stored, options.pids ?? []);
       members = new Members(device, settings, images.last?.nextMember ?? 0);
       resumeMembers(device, images, members, settings);
-      checkNamed(images, options.pids ?? []);
       const segments = Segments.of(rounds);
       const state = { members, images, ...noPages(), segments };
       return new TreeTracker(device, state, options.signal);
@@ -176,9 +179,17 @@ export class TreeTracker implements AsyncDisposable {
   }
 }
 
-/** @throws ImageError `IMAGES_OTHER_TARGET` */
-function checkNamed({ path, last }: ImageDirectory, pids: readonly number[]): void {
+/**
+ * A tree is named by any of its members, or by a process that it began with and that may have ended.
+ * @throws ImageError `IMAGES_OTHER_TARGET`
+ */
+function checkNamed(
+  { path, last }: ImageDirectory,
+  { roots }: Selection,
+  pids: readonly number[],
+): void {
   const members = new Set(last?.members.map(({ target }) => target.pid));
+  for (const { pid } of roots) members.add(pid);
   const other = pids.find((pid) => !members.has(pid));
   if (other === undefined) return;
   throw new ImageError(
@@ -228,18 +239,6 @@ function membersOptions(
   selection: Selection,
 ): MembersOptions {
   return { selection, allowExternalSharing, signal, onProgress };
-}
-
-/** @throws TargetError `NO_MEMBER` */
-function firstOf([first]: readonly TreeMember[], { roots, cgroup }: Selection): TargetIdentity {
-  if (first) return first.context.target;
-  const pids = roots.map(({ pid }) => pid).join(', ');
-  const what = cgroup === null ? `pid ${pids}` : `cgroup ${cgroup}`;
-  throw new TargetError(
-    'NO_MEMBER',
-    `cannot track ${what}: no process is there that can be tracked`,
-    { facts: { pids, cgroup: cgroup ?? '' } },
-  );
 }
 
 function noSelection({ path }: ImageDirectory): never {

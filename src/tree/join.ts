@@ -219,13 +219,10 @@ export class Join {
    */
   async #refuse(pid: number, error: unknown): Promise<boolean> {
     if (!(error instanceof TargetError)) throw error;
-    const { selection } = this.#members.options;
-    const isNamed = selection.roots.some((root) => root.pid === pid);
-    const hasGone = isOver(error) || (await hasEnded(pid));
-    if (hasGone && (!isNamed || this.#members.first)) return false;
+    if (isOver(error) || (await hasEnded(pid))) return false;
     const { code, message } = error;
     const isNewborn = this.#phase === 'round' && notYet.has(code);
-    const isLeftOut = selection.skipUntrackable && isUntrackable(error);
+    const isLeftOut = this.#members.options.selection.skipUntrackable && isUntrackable(error);
     if (!isLeftOut && !isNewborn) throw isUntrackable(error) ? withAdvice(error) : error;
     this.#members.noteSkipped({ pid, code, reason: message, isNewborn });
     return true;

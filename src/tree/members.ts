@@ -56,7 +56,7 @@ export class Members {
 
   /** Who has ended and who was left out since the last call. */
   takeNews(): { ended: EndedMember[]; skipped: SkippedProcess[] } {
-    const news = { ended: this.#ended, skipped: [...this.#skipped.values()] };
+    const news = { ended: this.#ended, skipped: this.skipped };
     this.#ended = [];
     this.#skipped.clear();
     return news;
@@ -133,6 +133,11 @@ export class Members {
     if (isZombie(target.pid)) return 'first-thread-exited';
     // A process that is exiting has no memory any more before it is a zombie.
     return this.#sessionOf(target.pid) === null ? 'exited' : 'exec';
+  }
+
+  /** Who was left out since the last `takeNews`. */
+  get skipped(): SkippedProcess[] {
+    return [...this.#skipped.values()];
   }
 
   noteSkipped(skipped: SkippedProcess): void {

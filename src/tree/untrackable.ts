@@ -13,8 +13,8 @@ const untrackable = new Set([
   'EXTERNAL_SHARING',
 ]);
 
-/** What is said of a process that has ended. */
-const over = new Set(['NO_SUCH_PROCESS', 'ZOMBIE']);
+/** What is said of a process that has ended, or of another one that has its number by now. */
+const over = new Set(['NO_SUCH_PROCESS', 'ZOMBIE', 'NOT_A_PROCESS']);
 
 /** Whether an error is about one process alone, without which the others can be tracked. */
 export function isUntrackable({ code }: TargetError): boolean {
