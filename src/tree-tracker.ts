@@ -93,7 +93,7 @@ export class TreeTracker implements AsyncDisposable {
 
   /**
    * Takes control of the targets whose images are in a directory, to go on with those.
-   * @throws TargetError `NOT_TRACKED` where none of them is tracked any more; ImageError
+   * @throws TargetError `NOT_TRACKED` where there is nobody to go on with; ImageError
    *   `IMAGES_OTHER_SESSION`, `IMAGES_OTHER_TARGET` for images of a process without its tree
    */
   static async resume(options: TreeOptions & { pids?: readonly number[] }): Promise<TreeTracker> {
@@ -108,7 +108,7 @@ export class TreeTracker implements AsyncDisposable {
       const settings = membersOptions(options, { ...stored, skipUntrackable });
       checkNamed(images, stored, options.pids ?? []);
       members = new Members(device, settings, images.last?.nextMember ?? 0);
-      resumeMembers(device, images, members, settings);
+      resumeMembers(device, images, members);
       const segments = Segments.of(rounds);
       const state = { members, images, ...noPages(), segments };
       return new TreeTracker(device, state, options.signal);

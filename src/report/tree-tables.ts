@@ -71,6 +71,7 @@ export function treeRoundNotes(report: TreeRoundReport): string[] {
 const endReasons: Record<EndedMember['reason'], string> = {
   exited: 'exited',
   exec: 'has called exec',
+  untracked: 'was put back by a stop that did not come to its end',
   'first-thread-exited': 'its first thread has exited: nobody can reach its memory any more',
 };
 

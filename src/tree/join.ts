@@ -4,6 +4,7 @@ import { describeVmas } from '../dump/vma-records.js';
 import { TargetError } from '../errors.js';
 import type { TargetIdentity, VmaRecord } from '../image/index.js';
 import type { Device } from '../kernel/device.js';
+import type { Layout } from '../kernel/layout.js';
 import type { Session } from '../kernel/session.js';
 import { hasEnded } from '../proc/ending.js';
 import { noSuchProcess } from '../proc/read-error.js';
@@ -177,18 +178,28 @@ export class Join {
 
   async #check(joined: readonly TreeMember[]): Promise<TreeMember[]> {
     const names = new Map<TreeMember, VmaRecord[]>();
-    for (const member of joined) {
-      const { pid, session } = member.context;
+    for (const member of joined)
       await this.#try(member, async () => {
+        const { pid, session } = member.context;
         const layout = await session.layout();
         // An earlier controller has swapped it, and then had no time to store it.
         const isSwapped = session.status().nrRegions > 0;
-        names.set(member, await (isSwapped ? describeVmas : checkUntrackable)(pid, layout));
+        names.set(member, await (isSwapped ? describeVmas(pid, layout) : this.#judge(pid, layout)));
       });
-    }
     if (this.#phase === 'start' && !this.#members.options.allowExternalSharing)
       await this.#refuseSharing(names);
     return joined.filter(({ sessionId }) => this.#members.bySession(sessionId));
+  }
+
+  /** In the final round it is enough that memory can be stored. */
+  async #judge(pid: number, layout: Layout): Promise<VmaRecord[]> {
+    try {
+      return await checkUntrackable(pid, layout);
+    } catch (error) {
+      const isStorable = error instanceof TargetError && error.code === 'NOTHING_TRACKABLE';
+      if (this.#phase !== 'final' || !isStorable) throw error;
+      return describeVmas(pid, layout);
+    }
   }
 
   /** Judged when it is known who is left; later, those who share may be members to be. */

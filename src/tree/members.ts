@@ -32,6 +32,8 @@ export class Members {
   /** sessions of members, of those that have ended too: their children may come later */
   readonly #sessions = new Set<string>();
   #nextNumber: number;
+  /** a final round was taken: a process without a session was put back by a stop that has failed */
+  wasStopped = false;
   #ended: EndedMember[] = [];
   readonly #skipped = new Map<number, SkippedProcess>();
 
@@ -109,7 +111,7 @@ export class Members {
   noteFormer(target: TargetIdentity, sessionId: string | null): EndedMember['reason'] {
     const reason = this.#reasonOf(target);
     if (sessionId !== null) this.#sessions.add(sessionId);
-    if (reason === 'exec') this.candidates.addExeced(target);
+    if (reason === 'exec' || reason === 'untracked') this.candidates.addExeced(target);
     return reason;
   }
 
@@ -132,7 +134,8 @@ export class Members {
     if (!isSameProcess(target)) return 'exited';
     if (isZombie(target.pid)) return 'first-thread-exited';
     // A process that is exiting has no memory any more before it is a zombie.
-    return this.#sessionOf(target.pid) === null ? 'exited' : 'exec';
+    if (this.#sessionOf(target.pid) === null) return 'exited';
+    return this.wasStopped ? 'untracked' : 'exec';
   }
 
   /** Who was left out since the last `takeNews`. */

@@ -15,8 +15,11 @@ export interface EndedMember {
   member: number;
   pid: number;
   comm: string;
-  /** `first-thread-exited`: others run, but nobody can reach its memory any more */
-  reason: 'exited' | 'exec' | 'first-thread-exited';
+  /**
+   * `untracked`: a stop that did not come to its end has put it back; `first-thread-exited`: others
+   * run, but nobody can reach its memory any more
+   */
+  reason: 'exited' | 'exec' | 'untracked' | 'first-thread-exited';
 }
 
 /** A member's part of a round. Times are in milliseconds. */
