@@ -185,13 +185,14 @@ export class Members {
     frozen: FrozenMembers,
   ): Promise<Map<TreeMember, SwapResult>> {
     const results = new Map<TreeMember, SwapResult>();
-    if (joined.length === 0) return results;
-    this.options.onProgress?.({ phase: 'swap', donePages: 0, totalPages: 0 });
+    let donePages = 0;
     for (const member of joined) {
+      this.options.onProgress?.({ phase: 'swap', donePages, totalPages: 0 });
       try {
         const result = await swapHeld(member.context, frozen.of(member));
         member.swapped = result.names;
         results.set(member, result);
+        donePages += result.nrPages;
       } catch (error) {
         if (!(await member.isGone())) throw error;
         this.remove(member);
