@@ -9,6 +9,7 @@ import { planHeir, withoutCleared } from './heir-plan.js';
 import { partsOf } from './layout-parts.js';
 import type { MemberPlan, MemberRound } from './member-round.js';
 import type { StoredPages } from './stored-pages.js';
+import type { TreeMember } from './tree-member.js';
 
 /** The round of whom a member was forked from, as long as that one lives. */
 export type ParentOf = (round: MemberRound) => MemberRound | undefined;
@@ -34,9 +35,18 @@ export async function planMembers(
   }
 }
 
-function planMember(
-  { member, vmas, harvest }: MemberRound,
-  parent: MemberRound | undefined,
+/** What a plan is made from. */
+interface PlannedRound extends Pick<MemberRound, 'vmas' | 'harvest' | 'plan'> {
+  member: Pick<TreeMember, 'lineage' | 'isStored' | 'previous'>;
+}
+
+/**
+ * What to store of a member.
+ * @param parent the round of whom it was forked from, as long as that one lives
+ */
+export function planMember(
+  { member, vmas, harvest }: Omit<PlannedRound, 'plan'>,
+  parent: Pick<MemberRound, 'vmas'> | undefined,
   isFrozen: boolean,
 ): MemberPlan {
   const { lineage, isStored, previous } = member;
@@ -51,6 +61,16 @@ function planMember(
     isFinal: isFrozen,
   });
   return { plan, heir };
+}
+
+/** The plan as it was made, or another one where there is nobody to inherit from any more. */
+export function currentPlan(
+  round: PlannedRound,
+  parent: Pick<MemberRound, 'vmas'> | undefined,
+  isFrozen: boolean,
+): MemberPlan {
+  const { plan } = round;
+  return plan && (parent || !plan.heir) ? plan : planMember(round, undefined, isFrozen);
 }
 
 /** What is common to the members that are copied. */
@@ -70,12 +90,11 @@ export async function copyMember(
   round: MemberRound,
   { images, writer, donors, frames, parentOf, isFrozen }: CopyMembersOptions,
 ): Promise<void> {
-  const { member, harvest, isSame, plan: made } = round;
-  if (!made) throw new Error(`pid ${member.pid} has no plan`);
-  const { plan, heir, resident } = made;
+  const { member, harvest, isSame } = round;
+  const parent = parentOf(round);
+  const { plan, heir, resident } = currentPlan(round, parent, isFrozen);
   const memberWriter = writer.member(member.number);
-  const parent = heir && parentOf(round);
-  if (parent)
+  if (heir && parent)
     for (const range of withoutCleared(heir.inherited, plan.cleared.view()))
       memberWriter.inherit(range.page, range.nrPages, parent.member.number, range.fromPage);
   const shared = { donors, round: writer.number };
