@@ -55,7 +55,7 @@ export const stop = defineCommand({
   async interrupted({ pid, images }, services) {
     const [only, ...others] = pid;
     if (only === undefined || others.length > 0)
-      return `tracker status tells which processes of ${images} are still tracked`;
+      return `tracker status --images ${images} tells which processes are still tracked`;
     return (await isTracked(only, services))
       ? `the final round was dropped; pid ${only} runs and stays tracked`
       : `the final round is stored and pid ${only} runs on untracked; it was not compared to the end`;

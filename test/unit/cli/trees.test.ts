@@ -93,3 +93,22 @@ describe('tracker iterate and stop of several processes', () => {
     expect(code).to.equal(1);
   });
 });
+
+describe('tracker status', () => {
+  it('tells what has become of the processes of some images', async () => {
+    const { stdout } = await runCli('status --images x');
+    expect(stdout).to.contain('x: 3 rounds, 1 tracked, 1 new, 1 gone');
+    expect(stdout).to.match(/0 +12 +server +- +tracked +5 +17 +1.0 MiB +0 +2026-01-02T03:04:05/);
+    expect(stdout).to.match(/1 +13 +worker +0 +ended +- +- +- +2 +2026/);
+    expect(stdout).to.match(/- +14 +worker +- +new/);
+    const json = await runCli('status --images x --json');
+    const { members } = JSON.parse(json.stdout) as { members: { state: string }[] };
+    expect(members.map(({ state }) => state)).to.deep.equal(['tracked', 'ended', 'new']);
+  });
+
+  it('takes a pid or images', async () => {
+    const { code, stderr } = await runCli('status 12 --images x');
+    expect(stderr).to.contain('a pid or --images, not both');
+    expect(code).to.equal(2);
+  });
+});
