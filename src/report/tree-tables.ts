@@ -1,8 +1,10 @@
 import type {
   EndedMember,
+  MemberEnd,
   MemberReport,
   SkippedProcess,
   TreeRoundReport,
+  TreeStopReport,
 } from '../tree/tree-reports.js';
 import { printable } from './printable.js';
 import { type Column, formatTable } from './table.js';
@@ -37,6 +39,30 @@ const memberColumns: readonly Column<MemberReport>[] = [
   { title: 'refs', value: ({ refPages }) => `${refPages}` },
   { title: 'freeze', value: ({ freezeMs }) => formatDuration(freezeMs) },
 ];
+
+/** A member's end, with what the final round has stored of it. */
+interface Ending {
+  end: MemberEnd;
+  round: MemberReport | undefined;
+}
+
+const endColumns: readonly Column<Ending>[] = [
+  { title: 'pid', value: ({ end }) => `${end.pid}` },
+  { title: 'name', value: ({ end }) => printable(end.comm), isLeft: true },
+  { title: 'dirty', value: ({ round }) => `${round?.dirtyPages ?? '-'}` },
+  { title: 'pages', value: ({ round }) => `${round?.pages ?? '-'}` },
+  { title: 'refs', value: ({ round }) => `${round?.refPages ?? '-'}` },
+  { title: 'put back', value: ({ end }) => `${end.revertedVmas}` },
+  { title: 'freeze', value: ({ end }) => formatDuration(end.freezeMs) },
+  { title: 'lost', value: ({ end }) => `${end.verify?.lostWrites ?? '-'}` },
+];
+
+/** A row for each member whose tracking has ended: for how long it stood, in all, and how it ended. */
+export function formatEnds({ final, members }: TreeStopReport): string {
+  const rounds = new Map(final.members.map((round) => [round.member, round]));
+  const endings = members.map((end) => ({ end, round: rounds.get(end.member) }));
+  return formatTable(endColumns, endings);
+}
 
 /** A row for each member of a round. */
 export function formatMembers({ members }: TreeRoundReport): string {

@@ -1,6 +1,6 @@
 import type { StopReport, VerifyReport } from '../../dump/reports.js';
 import { formatCount, formatDuration } from '../../report/units.js';
-import { formatMembers } from '../../report/tree-tables.js';
+import { formatEnds } from '../../report/tree-tables.js';
 import type { TreeStopReport } from '../../tree/tree-reports.js';
 import { type Context, defineCommand, type Outcome } from '../command.js';
 import { isTracked } from '../is-tracked.js';
@@ -69,7 +69,7 @@ async function stopTree(options: StopOptions, context: Context): Promise<Outcome
   const report = await tracker.stop({ kill, verify });
   const { output } = context;
   treeRoundPrinter(output)(report.final);
-  output.print(formatMembers(report.final));
+  output.print(formatEnds(report));
   output.print(formatTreeEnd(report));
   if (report.verify)
     output.print(formatVerdict({ ...report.verify, lostAddresses: lostOf(report) }));

@@ -79,6 +79,13 @@ describe('tracker iterate and stop of several processes', () => {
     expect(JSON.parse(json.stdout)).to.deep.include({ rounds: [treeRound] });
   });
 
+  it('tell for how long each process stood, and how its memory compares', async () => {
+    const { stdout } = await runCli('stop --images x --verify');
+    expect(stdout).to.match(/pid +name +dirty +pages +refs +put back +freeze +lost/);
+    expect(stdout).to.match(/12 +server +6 +5 +15 +12 +30 ms +0/);
+    expect(stdout).to.contain('all stood for at most 40 ms');
+  });
+
   it('find out by the images what a single pid means', async () => {
     const { calls } = await runCli('stop 12 --images x --verify', { isTree: true });
     expect(calls[0]).to.deep.equal(['resume', [12], 'x']);
