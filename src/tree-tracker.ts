@@ -140,10 +140,12 @@ export class TreeTracker implements AsyncDisposable {
     const joined = await members.join(frozen, 'round');
     const swapped = await members.swap(joined, frozen);
     frozen.thaw();
-    return await takeTreeRound(this.#state, {
+    const report = await takeTreeRound(this.#state, {
       swapped,
       freezeMs: (member) => frozen.freezeMs(member),
     });
+    members.wasStopped = false;
+    return report;
   }
 
   /**

@@ -32,7 +32,7 @@ export class Members {
   /** sessions of members, of those that have ended too: their children may come later */
   readonly #sessions = new Set<string>();
   #nextNumber: number;
-  /** a final round was taken: a process without a session was put back by a stop that has failed */
+  /** the last round was a final one: who has no session was put back by a stop that has failed */
   wasStopped = false;
   #ended: EndedMember[] = [];
   readonly #skipped = new Map<number, SkippedProcess>();
