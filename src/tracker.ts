@@ -20,6 +20,7 @@ import {
 import { Device } from './kernel/device.js';
 import type { Session } from './kernel/session.js';
 import { Frozen, withFrozen } from './proc/freeze.js';
+import { killProcess } from './proc/kill-process.js';
 import { readStat } from './proc/stat.js';
 import { checkTrackable } from './proc/target.js';
 import { type RoundsOptions, takeRounds } from './take-rounds.js';
@@ -212,7 +213,8 @@ export class Tracker implements AsyncDisposable {
       const isComplete = final.untracked.every(({ kind }) => kind !== 'special');
       const isRight = (report?.lostWrites ?? 0) === 0;
       const isKilled = kill && isComplete && isRight && stored.process !== null;
-      if (isKilled) process.kill(this.pid, 'SIGKILL');
+      // With it, who runs on its memory.
+      if (isKilled) for (const pid of [this.pid, ...extraTids]) killProcess(pid);
       frozen.thaw();
       const { freezeMs } = frozen;
       const { revertMs } = revert;

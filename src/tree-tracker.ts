@@ -2,11 +2,12 @@ import { type NewImages, prepareImages, removeImages } from './dump/new-images.j
 import type { Progress } from './dump/reports.js';
 import { ImageError, TargetError } from './errors.js';
 import { cgroupDirectory } from './proc/family.js';
-import { ImageDirectory, type TargetIdentity } from './image/index.js';
+import { ImageDirectory } from './image/index.js';
 import { Device } from './kernel/device.js';
 import { describeTarget } from './proc/target.js';
 import { type RoundsOptions, takeRounds } from './take-rounds.js';
 import type { StopOptions } from './tracker.js';
+import { checkJoined, checkRoots } from './tree/check-roots.js';
 import { FrozenMembers } from './tree/frozen-members.js';
 import { Members, type MembersOptions } from './tree/members.js';
 import { resumeMembers } from './tree/resume-members.js';
@@ -23,7 +24,7 @@ import { undoStart } from './tree/undo-start.js';
 export interface TreeOptions {
   /** images directory */
   images: string;
-  /** leave out, and report, what cannot be tracked, instead of failing */
+  /** leave out, and report, what cannot be tracked, instead of failing; as at the start if absent */
   skipUntrackable?: boolean;
   /** go on where processes outside of the tree map its shared memory too */
   allowExternalSharing?: boolean;
@@ -72,10 +73,11 @@ export class TreeTracker implements AsyncDisposable {
     const members = new Members(device, membersOptions(options, selection), 0);
     try {
       using frozen = new FrozenMembers();
-      options.onProgress?.({ phase: 'freeze', donePages: 0, totalPages: 0 });
+      checkRoots(members, selection);
       const joined = await members.join(frozen, 'start');
+      const first = checkJoined(members, selection);
       const prepared = await prepareImages(options.images, {
-        target: firstOf(joined, selection),
+        target: first.context.target,
         unknownFields: encodeSelection(selection),
       });
       const { images } = prepared;
@@ -91,7 +93,7 @@ export class TreeTracker implements AsyncDisposable {
 
   /**
    * Takes control of the targets whose images are in a directory, to go on with those.
-   * @throws TargetError `NOT_TRACKED` where none of them is tracked any more; ImageError
+   * @throws TargetError `NOT_TRACKED` where there is nobody to go on with; ImageError
    *   `IMAGES_OTHER_SESSION`, `IMAGES_OTHER_TARGET` for images of a process without its tree
    */
   static async resume(options: TreeOptions & { pids?: readonly number[] }): Promise<TreeTracker> {
@@ -100,12 +102,13 @@ export class TreeTracker implements AsyncDisposable {
     let members: Members | undefined;
     try {
       images = await ImageDirectory.open(options.images, { write: true });
-      const selection = decodeSelection(images.manifest.unknownFields) ?? noSelection(images);
+      const stored = decodeSelection(images.manifest.unknownFields) ?? noSelection(images);
       const { rounds } = images;
-      const settings = membersOptions(options, selection);
+      const skipUntrackable = options.skipUntrackable ?? stored.skipUntrackable;
+      const settings = membersOptions(options, { ...stored, skipUntrackable });
+      checkNamed(images, stored, options.pids ?? []);
       members = new Members(device, settings, images.last?.nextMember ?? 0);
-      resumeMembers(device, images, members, settings);
-      checkNamed(images, options.pids ?? []);
+      resumeMembers(device, images, members);
       const segments = Segments.of(rounds);
       const state = { members, images, ...noPages(), segments };
       return new TreeTracker(device, state, options.signal);
@@ -137,10 +140,12 @@ export class TreeTracker implements AsyncDisposable {
     const joined = await members.join(frozen, 'round');
     const swapped = await members.swap(joined, frozen);
     frozen.thaw();
-    return await takeTreeRound(this.#state, {
+    const report = await takeTreeRound(this.#state, {
       swapped,
       freezeMs: (member) => frozen.freezeMs(member),
     });
+    members.wasStopped = false;
+    return report;
   }
 
   /**
@@ -176,9 +181,17 @@ export class TreeTracker implements AsyncDisposable {
   }
 }
 
-/** @throws ImageError `IMAGES_OTHER_TARGET` */
-function checkNamed({ path, last }: ImageDirectory, pids: readonly number[]): void {
+/**
+ * A tree is named by any of its members, or by a process that it began with and that may have ended.
+ * @throws ImageError `IMAGES_OTHER_TARGET`
+ */
+function checkNamed(
+  { path, last }: ImageDirectory,
+  { roots }: Selection,
+  pids: readonly number[],
+): void {
   const members = new Set(last?.members.map(({ target }) => target.pid));
+  for (const { pid } of roots) members.add(pid);
   const other = pids.find((pid) => !members.has(pid));
   if (other === undefined) return;
   throw new ImageError(
@@ -213,31 +226,21 @@ async function takeFirstRound(
   }
 }
 
-function selectionOf({ pids, isTree = false, cgroup }: TreeStartOptions): Selection {
+function selectionOf(options: TreeStartOptions): Selection {
+  const { pids, isTree = false, cgroup, skipUntrackable = false } = options;
   const roots = [...new Set(pids)].map((pid) => {
     const { startTime } = describeTarget(pid);
     return { pid, startTime };
   });
-  return { roots, isTree, cgroup: cgroup === undefined ? null : cgroupDirectory(cgroup) };
+  const directory = cgroup === undefined ? null : cgroupDirectory(cgroup);
+  return { roots, isTree, cgroup: directory, skipUntrackable };
 }
 
 function membersOptions(
-  { skipUntrackable = false, allowExternalSharing = false, signal, onProgress }: TreeOptions,
+  { allowExternalSharing = false, signal, onProgress }: TreeOptions,
   selection: Selection,
 ): MembersOptions {
-  return { selection, skipUntrackable, allowExternalSharing, signal, onProgress };
-}
-
-/** @throws TargetError `NO_MEMBER` */
-function firstOf([first]: readonly TreeMember[], { roots, cgroup }: Selection): TargetIdentity {
-  if (first) return first.context.target;
-  const pids = roots.map(({ pid }) => pid).join(', ');
-  const what = cgroup === null ? `pid ${pids}` : `cgroup ${cgroup}`;
-  throw new TargetError(
-    'NO_MEMBER',
-    `cannot track ${what}: no process is there that can be tracked`,
-    { facts: { pids, cgroup: cgroup ?? '' } },
-  );
+  return { selection, allowExternalSharing, signal, onProgress };
 }
 
 function noSelection({ path }: ImageDirectory): never {

@@ -19,6 +19,9 @@ namespace {
 constexpr useconds_t kFirstPollUs = 10;
 constexpr useconds_t kLastPollUs = 500;
 
+/** Times as long for a thread that only lacks a processor: it runs, or has stopped since. */
+constexpr int kPatience = 5;
+
 /** Two looks in a row have to find no new thread: exits can hide one from a directory walk. */
 constexpr int kQuietScans = 2;
 
@@ -30,6 +33,11 @@ std::vector<pid_t> ProcessesOf(pid_t pid, const std::vector<pid_t>& extra_tids) 
     if (process > 0 && is_new) processes.push_back(process);
   }
   return processes;
+}
+
+bool IsRunnable(pid_t tid) {
+  const char state = ThreadState(tid);
+  return state == 'R' || state == 't';
 }
 
 }  // namespace
@@ -50,6 +58,7 @@ std::unique_ptr<FrozenProcess> FrozenProcess::Freeze(pid_t pid,
   frozen->tracer_->Run([&] {
     const Clock::time_point start = Clock::now();
     frozen->processes_ = ProcessesOf(pid, extra_tids);
+    frozen->last_deadline_ = start + kPatience * timeout;
     is_stopped = frozen->StopAll(start + timeout);
     frozen->stop_time_ = Clock::now() - start;
   });
@@ -133,7 +142,9 @@ bool FrozenProcess::WaitForStops(Clock::time_point deadline) {
       return thread.state == State::kSeized;
     });
     if (running == threads_.end()) return true;
-    if (Clock::now() >= deadline) return Fail(ETIMEDOUT, "ptrace(PTRACE_INTERRUPT)", running->tid);
+    const Clock::time_point now = Clock::now();
+    if (now >= deadline && (now >= last_deadline_ || !IsRunnable(running->tid)))
+      return Fail(ETIMEDOUT, "ptrace(PTRACE_INTERRUPT)", running->tid);
     usleep(pause);
     pause = std::min(pause * 2, kLastPollUs);
   }

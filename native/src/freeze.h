@@ -80,6 +80,7 @@ class FrozenProcess {
   bool Fail(int number, const char* syscall, pid_t tid);
 
   std::vector<pid_t> processes_; /* the target first */
+  Clock::time_point last_deadline_;
   std::vector<Thread> threads_;
   std::chrono::nanoseconds stop_time_{0};
   FreezeFailure failure_;

@@ -42,7 +42,7 @@ export const commandTable: readonly CommandEntry[] = [
   },
   {
     usage: 'status [pid]',
-    describe: 'List the tracked processes',
+    describe: 'List the tracked processes, or those of some images',
     load: async () => (await import('./commands/status.js')).status,
   },
   {

@@ -1,7 +1,7 @@
 import type { RoundReport } from '../dump/reports.js';
 import { roundColumns, roundNotes } from '../report/round-table.js';
 import { type Column, formatHeader, formatRow } from '../report/table.js';
-import { treeRoundColumns, treeRoundNotes } from '../report/tree-tables.js';
+import { leftOut, treeRoundColumns, treeRoundNotes } from '../report/tree-tables.js';
 import type { TreeRoundReport } from '../tree/tree-reports.js';
 import type { Output } from './output.js';
 
@@ -13,9 +13,18 @@ export function roundPrinter(output: Output): (round: RoundReport) => void {
   return printer(output, roundColumns, roundNotes);
 }
 
-/** The same for rounds of a tree. */
+/** The same for rounds of a tree. Who is left out of the images is a warning besides. */
 export function treeRoundPrinter(output: Output): (round: TreeRoundReport) => void {
-  return printer(output, treeRoundColumns, treeRoundNotes);
+  const print = printer(output, treeRoundColumns, treeRoundNotes);
+  let lastWarning = '';
+  return (round) => {
+    const warning = leftOut(round)
+      .map((line) => `tracker: ${line}`)
+      .join('\n');
+    if (warning !== '' && warning !== lastWarning) output.warn(warning);
+    lastWarning = warning;
+    print(round);
+  };
 }
 
 function printer<Round>(

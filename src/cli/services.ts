@@ -1,6 +1,7 @@
 import type { Progress, RoundReport, StopReport } from '../dump/reports.js';
 import type { TreeRoundReport, TreeStopReport } from '../tree/tree-reports.js';
 import type { Device } from '../kernel/device.js';
+import type { TreeStatus } from '../tree/tree-status.js';
 
 /** What controlling a target takes, as `Tracker` has it. */
 export interface TrackerOptions {
@@ -58,7 +59,9 @@ export interface TreeControl extends AsyncDisposable {
 /** The static part of `TreeTracker` that commands use. */
 export interface TreeFactory {
   start(options: TreeStartOptions): Promise<{ tracker: TreeControl; round: TreeRoundReport }>;
-  resume(options: TreeOptions & { pids: readonly number[] }): Promise<TreeControl>;
+  resume(
+    options: TreeOptions & { pids: readonly number[]; skipUntrackable?: boolean },
+  ): Promise<TreeControl>;
 }
 
 /** What commands work with, loaded when they ask for it. Tests have their own. */
@@ -67,6 +70,8 @@ export interface Services {
   tree: () => Promise<TreeFactory>;
   /** Whether images are of several processes, by what their directory says of itself. */
   isTree: (images: string) => Promise<boolean>;
+  /** Who is in the tree of some images. */
+  treeStatus: (images: string, device: Pick<Device, 'status'>) => Promise<TreeStatus>;
   /** To be closed by the caller. */
   device: () => Promise<Pick<Device, 'status' | 'sessions' | typeof Symbol.dispose>>;
 }
@@ -76,5 +81,7 @@ export const services: Services = {
   tracker: async () => (await import('../tracker.js')).Tracker,
   tree: async () => (await import('../tree-tracker.js')).TreeTracker,
   isTree: async (images) => (await import('../tree/is-tree.js')).isTree(images),
+  treeStatus: async (images, device) =>
+    (await import('../tree/tree-status.js')).treeStatus(images, device),
   device: async () => (await import('../kernel/device.js')).Device.open(),
 };

@@ -29,6 +29,29 @@ export function targetOptions(yargs: Argv): Argv<TargetOptions> {
     });
 }
 
+/** What is done about processes of a tree that cannot be tracked. */
+export interface SkipOptions {
+  'skip-untrackable': boolean;
+}
+
+/** Of commands that go on with a tree: what was said at the start holds without it. */
+export function skipOption<Options>(yargs: Argv<Options>): Argv<Options & SkipOptions> {
+  return yargs.option('skip-untrackable', {
+    type: 'boolean',
+    default: false,
+    describe: 'Leave out, and name, what cannot be tracked; for several processes',
+  });
+}
+
+/** What `TreeTracker` is opened with to go on. */
+export function treeResumeOptions(options: TargetOptions & SkipOptions, context: Context) {
+  return {
+    ...treeOptions(options.images, context),
+    pids: options.pid,
+    ...(options['skip-untrackable'] && { skipUntrackable: true }),
+  };
+}
+
 /** What `Tracker` is opened with. */
 export function trackerOptions(
   { pid, images }: { pid: number; images: string },

@@ -41,7 +41,8 @@ export class Frozen implements Disposable {
   readonly stopMs: number;
 
   /**
-   * Stops a process. Blocks, for the target's sake, up to the timeout.
+   * Stops a process. Blocks, for the target's sake, up to the timeout; five times as long where a
+   * thread has only no processor to stop on.
    * @throws TargetError `FREEZE_TIMEOUT` (`facts` has tid, state, wchan; no thread is held),
    *   `NO_SUCH_PROCESS`, `TRACED` (by `facts.tracer`, e.g. a debugger), `NOT_PERMITTED`
    * @param held it stands already

@@ -1,4 +1,11 @@
-import type { MemberReport, TreeRoundReport } from '../tree/tree-reports.js';
+import type {
+  EndedMember,
+  MemberEnd,
+  MemberReport,
+  SkippedProcess,
+  TreeRoundReport,
+  TreeStopReport,
+} from '../tree/tree-reports.js';
 import { printable } from './printable.js';
 import { type Column, formatTable } from './table.js';
 import { formatBytes, formatCount, formatDuration, formatPages } from './units.js';
@@ -33,9 +40,40 @@ const memberColumns: readonly Column<MemberReport>[] = [
   { title: 'freeze', value: ({ freezeMs }) => formatDuration(freezeMs) },
 ];
 
+/** A member's end, with what the final round has stored of it. */
+interface Ending {
+  end: MemberEnd;
+  round: MemberReport | undefined;
+}
+
+const endColumns: readonly Column<Ending>[] = [
+  { title: 'pid', value: ({ end }) => `${end.pid}` },
+  { title: 'name', value: ({ end }) => printable(end.comm), isLeft: true },
+  { title: 'dirty', value: ({ round }) => `${round?.dirtyPages ?? '-'}` },
+  { title: 'pages', value: ({ round }) => `${round?.pages ?? '-'}` },
+  { title: 'refs', value: ({ round }) => `${round?.refPages ?? '-'}` },
+  { title: 'put back', value: ({ end }) => `${end.revertedVmas}` },
+  { title: 'freeze', value: ({ end }) => formatDuration(end.freezeMs) },
+  { title: 'lost', value: ({ end }) => `${end.verify?.lostWrites ?? '-'}` },
+];
+
+/** A row for each member whose tracking has ended: for how long it stood, in all, and how it ended. */
+export function formatEnds({ final, members }: TreeStopReport): string {
+  const rounds = new Map(final.members.map((round) => [round.member, round]));
+  const endings = members.map((end) => ({ end, round: rounds.get(end.member) }));
+  return formatTable(endColumns, endings);
+}
+
 /** A row for each member of a round. */
 export function formatMembers({ members }: TreeRoundReport): string {
   return formatTable(memberColumns, members);
+}
+
+/** Processes of a tree that are not in its images because they cannot be tracked. */
+export function leftOut({ skipped }: TreeRoundReport): string[] {
+  return skipped
+    .filter(({ isNewborn }) => !isNewborn)
+    .map(({ reason }) => `LEFT OUT: ${printable(reason)}`);
 }
 
 /** Who has come, gone and been left out, and what is not tracked, a line each. */
@@ -43,14 +81,32 @@ export function treeRoundNotes(report: TreeRoundReport): string[] {
   const { round, members, ended, skipped } = report;
   const joined = round === 0 ? [] : members.filter(({ isNew }) => isNew);
   return [
-    ...skipped.map(({ reason }) => `LEFT OUT: ${printable(reason)}`),
-    ...limit(joined.map(({ pid, comm }) => `joined: pid ${pid} (${printable(comm)})`)),
+    ...leftOut(report),
+    ...limit(skipped.filter(({ isNewborn }) => isNewborn).map(formatNewborn)),
+    ...limit(joined.map(formatJoined)),
     ...limit(
-      ended.map(({ pid, comm, reason }) => `ended: pid ${pid} (${printable(comm)}), ${reason}`),
+      ended.map(
+        ({ pid, comm, reason }) => `ended: pid ${pid} (${printable(comm)}), ${endReasons[reason]}`,
+      ),
     ),
     ...limit(members.flatMap(untrackedNotes)),
     ...limit(members.flatMap(sharingNotes)),
   ];
+}
+
+const endReasons: Record<EndedMember['reason'], string> = {
+  exited: 'exited',
+  exec: 'has called exec',
+  untracked: 'was put back by a stop that did not come to its end',
+  'first-thread-exited': 'its first thread has exited: nobody can reach its memory any more',
+};
+
+function formatNewborn({ reason }: SkippedProcess): string {
+  return `not yet: ${printable(reason)}`;
+}
+
+function formatJoined({ pid, comm, freezeMs }: MemberReport): string {
+  return `joined: pid ${pid} (${printable(comm)}), it stood for ${formatDuration(freezeMs)}`;
 }
 
 function untrackedNotes({ pid, untracked }: MemberReport): string[] {

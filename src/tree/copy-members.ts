@@ -9,6 +9,7 @@ import { planHeir, withoutCleared } from './heir-plan.js';
 import { partsOf } from './layout-parts.js';
 import type { MemberPlan, MemberRound } from './member-round.js';
 import type { StoredPages } from './stored-pages.js';
+import type { TreeMember } from './tree-member.js';
 
 /** The round of whom a member was forked from, as long as that one lives. */
 export type ParentOf = (round: MemberRound) => MemberRound | undefined;
@@ -34,9 +35,18 @@ export async function planMembers(
   }
 }
 
-function planMember(
-  { member, vmas, harvest }: MemberRound,
-  parent: MemberRound | undefined,
+/** What a plan is made from. */
+interface PlannedRound extends Pick<MemberRound, 'vmas' | 'harvest' | 'plan'> {
+  member: Pick<TreeMember, 'lineage' | 'isStored' | 'previous'>;
+}
+
+/**
+ * What to store of a member.
+ * @param parent the round of whom it was forked from, as long as that one lives
+ */
+export function planMember(
+  { member, vmas, harvest }: Omit<PlannedRound, 'plan'>,
+  parent: Pick<MemberRound, 'vmas'> | undefined,
   isFrozen: boolean,
 ): MemberPlan {
   const { lineage, isStored, previous } = member;
@@ -54,17 +64,17 @@ function planMember(
 }
 
 /**
- * An heir whose parent has ended since it was planned has nothing to inherit from: all that it has is
- * stored. What is not tracked is planned alike, so what was looked up of it still counts.
+ * The plan as it was made. Where there is nobody to inherit from any more, another one: all that the
+ * member has is stored. What is not tracked is planned alike, so what was looked up of it still counts.
  */
-function planAsOfNow(
-  round: MemberRound,
-  parent: MemberRound | undefined,
+export function currentPlan(
+  round: PlannedRound,
+  parent: Pick<MemberRound, 'vmas'> | undefined,
   isFrozen: boolean,
 ): MemberPlan {
-  const { member, plan } = round;
-  if (!plan) throw new Error(`pid ${member.pid} has no plan`);
-  return plan.heir && !parent ? { ...plan, ...planMember(round, undefined, isFrozen) } : plan;
+  const { plan } = round;
+  if (plan && (parent || !plan.heir)) return plan;
+  return { ...plan, ...planMember(round, undefined, isFrozen) };
 }
 
 /** What is common to the members that are copied. */
@@ -86,7 +96,7 @@ export async function copyMember(
 ): Promise<void> {
   const { member, harvest, isSame } = round;
   const parent = parentOf(round);
-  const { plan, heir, resident } = planAsOfNow(round, parent, isFrozen);
+  const { plan, heir, resident } = currentPlan(round, parent, isFrozen);
   const memberWriter = writer.member(member.number);
   if (heir && parent)
     for (const range of withoutCleared(heir.inherited, plan.cleared.view()))

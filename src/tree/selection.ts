@@ -10,6 +10,8 @@ export interface Selection {
   isTree: boolean;
   /** directory of a cgroup whose processes belong to it, or null */
   cgroup: string | null;
+  /** leave out what cannot be tracked, instead of failing */
+  skipUntrackable: boolean;
 }
 
 /**
@@ -19,7 +21,7 @@ export interface Selection {
  * @throws TargetError `NO_SUCH_CGROUP`
  */
 export function selectedPids(
-  { roots, isTree, cgroup }: Selection,
+  { roots, isTree, cgroup }: Pick<Selection, 'roots' | 'isTree' | 'cgroup'>,
   members: readonly number[],
   proc = '/proc',
 ): number[] {
@@ -37,18 +39,19 @@ function isThere({ pid, startTime }: Selection['roots'][number], proc: string): 
 }
 
 /** For the manifest. */
-export function encodeSelection({ roots, isTree, cgroup }: Selection): Fields {
-  return { selection: { roots: [...roots], isTree, cgroup } };
+export function encodeSelection({ roots, ...rest }: Selection): Fields {
+  return { selection: { roots: [...roots], ...rest } };
 }
 
 /** What {@link encodeSelection} has written, or undefined where there is no such thing. */
 export function decodeSelection(fields: Fields): Selection | undefined {
   const value = fields['selection'] as Partial<Selection> | undefined;
   if (!value || !Array.isArray(value.roots)) return undefined;
-  const { roots, isTree = false, cgroup = null } = value;
+  const { roots, isTree = false, cgroup = null, skipUntrackable = false } = value;
   return {
     roots: roots.map(({ pid, startTime }) => ({ pid: Number(pid), startTime: Number(startTime) })),
     isTree,
     cgroup,
+    skipUntrackable,
   };
 }

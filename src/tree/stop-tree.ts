@@ -1,8 +1,9 @@
 import { Verification } from '../dump/verify.js';
 import { TreeResolver } from '../image/index.js';
+import { hasEnded } from '../proc/ending.js';
+import { killProcess } from '../proc/kill-process.js';
 import type { StopOptions } from '../tracker.js';
 import { FrozenMembers } from './frozen-members.js';
-import { isSameProcess } from './members.js';
 import type { TreeMember } from './tree-member.js';
 import { takeTreeRound, type TreeState } from './tree-round.js';
 import type { MemberEnd, TreeRoundReport, TreeStopReport } from './tree-reports.js';
@@ -26,20 +27,24 @@ export async function stopTree(
 ): Promise<TreeStopReport> {
   using frozen = new FrozenMembers();
   const final = await takeFinalRound(state, frozen);
+  state.members.wasStopped = true;
   const endings = endingsOf(state, verify);
   await forEach(endings, async ({ verification }) => verification?.beforeRevert());
   const startMs = performance.now();
-  state.members.all[0]?.context.onProgress?.({ phase: 'revert', donePages: 0, totalPages: 0 });
+  let donePages = 0;
   await forEach(endings, async (ending) => {
-    const { session } = ending.member.context;
-    ending.revertedVmas = (await session.revert(frozen.of(ending.member))).nrVmas;
+    const { session, onProgress } = ending.member.context;
+    onProgress?.({ phase: 'revert', donePages, totalPages: 0 });
+    const { nrVmas, nrPages } = await session.revert(frozen.of(ending.member));
+    ending.revertedVmas = nrVmas;
+    donePages += nrPages;
   });
   const revertMs = performance.now() - startMs;
   await forEach(endings, async ({ verification }) => verification?.afterRevert());
   const total = verify ? totalOf(endings) : null;
   // Wrong or incomplete images must not be all that is left of the targets.
   const isKilled = kill && isComplete(final) && (total?.lostWrites ?? 0) === 0;
-  if (isKilled) for (const { member } of endings) process.kill(member.pid, 'SIGKILL');
+  if (isKilled) for (const ending of endings) killMember(ending);
   frozen.thaw();
   const freezeMs = frozen.totalMs;
   const members = endings.map((ending) => endOf(ending, frozen));
@@ -50,9 +55,10 @@ export async function stopTree(
 async function takeFinalRound(state: TreeState, frozen: FrozenMembers): Promise<TreeRoundReport> {
   const { members } = state;
   members.refresh();
-  const [first] = members.all;
-  first?.context.onProgress?.({ phase: 'freeze', donePages: 0, totalPages: 0 });
-  for (const member of members.all) await members.holdOld(member, frozen);
+  for (const member of members.all) {
+    member.context.onProgress?.({ phase: 'freeze', donePages: 0, totalPages: 0 });
+    await members.holdOld(member, frozen);
+  }
   const joined = await members.join(frozen, 'final');
   const swapped = await members.swap(joined, frozen);
   return takeTreeRound(state, { swapped, freezeMs: () => 0, frozen });
@@ -69,6 +75,12 @@ function endingsOf({ members, images }: TreeState, verify: boolean): Ending[] {
   });
 }
 
+/** With it, who runs on its memory. It stands, so its pid is its own still. */
+function killMember({ member, isGone }: Ending): void {
+  if (isGone) return;
+  for (const pid of [member.pid, ...member.extraTids]) killProcess(pid);
+}
+
 /** One that dies while it stands is left out; the others go on. */
 async function forEach(
   endings: readonly Ending[],
@@ -79,7 +91,7 @@ async function forEach(
     try {
       await work(ending);
     } catch (error) {
-      if (isSameProcess(ending.member.context.target)) throw error;
+      if (!(await hasEnded(ending.member.pid))) throw error;
       ending.isGone = true;
     }
   }

@@ -4,6 +4,7 @@ import type { RoundState, TargetContext } from '../dump/round.js';
 import { SharedMappings } from '../dump/sharing.js';
 import { TargetError } from '../errors.js';
 import type { VmaRecord } from '../image/index.js';
+import { hasEnded } from '../proc/ending.js';
 
 /** Whose forked child a member was when its session began. */
 export interface Lineage {
@@ -60,13 +61,20 @@ export class TreeMember {
     return this.context.pid;
   }
 
-  /** Whether its memory is there no more: it has exited, or called exec. */
+  /**
+   * Whether its memory is there no more: it has exited, or called exec. Waits for the end of one that
+   * is being killed.
+   */
   async isGone(): Promise<boolean> {
+    return !(await this.#hasMemory()) || ((await hasEnded(this.pid)) && !(await this.#hasMemory()));
+  }
+
+  async #hasMemory(): Promise<boolean> {
     try {
       await this.context.session.layout();
-      return false;
+      return true;
     } catch (error) {
-      return isGoneError(error);
+      return !isGoneError(error);
     }
   }
 }

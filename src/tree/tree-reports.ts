@@ -6,6 +6,8 @@ export interface SkippedProcess {
   /** error code */
   code: string;
   reason: string;
+  /** it was born a moment ago, and may be tracked in the next round */
+  isNewborn: boolean;
 }
 
 /** A member that is one no more. */
@@ -13,7 +15,11 @@ export interface EndedMember {
   member: number;
   pid: number;
   comm: string;
-  reason: 'exited' | 'exec';
+  /**
+   * `untracked`: a stop that did not come to its end has put it back; `first-thread-exited`: others
+   * run, but nobody can reach its memory any more
+   */
+  reason: 'exited' | 'exec' | 'untracked' | 'first-thread-exited';
 }
 
 /** A member's part of a round. Times are in milliseconds. */

@@ -181,6 +181,8 @@ class TreeRound {
     first.member.context.signal?.throwIfAborted();
     first.member.context.onProgress?.({ phase: 'harvest', donePages: 0, totalPages: 0 });
     const harvests = await harvestMembers(this.#rounds, this.#state.segments);
+    const donePages = this.#rounds.reduce((sum, { harvest }) => sum + (harvest?.nrPages ?? 0), 0);
+    first.member.context.onProgress?.({ phase: 'harvest', donePages, totalPages: donePages });
     await this.#each([...harvests.keys()], (round) => {
       // Throws the error of one that has failed.
       harvests.get(round)?.();
@@ -212,7 +214,9 @@ class TreeRound {
     details: SegmentDetails[],
   ): Promise<RoundMeta> {
     if (this.#rounds.length === 0) throw noMember(this.#state.images.path);
-    this.#rounds[0]?.member.context.onProgress?.({ phase: 'commit', donePages: 0, totalPages: 0 });
+    const onProgress = this.#rounds[0]?.member.context.onProgress;
+    const totalPages = writer.counts.nrPages;
+    onProgress?.({ phase: 'commit', donePages: 0, totalPages });
     const meta = await writer.commit({
       members: this.#rounds.map(detailsOf),
       segments: details,
@@ -225,6 +229,7 @@ class TreeRound {
       member.swapped = [];
     }
     this.#state.segments.keep(segments.filter(({ segment }) => segmentOf(meta, segment)));
+    onProgress?.({ phase: 'commit', donePages: totalPages, totalPages });
     for (const { member, harvest } of this.#rounds)
       if (harvest) await this.#commitMember(member, harvest);
     return meta;

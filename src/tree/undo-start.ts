@@ -30,7 +30,8 @@ export async function undoStart(
   throw new TargetError(
     'STILL_TRACKED',
     `${messageOf(reason)}; and the memory of pid ${pids} could not be put back ` +
-      `(${messageOf(first.cause)}): it stays tracked and intact`,
+      `(${messageOf(first.cause)}): it stays tracked and intact, end it with tracker stop ` +
+      `--images ${images.path}`,
     { cause: reason, facts: { pids, images: images.path } },
   );
 }

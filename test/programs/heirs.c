@@ -6,9 +6,13 @@
  *   WHO fork NEW             WHO forks a child that is called NEW; answers its pid
  *   WHO write FIRST NR       writes pages, each with a content of its own
  *   WHO forget FIRST NR      MADV_DONTNEED
+ *   WHO unmap FIRST NR       munmap
+ *   WHO move FIRST NR        mremap, to another place
+ *   WHO split FIRST NR       advice that makes it a mapping of its own
  *   WHO share FIRST NR       maps a part of a segment that all of them have
  *   WHO put FIRST NR VALUE   writes pages of the segment, in the part that WHO maps
- *   WHO where                answers the number of the memory's first page
+ *   WHO where                answers where in the address space each page is, 0: nowhere
+ *   WHO device               maps memory of a device, which nobody can track
  *   WHO check                answers `ok`, or what is wrong
  *   WHO exit                 answers `bye`
  *
@@ -21,13 +25,14 @@
 
 #define NR_NAMES 32
 #define NR_PAGES 64
+#define LINE_LENGTH 1000
 #define FILE_PAGES 16		/* the last ones are a private mapping of a file */
 
 static int commands[NR_NAMES][2], answers[NR_NAMES][2];
 static int segment;
 static char *part;		/* of the segment, from its page part_first on */
 static size_t part_first;
-static char *area;
+static char *places[NR_PAGES];	/* where each page is; NULL: unmapped */
 static uint64_t expected[NR_PAGES];	/* 0: zeros; of the file: as it is */
 static uint64_t last_value;
 
@@ -48,6 +53,7 @@ static void set_up(void)
 	char path[] = "/tmp/heirs-XXXXXX";
 	int fd = mkstemp(path);
 	char *content = map_private(FILE_PAGES);
+	char *area;
 
 	CHECK(fd >= 0);
 	fill(content, 0, FILE_PAGES, 0);
@@ -57,6 +63,8 @@ static void set_up(void)
 	CHECK(mmap(area + (NR_PAGES - FILE_PAGES) * PAGE, FILE_PAGES * PAGE,
 		   PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED, fd, 0) !=
 	      MAP_FAILED);
+	for (size_t page = 0; page < NR_PAGES; page++)
+		places[page] = area + page * PAGE;
 	unlink(path);
 	close(fd);
 	segment = memfd_create("heirs", 0);
@@ -80,12 +88,14 @@ static void put_pages(int who, size_t first, size_t nr, size_t value)
 
 static int page_is_right(size_t page)
 {
-	const char *base = area;
+	const char *base = places[page] - page * PAGE;
 
+	if (!places[page])
+		return 1;
 	if (expected[page])
 		return holds(base, page, 1, expected[page]);
 	if (is_file(page))
-		return holds(area + (NR_PAGES - FILE_PAGES) * PAGE,
+		return holds(base + (NR_PAGES - FILE_PAGES) * PAGE,
 			     page - (NR_PAGES - FILE_PAGES), 1, 0);
 	return is_zero(base, page, 1);
 }
@@ -98,7 +108,7 @@ static void check(int who)
 		if (page_is_right(page))
 			continue;
 		snprintf(text, sizeof(text), "page %zu: %llx, not value %llu",
-			 page, *(unsigned long long *)(area + page * PAGE),
+			 page, *(unsigned long long *)places[page],
 			 (unsigned long long)expected[page]);
 		answer(who, text);
 		return;
@@ -106,11 +116,24 @@ static void check(int who)
 	answer(who, "ok");
 }
 
+static void map_device(int who)
+{
+	int fd = open("/dev/mem", O_RDWR);
+
+	CHECK(fd >= 0 && mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED,
+			      fd, 0xb8000) != MAP_FAILED);
+	close(fd);
+	answer(who, "ok");
+}
+
 static void say_where(int who)
 {
-	char text[20];
+	char text[LINE_LENGTH];
+	int length = 0;
 
-	snprintf(text, sizeof(text), "%lu", (unsigned long)area / PAGE);
+	for (size_t page = 0; page < NR_PAGES; page++)
+		length += snprintf(text + length, sizeof(text) - length, "%lx ",
+				   (unsigned long)places[page] / PAGE);
 	answer(who, text);
 }
 
@@ -118,16 +141,41 @@ static void write_pages(int who, size_t first, size_t nr)
 {
 	for (size_t page = first; page < first + nr; page++) {
 		expected[page] = ++last_value * NR_NAMES + who;
-		fill(area, page, 1, expected[page]);
+		fill(places[page] - page * PAGE, page, 1, expected[page]);
 	}
 	answer(who, "ok");
 }
 
 static void forget_pages(int who, size_t first, size_t nr)
 {
-	CHECK(madvise(area + first * PAGE, nr * PAGE, MADV_DONTNEED) == 0);
+	CHECK(madvise(places[first], nr * PAGE, MADV_DONTNEED) == 0);
 	for (size_t page = first; page < first + nr; page++)
 		expected[page] = 0;
+	answer(who, "ok");
+}
+
+static void unmap_pages(int who, size_t first, size_t nr)
+{
+	unmap(places[first], 0, nr);
+	for (size_t page = first; page < first + nr; page++)
+		places[page] = NULL;
+	answer(who, "ok");
+}
+
+static void move_pages(int who, size_t first, size_t nr)
+{
+	char *to = map_private(nr);
+
+	CHECK(mremap(places[first], nr * PAGE, nr * PAGE,
+		     MREMAP_MAYMOVE | MREMAP_FIXED, to) == to);
+	for (size_t i = 0; i < nr; i++)
+		places[first + i] = to + i * PAGE;
+	answer(who, "ok");
+}
+
+static void split_pages(int who, size_t first, size_t nr)
+{
+	CHECK(madvise(places[first], nr * PAGE, MADV_SEQUENTIAL) == 0);
 	answer(who, "ok");
 }
 
@@ -173,10 +221,18 @@ static void live(int who)
 			write_pages(who, first, nr);
 		else if (sscanf(line, "forget %lu %lu", &first, &nr) == 2)
 			forget_pages(who, first, nr);
+		else if (sscanf(line, "unmap %lu %lu", &first, &nr) == 2)
+			unmap_pages(who, first, nr);
+		else if (sscanf(line, "move %lu %lu", &first, &nr) == 2)
+			move_pages(who, first, nr);
+		else if (sscanf(line, "split %lu %lu", &first, &nr) == 2)
+			split_pages(who, first, nr);
 		else if (sscanf(line, "share %lu %lu", &first, &nr) == 2)
 			share_part(who, first, nr);
 		else if (sscanf(line, "put %lu %lu %lu", &first, &nr, &value) == 3)
 			put_pages(who, first, nr, value);
+		else if (!strcmp(line, "device"))
+			map_device(who);
 		else if (!strcmp(line, "where"))
 			say_where(who);
 		else if (!strcmp(line, "check"))
@@ -191,7 +247,7 @@ static void live(int who)
 /* Passes lines on, and answers back. Is no part of the family. */
 static void supervise(void)
 {
-	char line[100], text[100], *rest;
+	char line[100], text[LINE_LENGTH], *rest;
 
 	while (fgets(line, sizeof(line), stdin)) {
 		int who = strtol(line, &rest, 10);

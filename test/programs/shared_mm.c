@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* shared_mm: a second process on the memory of the first. Prints its pid. Commands: any (echoed). */
+/*
+ * shared_mm [stays]: a second process on the memory of the first. Prints its pid. It ends with the
+ * first, unless it `stays`. Commands: any (echoed).
+ */
 #define _GNU_SOURCE
 #include <sched.h>
 #include <signal.h>
@@ -11,16 +14,17 @@ static char stack[64 * 1024];
 
 static int wait_forever(void *arg)
 {
-	(void)arg;
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (!arg)
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
 	for (;;)
 		pause();
 	return 0;
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
-	pid_t pid = clone(wait_forever, stack + sizeof(stack), CLONE_VM | SIGCHLD, NULL);
+	pid_t pid = clone(wait_forever, stack + sizeof(stack), CLONE_VM | SIGCHLD,
+			  argc > 1 ? argv[1] : NULL);
 	char line[64];
 
 	if (pid < 0)

@@ -5,9 +5,10 @@ import type { RoundLimits } from '../services.js';
 import {
   nameTargets,
   singlePid,
+  skipOption,
   targetOptions,
   trackerOptions,
-  treeOptions,
+  treeResumeOptions,
 } from '../target-options.js';
 
 interface LimitOptions {
@@ -16,10 +17,13 @@ interface LimitOptions {
   until?: number | undefined;
 }
 
-/** `tracker iterate [PID...] --images DIR [--rounds N] [--interval MS] [--until PAGES]` */
+/**
+ * `tracker iterate [PID...] --images DIR [--rounds N] [--interval MS] [--until PAGES]
+ * [--skip-untrackable]`
+ */
 export const iterate = defineCommand({
   options: (yargs) =>
-    targetOptions(yargs)
+    skipOption(targetOptions(yargs))
       .option('rounds', {
         type: 'string',
         requiresArg: true,
@@ -45,8 +49,7 @@ export const iterate = defineCommand({
     const pid = await singlePid(options, context);
     if (pid === undefined) {
       const TreeTracker = await context.services.tree();
-      const settings = { ...treeOptions(images, context), pids: options.pid };
-      await using tracker = await TreeTracker.resume(settings);
+      await using tracker = await TreeTracker.resume(treeResumeOptions(options, context));
       return await takeRounds(tracker.rounds(limits), treeRoundPrinter(context.output));
     }
     const Tracker = await context.services.tracker();

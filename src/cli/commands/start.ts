@@ -6,6 +6,8 @@ import { parsePath } from '../option-values.js';
 import { roundPrinter, treeRoundPrinter } from '../print-rounds.js';
 import {
   nameTargets,
+  skipOption,
+  type SkipOptions,
   type TargetOptions,
   targetOptions,
   trackerOptions,
@@ -13,10 +15,9 @@ import {
 } from '../target-options.js';
 import { UsageError } from '../usage-error.js';
 
-interface StartOptions extends TargetOptions {
+interface StartOptions extends TargetOptions, SkipOptions {
   tree: boolean;
   cgroup: string | undefined;
-  'skip-untrackable': boolean;
   'allow-external-sharing': boolean;
 }
 
@@ -62,7 +63,7 @@ export const start = defineCommand<StartOptions>({
 });
 
 function startOptions(yargs: Argv<TargetOptions>): Argv<StartOptions> {
-  return yargs
+  return skipOption(yargs)
     .option('tree', {
       type: 'boolean',
       default: false,
@@ -73,11 +74,6 @@ function startOptions(yargs: Argv<TargetOptions>): Argv<StartOptions> {
       requiresArg: true,
       describe: 'The processes of a cgroup (version 2) too, by its path below /sys/fs/cgroup',
       coerce: parsePath('--cgroup'),
-    })
-    .option('skip-untrackable', {
-      type: 'boolean',
-      default: false,
-      describe: 'Leave out, and name, what cannot be tracked; for several processes',
     })
     .option('allow-external-sharing', {
       type: 'boolean',

@@ -1,6 +1,6 @@
 import type { StopReport, VerifyReport } from '../../dump/reports.js';
 import { formatCount, formatDuration } from '../../report/units.js';
-import { formatMembers } from '../../report/tree-tables.js';
+import { formatEnds } from '../../report/tree-tables.js';
 import type { TreeStopReport } from '../../tree/tree-reports.js';
 import { type Context, defineCommand, type Outcome } from '../command.js';
 import { type DumpedOptions, dumpedOptions } from '../dumped-options.js';
@@ -8,22 +8,27 @@ import { isTracked } from '../is-tracked.js';
 import { roundPrinter, treeRoundPrinter } from '../print-rounds.js';
 import {
   singlePid,
+  skipOption,
+  type SkipOptions,
   type TargetOptions,
   targetOptions,
   trackerOptions,
-  treeOptions,
+  treeResumeOptions,
 } from '../target-options.js';
 import { UsageError } from '../usage-error.js';
 
-interface StopOptions extends TargetOptions, DumpedOptions {
+interface StopOptions extends TargetOptions, DumpedOptions, SkipOptions {
   kill: boolean;
   verify: boolean;
 }
 
-/** `tracker stop [PID...] --images DIR [--kill] [--verify] [--shell-job] [--external FD...]` */
+/**
+ * `tracker stop [PID...] --images DIR [--kill] [--verify] [--skip-untrackable] [--shell-job]
+ * [--external FD...]`
+ */
 export const stop = defineCommand({
   options: (yargs) =>
-    dumpedOptions(targetOptions(yargs))
+    dumpedOptions(skipOption(targetOptions(yargs)))
       .option('kill', {
         type: 'boolean',
         default: false,
@@ -57,25 +62,23 @@ export const stop = defineCommand({
   async interrupted({ pid, images }, services) {
     const [only, ...others] = pid;
     if (only === undefined || others.length > 0)
-      return `tracker status tells which processes of ${images} are still tracked`;
+      return `tracker status --images ${images} tells which processes are still tracked`;
     return (await isTracked(only, services))
       ? `the final round was dropped; pid ${only} runs and stays tracked`
       : `the final round is stored and pid ${only} runs on untracked; it was not compared to the end`;
   },
 });
 
-async function stopTree(
-  { pid: pids, images, kill, verify, external, 'shell-job': isShellJob }: StopOptions,
-  context: Context,
-): Promise<Outcome> {
+async function stopTree(options: StopOptions, context: Context): Promise<Outcome> {
+  const { images, kill, verify, external, 'shell-job': isShellJob } = options;
   if (isShellJob || external.length > 0)
     throw new UsageError(`--shell-job and --external are for one process: ${images} is of a tree`);
   const TreeTracker = await context.services.tree();
-  await using tracker = await TreeTracker.resume({ ...treeOptions(images, context), pids });
+  await using tracker = await TreeTracker.resume(treeResumeOptions(options, context));
   const report = await tracker.stop({ kill, verify });
   const { output } = context;
   treeRoundPrinter(output)(report.final);
-  output.print(formatMembers(report.final));
+  output.print(formatEnds(report));
   output.print(formatTreeEnd(report));
   if (report.verify)
     output.print(formatVerdict({ ...report.verify, lostAddresses: lostOf(report) }));

@@ -11,6 +11,7 @@ import type {
   TreeStopReport,
 } from '../../../src/tree/tree-reports.js';
 import type { SessionStatus } from '../../../src/native.js';
+import type { TreeStatus } from '../../../src/tree/tree-status.js';
 
 export function roundReport(more: Partial<RoundReport> = {}): RoundReport {
   return {
@@ -138,6 +139,25 @@ export function verifyReport(
   };
 }
 
+export function treeStatus(images: string): TreeStatus {
+  const { after: _cursor, ...session } = sessionStatus({ pid: 12 });
+  const since = '2026-01-02T03:04:05.000Z';
+  const tracked = { member: 0, parent: null, firstRound: 0, since, session } as const;
+  const gone = { member: 1, parent: 0, firstRound: 2, since, session: null } as const;
+  const fresh = { member: null, parent: null, firstRound: null, since: null } as const;
+  return {
+    images,
+    created: since,
+    selection: { roots: [], isTree: true, cgroup: null, skipUntrackable: false },
+    nrRounds: 3,
+    members: [
+      { ...tracked, pid: 12, comm: 'server', state: 'tracked' },
+      { ...gone, pid: 13, comm: 'worker', state: 'ended' },
+      { ...fresh, pid: 14, comm: 'worker', state: 'new', session: null },
+    ],
+  };
+}
+
 /** What a fake tracker does, and what it was asked for. */
 export interface Script {
   rounds?: RoundReport[];
@@ -151,6 +171,7 @@ export interface Script {
   /** the images are of several processes */
   isTree?: boolean;
   treeStop?: TreeStopReport;
+  treeRound?: TreeRoundReport;
 }
 
 /** Services without a kernel module, and the calls that they got. */
@@ -178,7 +199,7 @@ export function fakeServices(script: Script) {
   const treeControl = () => ({
     async *rounds(limits: RoundLimits) {
       calls.push(['rounds', limits]);
-      yield treeRoundReport();
+      yield script.treeRound ?? treeRoundReport();
       if (error !== undefined) throw error as Error;
       await Promise.resolve();
     },
@@ -204,16 +225,17 @@ export function fakeServices(script: Script) {
         resume: (options) => Promise.resolve(control(options)),
       }),
     isTree: () => Promise.resolve(script.isTree ?? false),
+    treeStatus: (images) => Promise.resolve(treeStatus(images)),
     tree: () =>
       Promise.resolve({
         async start({ pids, isTree, cgroup, skipUntrackable, allowExternalSharing }) {
           calls.push(['start', pids, { isTree, cgroup, skipUntrackable, allowExternalSharing }]);
           if (error !== undefined) throw error as Error;
-          const round = treeRoundReport({ round: 0 });
+          const round = script.treeRound ?? treeRoundReport({ round: 0 });
           return await Promise.resolve({ tracker: treeControl(), round });
         },
-        resume({ pids, images }) {
-          calls.push(['resume', pids, images]);
+        resume({ pids, images, skipUntrackable }) {
+          calls.push(['resume', pids, images, ...(skipUntrackable ? ['skip'] : [])]);
           return Promise.resolve(treeControl());
         },
       }),

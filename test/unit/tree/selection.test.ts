@@ -1,35 +1,16 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect } from 'chai';
+import { FakeProc } from '../proc/fake-proc.js';
 import { cgroupDirectory, processesOfCgroup } from '../../../src/proc/family.js';
 import { decodeSelection, encodeSelection, selectedPids } from '../../../src/tree/selection.js';
-
-/** A procfs of processes, each with its children by thread. */
-class FakeProc {
-  readonly root = mkdtempSync('/tmp/tracker-proc-');
-
-  add(pid: number, threads: Record<number, readonly number[]> = {}, startTime = pid * 10): void {
-    mkdirSync(path.join(this.root, `${pid}`), { recursive: true });
-    const rest = `S 1${' 0'.repeat(17)} ${startTime} 0 0`;
-    writeFileSync(path.join(this.root, `${pid}/stat`), `${pid} (a) ${rest}\n`);
-    for (const [tid, children] of Object.entries({ [pid]: [], ...threads })) {
-      const task = path.join(this.root, `${pid}/task/${tid}`);
-      mkdirSync(task, { recursive: true });
-      writeFileSync(path.join(task, 'children'), children.map((child) => `${child} `).join(''));
-    }
-  }
-
-  [Symbol.dispose](): void {
-    rmSync(this.root, { recursive: true });
-  }
-}
 
 const root = (pid: number) => ({ pid, startTime: pid * 10 });
 
 describe('selectedPids', () => {
   it('are those that were named, without a tree', () => {
     using proc = new FakeProc();
-    proc.add(2, { 2: [3] });
+    proc.add(2, { threads: { 2: [3] } });
     proc.add(5);
     const selection = { roots: [root(5), root(2)], isTree: false, cgroup: null };
     expect(selectedPids(selection, [], proc.root)).to.deep.equal([5, 2]);
@@ -37,8 +18,8 @@ describe('selectedPids', () => {
 
   it('are all descendants, by whatever thread, and each once', () => {
     using proc = new FakeProc();
-    proc.add(2, { 2: [3], 20: [4] });
-    proc.add(3, { 3: [6] });
+    proc.add(2, { threads: { 2: [3], 20: [4] } });
+    proc.add(3, { threads: { 3: [6] } });
     proc.add(4);
     proc.add(6);
     const selection = { roots: [root(2), root(3)], isTree: true, cgroup: null };
@@ -48,7 +29,7 @@ describe('selectedPids', () => {
   it('are the children of a member that somebody else has adopted', () => {
     using proc = new FakeProc();
     proc.add(2);
-    proc.add(6, { 6: [7] });
+    proc.add(6, { threads: { 6: [7] } });
     proc.add(7);
     const selection = { roots: [root(2)], isTree: true, cgroup: null };
     expect(selectedPids(selection, [6], proc.root)).to.deep.equal([2, 6, 7]);
@@ -56,13 +37,14 @@ describe('selectedPids', () => {
 
   it('are not a later process with a pid that was named, nor one that has ended', () => {
     using proc = new FakeProc();
-    proc.add(2, { 2: [3] }, 77);
+    proc.add(2, { threads: { 2: [3] }, startTime: 77 });
     const selection = { roots: [root(2), root(9)], isTree: true, cgroup: null };
     expect(selectedPids(selection, [], proc.root)).to.deep.equal([]);
   });
 
   it('are what the manifest says', () => {
-    const selection = { roots: [root(2)], isTree: true, cgroup: '/sys/fs/cgroup/web' };
+    const cgroup = '/sys/fs/cgroup/web';
+    const selection = { roots: [root(2)], isTree: true, cgroup, skipUntrackable: true };
     expect(decodeSelection(encodeSelection(selection))).to.deep.equal(selection);
     expect(decodeSelection({})).to.equal(undefined);
   });

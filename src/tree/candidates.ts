@@ -1,0 +1,105 @@
+import { TargetError } from '../errors.js';
+import type { TargetIdentity } from '../image/index.js';
+import { isRunning } from '../proc/ending.js';
+import { Orphans } from '../proc/orphans.js';
+import { readStat } from '../proc/stat.js';
+import { type Selection, selectedPids } from './selection.js';
+
+/** Processes of a tree that have been looked at already, by pid: their start times. */
+export type SeenProcesses = ReadonlyMap<number, number>;
+
+/** Who may be a new member. */
+export interface Candidate {
+  pid: number;
+  startTime: number;
+  /** adopted by somebody outside of the tree: it belongs to it if its memory is a member's */
+  isOrphan: boolean;
+}
+
+/** What one look at the processes has found. */
+export interface Look {
+  /** who runs and has not been looked at; ancestors come before their children */
+  candidates: Candidate[];
+  /** nobody has exited during the look, who hides others: his children, and those listed next to him */
+  isSteady: boolean;
+}
+
+/** Finds who belongs to a tree by now. */
+export class Candidates {
+  readonly #selection: Selection;
+  readonly #orphans: Orphans | null;
+  /** former members that have called exec. Somebody else may have adopted them. */
+  readonly #execed = new Map<number, number>();
+  /** listed in the last look, and exited */
+  #exited = new Set<number>();
+
+  constructor(selection: Selection) {
+    this.#selection = selection;
+    this.#orphans = selection.isTree ? new Orphans() : null;
+  }
+
+  /** A process goes on with another memory, as another member. */
+  addExeced({ pid, startTime }: TargetIdentity): void {
+    this.#execed.set(pid, startTime);
+  }
+
+  /** A process with memory of a tracked one is of another tree. It is never asked about again. */
+  addStranger({ pid, startTime }: Candidate): void {
+    this.#orphans?.addStranger(pid, startTime);
+  }
+
+  /**
+   * @param isStart nobody is tracked yet
+   * @throws TargetError `NO_SUCH_CGROUP` at the start; one that is gone later has nobody
+   */
+  find(seen: SeenProcesses, isStart: boolean): Look {
+    const living = new Set([...seen].filter((process) => isThere(...process)).map(([pid]) => pid));
+    const pids = this.#selected([...living, ...this.#livingExeced()], isStart);
+    const adopted = isStart ? undefined : this.#orphans?.find(new Set(pids));
+    const exited = new Set(adopted?.exited);
+    const candidates: Candidate[] = [];
+    const add = (pid: number, isOrphan: boolean) => {
+      const startTime = startTimeOf(pid);
+      if (startTime === undefined) exited.add(pid);
+      else if (seen.get(pid) !== startTime) candidates.push({ pid, startTime, isOrphan });
+    };
+    for (const pid of pids) if (!living.has(pid)) add(pid, false);
+    for (const pid of adopted?.orphans ?? []) add(pid, true);
+    const isExiting = (adopted?.exiting.length ?? 0) > 0;
+    const isSteady = !isExiting && [...exited].every((pid) => this.#exited.has(pid));
+    this.#exited = exited;
+    return { candidates, isSteady };
+  }
+
+  #livingExeced(): number[] {
+    for (const [pid, startTime] of this.#execed)
+      if (!isThere(pid, startTime)) this.#execed.delete(pid);
+    return [...this.#execed.keys()];
+  }
+
+  #selected(others: readonly number[], isStart: boolean): number[] {
+    const selection = this.#selection;
+    try {
+      return selectedPids(selection, others);
+    } catch (error) {
+      const isGone = error instanceof TargetError && error.code === 'NO_SUCH_CGROUP';
+      if (isStart || !isGone) throw error;
+      return selectedPids({ ...selection, cgroup: null }, others);
+    }
+  }
+}
+
+/** Return: undefined of one that has exited. */
+function startTimeOf(pid: number): number | undefined {
+  try {
+    const stat = readStat(pid);
+    return isRunning(stat) ? stat.startTime : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whether the process runs; a later one with its pid has another start time. */
+export function isThere(pid: number, startTime: number): boolean {
+  return startTimeOf(pid) === startTime;
+}

@@ -1,0 +1,260 @@
+import { checkUntrackable } from '../dump/check-untrackable.js';
+import { refuseSharing } from '../dump/sharing.js';
+import { describeVmas } from '../dump/vma-records.js';
+import { TargetError } from '../errors.js';
+import type { TargetIdentity, VmaRecord } from '../image/index.js';
+import type { Device } from '../kernel/device.js';
+import type { Layout } from '../kernel/layout.js';
+import type { Session } from '../kernel/session.js';
+import { hasEnded } from '../proc/ending.js';
+import { noSuchProcess } from '../proc/read-error.js';
+import { readStat } from '../proc/stat.js';
+import { checkTrackable } from '../proc/target.js';
+import { type Candidate, isThere } from './candidates.js';
+import type { FrozenMembers } from './frozen-members.js';
+import type { Members } from './members.js';
+import { isGoneError, type Lineage, TreeMember } from './tree-member.js';
+import { isOver, isUntrackable, withAdvice } from './untrackable.js';
+
+/** When processes join: all members stand, but in a round. */
+export type JoinPhase = 'start' | 'round' | 'final';
+
+/** What a process that was born a moment ago may say once, and be trackable in the next round. */
+const notYet = new Set(['NOTHING_TRACKABLE', 'FREEZE_TIMEOUT']);
+/** Looks for new processes while those that fork are running. */
+const maxLooks = 4;
+/** Looks in a row that have found only processes that ended before they could be held. */
+const maxFutileLooks = 100;
+const noOrigin = /^0*$/;
+
+/** A search for processes of a tree that are no members yet. Those that it finds are held. */
+export class Join {
+  readonly #members: Members;
+  readonly #device: Device;
+  readonly #frozen: FrozenMembers;
+  readonly #phase: JoinPhase;
+  /** by pid, with the start time */
+  readonly #seen = new Map<number, number>();
+
+  constructor(members: Members, device: Device, frozen: FrozenMembers, phase: JoinPhase) {
+    this.#members = members;
+    this.#device = device;
+    this.#frozen = frozen;
+    this.#phase = phase;
+  }
+
+  /**
+   * Makes members of them.
+   * @returns those that can be tracked; nothing of the others was touched
+   */
+  async run(): Promise<TreeMember[]> {
+    for (const { pid, context } of this.#members.all) this.#seen.set(pid, context.target.startTime);
+    return this.#check(await this.#findNew());
+  }
+
+  async #findNew(): Promise<TreeMember[]> {
+    const { candidates, options } = this.#members;
+    const joined: TreeMember[] = [];
+    let nrFutile = 0;
+    for (let look = 0; this.#phase !== 'round' || look < maxLooks; look++) {
+      options.signal?.throwIfAborted();
+      const { candidates: found, isSteady } = candidates.find(this.#seen, this.#phase === 'start');
+      const isEnough = isSteady || nrFutile >= maxFutileLooks;
+      if (found.length === 0 && isEnough) break;
+      if (nrFutile > maxFutileLooks) throw tooFast(found);
+      const nrJoined = joined.length;
+      for (const candidate of found) {
+        const member = await this.#take(candidate);
+        if (member) joined.push(member);
+      }
+      nrFutile = joined.length > nrJoined ? 0 : nrFutile + 1;
+    }
+    return joined;
+  }
+
+  /** One that ends, or calls exec, before it is held is not seen: the next look tells. */
+  async #take(candidate: Candidate): Promise<TreeMember | undefined> {
+    const { pid, startTime } = candidate;
+    // It may be a descendant of its targets.
+    if (pid === process.pid) {
+      this.#seen.set(pid, startTime);
+      return undefined;
+    }
+    // Most of those that fork and exit all the time are gone by now: to try costs more than to look.
+    if (!isThere(pid, startTime)) return undefined;
+    const { onProgress } = this.#members.options;
+    onProgress?.({ phase: 'freeze', donePages: 0, totalPages: 0 });
+    try {
+      this.#frozen.catch(pid);
+      const member = await this.#open(candidate);
+      return member && (await this.#hold(member)) ? member : undefined;
+    } catch (error) {
+      if (await this.#refuse(pid, error)) this.#seen.set(pid, startTime);
+      return undefined;
+    } finally {
+      this.#frozen.letGo();
+    }
+  }
+
+  /** Return: nothing where it is no new member. */
+  async #open(candidate: Candidate): Promise<TreeMember | undefined> {
+    const { pid, startTime, isOrphan } = candidate;
+    const target = checkTrackable(pid);
+    if (target.startTime !== startTime) throw noSuchProcess(`track pid ${pid}`, pid);
+    const isOthers = isOrphan && this.#isTrackedByOthers(pid);
+    const session = isOthers ? undefined : this.#openSession(pid);
+    if (isOthers || (isOrphan && session && !this.#members.hasHad(session.status().origin))) {
+      session?.close();
+      this.#members.candidates.addStranger(candidate);
+      return undefined;
+    }
+    const member = session && (await this.#describe(target, session));
+    this.#seen.set(pid, startTime);
+    if (member) this.#members.add(member);
+    return member;
+  }
+
+  /** Whether a process that is tracked is neither a member's child nor on a member's memory. */
+  #isTrackedByOthers(pid: number): boolean {
+    const status = this.#device.status(pid);
+    if (!status) return false;
+    return !this.#members.hasHad(status.origin) && !this.#members.hasHad(status.id);
+  }
+
+  /** Return: nothing where it has the memory of a member. */
+  #openSession(pid: number): Session | undefined {
+    const { first } = this.#members;
+    const tree = first && { tree: first.context.session };
+    try {
+      return this.#device.openSession(pid, { create: true, exclusive: true, ...tree });
+    } catch (error) {
+      if (!(error instanceof TargetError) || error.code !== 'ALREADY_TRACKED') throw error;
+      const status = this.#device.status(pid);
+      const member = this.#members.bySession(status?.id ?? '');
+      // No images depend on a session of which nothing was ever committed.
+      if (!member && status?.committed === 0) return this.#device.openSession(pid);
+      if (!member) throw error;
+      this.#members.addSharer(member, pid);
+      return undefined;
+    }
+  }
+
+  async #describe(target: TargetIdentity, session: Session): Promise<TreeMember> {
+    try {
+      const { pid } = target;
+      const { signal, onProgress } = this.#members.options;
+      const parentPid = readStat(pid).ppid;
+      const lineage = await this.#lineageOf(session);
+      const parent = lineage
+        ? this.#members.bySession(lineage.sessionId)
+        : this.#members.byPid(parentPid);
+      const member = this.#members.takeNumber();
+      const context = { pid, session, target, parentPid, member, signal, onProgress };
+      return new TreeMember(context, parent?.number ?? null, lineage);
+    } catch (error) {
+      session.close();
+      throw error;
+    }
+  }
+
+  async #lineageOf(session: Session): Promise<Lineage | null> {
+    const { origin } = session.status();
+    const parent = this.#members.bySession(origin);
+    if (!session.isNew || noOrigin.test(origin) || !parent) return null;
+    try {
+      const layout = await parent.context.session.layout();
+      let lastRegion = 0;
+      for (let i = 0; i < layout.length; i++) lastRegion = Math.max(lastRegion, layout.region(i));
+      return { sessionId: origin, lastRegion };
+    } catch (error) {
+      if (isGoneError(error)) return null;
+      throw error;
+    }
+  }
+
+  async #hold(member: TreeMember): Promise<boolean> {
+    return this.#try(member, () => this.#frozen.hold(member));
+  }
+
+  async #check(joined: readonly TreeMember[]): Promise<TreeMember[]> {
+    const names = new Map<TreeMember, VmaRecord[]>();
+    for (const member of joined)
+      await this.#try(member, async () => {
+        const { pid, session } = member.context;
+        const layout = await session.layout();
+        // An earlier controller has swapped it, and then had no time to store it.
+        const isSwapped = session.status().nrRegions > 0;
+        names.set(member, await (isSwapped ? describeVmas(pid, layout) : this.#judge(pid, layout)));
+      });
+    if (this.#phase === 'start' && !this.#members.options.allowExternalSharing)
+      await this.#refuseSharing(names);
+    return joined.filter(({ sessionId }) => this.#members.bySession(sessionId));
+  }
+
+  /** In the final round it is enough that memory can be stored. */
+  async #judge(pid: number, layout: Layout): Promise<VmaRecord[]> {
+    try {
+      return await checkUntrackable(pid, layout);
+    } catch (error) {
+      const isStorable = error instanceof TargetError && error.code === 'NOTHING_TRACKABLE';
+      if (this.#phase !== 'final' || !isStorable) throw error;
+      return describeVmas(pid, layout);
+    }
+  }
+
+  /**
+   * Judged when it is known who is left; later, those who share may be members to be. Who is refused is
+   * no member to those who were judged before: they are judged again.
+   */
+  async #refuseSharing(names: ReadonlyMap<TreeMember, readonly VmaRecord[]>): Promise<void> {
+    const left = new Map(names);
+    for (let nrLeft = Infinity; left.size < nrLeft;) {
+      nrLeft = left.size;
+      for (const [member, vmas] of left) {
+        const isLeft = await this.#try(member, async () => {
+          refuseSharing(member.pid, await this.#members.externalSharing(member, vmas));
+        });
+        if (!isLeft) left.delete(member);
+      }
+    }
+  }
+
+  /** Return: whether the member, which no round has yet, is one still. */
+  async #try(member: TreeMember, work: () => Promise<void>): Promise<boolean> {
+    try {
+      await work();
+      return true;
+    } catch (error) {
+      const isGone = isGoneError(error) || (await member.isGone());
+      this.#members.remove(member);
+      // Who has called exec, and not ended, is looked at again.
+      if (isGone || !(await this.#refuse(member.pid, error))) this.#seen.delete(member.pid);
+      return false;
+    }
+  }
+
+  /**
+   * @returns whether it is left out; else it has ended
+   * @throws the error, unless it is one process' own and those are to be left out
+   */
+  async #refuse(pid: number, error: unknown): Promise<boolean> {
+    if (!(error instanceof TargetError)) throw error;
+    if (isOver(error) || (await hasEnded(pid))) return false;
+    const { code, message } = error;
+    const isNewborn = this.#phase === 'round' && notYet.has(code);
+    const isLeftOut = this.#members.options.selection.skipUntrackable && isUntrackable(error);
+    if (!isLeftOut && !isNewborn) throw isUntrackable(error) ? withAdvice(error) : error;
+    this.#members.noteSkipped({ pid, code, reason: message, isNewborn });
+    return true;
+  }
+}
+
+function tooFast([first]: readonly Candidate[]): TargetError {
+  const pid = first?.pid ?? 0;
+  return new TargetError(
+    'FORKS_TOO_FAST',
+    `cannot hold the tree: it forks faster than its processes can be held (the last one was pid ` +
+      `${pid}); all of it runs again, try again when it does less`,
+    { facts: { pid } },
+  );
+}

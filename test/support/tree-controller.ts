@@ -1,0 +1,37 @@
+/*
+ * A controller of a tree that dies at a given moment:
+ *   tree-controller.js IMAGES start|round|stop PHASE N PID
+ * It sends SIGKILL to itself when the call has entered the phase N times: phases of several members
+ * come once for each.
+ */
+import type { Progress } from '../../src/dump/reports.js';
+import { TrackerError } from '../../src/errors.js';
+import { TreeTracker } from '../../src/tree-tracker.js';
+
+const [images = '', call = '', phase = '', count = '', pid = ''] = process.argv.slice(2);
+let nrLeft = Number(count);
+
+function onProgress(progress: Progress): void {
+  if (progress.phase !== phase || --nrLeft > 0) return;
+  process.kill(process.pid, 'SIGKILL');
+}
+
+async function run(): Promise<void> {
+  if (call === 'start') {
+    const options = { pids: [Number(pid)], isTree: true, allowExternalSharing: true };
+    const { tracker } = await TreeTracker.start({ ...options, images, onProgress });
+    await tracker.close();
+    return;
+  }
+  const tracker = await TreeTracker.resume({ images, onProgress });
+  if (call === 'round') await tracker.round();
+  else await tracker.stop({ verify: true });
+  await tracker.close();
+}
+
+try {
+  await run();
+  console.log('done');
+} catch (error) {
+  console.log(error instanceof TrackerError ? error.code : String(error));
+}
