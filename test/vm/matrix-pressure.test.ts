@@ -29,20 +29,20 @@ describe('memory under pressure', () => {
   for (const kind of ['private', 'segment']) {
     it(`goes out and comes back, without a lost write (${kind})`, async () => {
       await using cgroup = new Cgroup('pressure');
-      using program = await PromiseProgram.start('load', kind, '32');
+      using program = await PromiseProgram.start('load', kind, '24');
       cgroup.add(program.pid);
-      cgroup.set('memory.max', 16 * mib);
-      await program.iterations(32);
-      const tracker = await startTracking(program.pid);
+      cgroup.set('memory.max', 12 * mib);
+      await program.iterations(24);
+      await using tracker = await startTracking(program.pid);
       const before = compressedSwapBytes();
-      await program.iterations(64);
+      await program.iterations(36);
       expect(compressedSwapBytes()).to.be.greaterThan(8 * mib);
       expect(cgroup.read('memory.swap.current')).to.be.greaterThan(8 * mib);
       expect(before).to.be.greaterThan(0);
       await tracker.round();
-      await program.iterations(32);
+      await program.iterations(24);
       await stopVerified(tracker);
-      await program.iterations(32);
+      await program.iterations(24);
       expect(cgroup.read('memory.events', 'oom_kill')).to.equal(0);
       await program.end();
     });
