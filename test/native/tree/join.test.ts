@@ -65,8 +65,8 @@ describe('members of a tree that share memory with others', () => {
     const openSession = (pid: number) => sessions.get(pid);
     const device = { openSession, status: () => undefined } as unknown as Device;
     const roots = children.map(({ pid = 0 }) => ({ pid, startTime: readStat(pid).startTime }));
-    const selection = { roots, isTree: false, cgroup: null };
-    const options = { selection, skipUntrackable: true, allowExternalSharing: false };
+    const selection = { roots, isTree: false, cgroup: null, skipUntrackable: true };
+    const options = { selection, allowExternalSharing: false };
     const members = new Members(device, options, 0);
     const joined = await members.join(frozen, 'start');
     const { skipped } = members.takeNews();

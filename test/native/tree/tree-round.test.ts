@@ -21,8 +21,8 @@ import { memberDetails, numbersOf, Scratch, TARGET } from '../../unit/image/fixt
 
 const nrPages = 4;
 const device = { status: () => undefined } as unknown as Device;
-const selection = { roots: [], isTree: true, cgroup: null };
-const options = { selection, skipUntrackable: false, allowExternalSharing: true };
+const selection = { roots: [], isTree: true, cgroup: null, skipUntrackable: false };
+const options = { selection, allowExternalSharing: true };
 
 /** A member of a tree, and its target. */
 interface Player {

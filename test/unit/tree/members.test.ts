@@ -8,8 +8,8 @@ import { fakeSession, vma } from '../dump/fixtures.js';
 import { TARGET } from '../image/fixtures.js';
 
 const device = { status: () => undefined } as unknown as Device;
-const selection = { roots: [], isTree: false, cgroup: null };
-const options = { selection, skipUntrackable: true, allowExternalSharing: false };
+const selection = { roots: [], isTree: false, cgroup: null, skipUntrackable: true };
+const options = { selection, allowExternalSharing: false };
 /** Of no process. */
 const [pidA, pidB, pidC, outsider] = [2 ** 22 + 1, 2 ** 22 + 2, 2 ** 22 + 3, 2 ** 22 + 9];
 
