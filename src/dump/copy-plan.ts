@@ -1,5 +1,6 @@
 import type { MemberWriter, VmaRecord } from '../image/index.js';
 import type { Outcome } from '../kernel/session-batch.js';
+import { noSuchProcess } from '../proc/read-error.js';
 import { PageSources } from './page-sources.js';
 import type { RegionPlan, RoundPlan } from './plan.js';
 import { reportProgress } from './report-progress.js';
@@ -63,11 +64,22 @@ export async function copyPlan(
     const cleared = plan.cleared.view();
     for (let i = 0; i < cleared.length; i += 2) writer.clear(cleared[i] ?? 0, cleared[i + 1] ?? 0);
     const stored = await copyPages(target, plan, options);
-    for (const vma of plan.segments) stored.set(vma, await copySegment(target, vma));
+    for (const vma of plan.segments) stored.set(vma, await storeSegment(target, vma));
     return stored;
   } finally {
     stopReporting();
   }
+}
+
+/**
+ * A running target may have unmapped it since the layout was read; the next round sees that.
+ * @throws TargetError `NO_SUCH_PROCESS` where it has not unmapped it: it stands
+ */
+async function storeSegment(target: CopyTarget, vma: VmaRecord): Promise<number> {
+  const nrPages = await copySegment(target, vma);
+  if (nrPages === undefined && target.isFrozen)
+    throw noSuchProcess(`read the memory of pid ${target.pid}`, target.pid);
+  return nrPages ?? 0;
 }
 
 async function copyPages(

@@ -220,17 +220,17 @@ export function assertReadable(
 /**
  * Stores shared memory through its file: holes stay holes, and other mappers' pages are seen.
  * @param piece which pages of the file to store as which; those that the mapping shows if absent
- * @returns how many pages
+ * @returns how many pages; undefined if the mapping is there no more
  */
 export async function copySegment(
   target: CopyTarget,
   vma: VmaRecord,
   piece: Piece = pieceOf(vma),
-): Promise<number> {
+): Promise<number | undefined> {
   const path = mappedFilePath(target.pid, vma);
   using sources = new PageSources();
-  const fd = openSegment(path, target.isFrozen);
-  if (fd === undefined) return 0;
+  const fd = openSegment(path);
+  if (fd === undefined) return undefined;
   sources.keep(fd);
   const runs = new RunTable(3);
   await pushData(runs, fd, [piece]);
@@ -245,13 +245,12 @@ function pieceOf({ startPage, endPage, offset }: VmaRecord): Piece {
   return { page: startPage, endPage, regionPage: offset / 4096 };
 }
 
-function openSegment(path: string, mustExist: boolean): number | undefined {
+function openSegment(path: string): number | undefined {
   try {
     return openSync(path, 'r');
   } catch (error) {
-    if (mustExist || !isSystemError(error) || (error.code !== 'ENOENT' && error.code !== 'ESRCH'))
-      throw error;
-    // Unmapped since the layout was read; the next round sees that.
-    return undefined;
+    if (isSystemError(error) && (error.code === 'ENOENT' || error.code === 'ESRCH'))
+      return undefined;
+    throw error;
   }
 }

@@ -60,7 +60,7 @@ async function copyOne(
   if (nrPagesBefore > 0)
     for (let i = 0; i < cleared.length; i += 2) writer.clear(cleared[i] ?? 0, cleared[i + 1] ?? 0);
   const isStored = await copyFromOne(writer, segment, plan, mappings, isFrozen);
-  if (!isStored && isFrozen) throw unreadableSegment(segment);
+  if (!isStored && isFrozen && (await isThere(mappings))) throw unreadableSegment(segment);
   const kind = nrPagesBefore > 0 ? 'delta' : 'full';
   const details = { segment: number, dev, inode, path, ipcNamespace, nrPages, kind } as const;
   return { details, pages: writer.counts.nrPages };
@@ -73,7 +73,7 @@ async function copyOne(
  */
 async function copyFromOne(
   writer: LayerWriter,
-  { nrPages }: Segment,
+  { nrPages, nrPagesBefore }: Segment,
   plan: SegmentPlan,
   mappings: readonly Mapping[],
   isFrozen: boolean,
@@ -86,12 +86,33 @@ async function copyFromOne(
     try {
       if (vma.region !== undefined)
         await copyRegion(target, vma.region, { ...plan, isShared: true });
-      else await copySegment(target, vma, { page: 0, endPage: nrPages, regionPage: 0 });
+      else if (!(await copyWhole(target, vma, nrPages, nrPagesBefore))) continue;
       return true;
     } catch (error) {
       if (!(error instanceof DeviceError) || error.code !== 'REGION_GONE') throw error;
     }
   }
+  return false;
+}
+
+/**
+ * Stores all that there is, so what older rounds have is void.
+ * @returns whether the mapping was there
+ */
+async function copyWhole(
+  target: CopyTarget,
+  vma: VmaRecord,
+  nrPages: number,
+  nrPagesBefore: number,
+): Promise<boolean> {
+  if (nrPagesBefore > 0) target.writer.clear(0, nrPages);
+  const all = { page: 0, endPage: nrPages, regionPage: 0 };
+  return (await copySegment(target, vma, all)) !== undefined;
+}
+
+/** Whether any of those who map it lives. */
+async function isThere(mappings: readonly Mapping[]): Promise<boolean> {
+  for (const { round } of mappings) if (!(await round.member.isGone())) return true;
   return false;
 }
 

@@ -35,6 +35,8 @@ export class Join {
   readonly #phase: JoinPhase;
   /** by pid, with the start time */
   readonly #seen = new Map<number, number>();
+  /** of parents, by session: nothing is swapped while processes join */
+  readonly #lastRegions = new Map<string, number>();
 
   constructor(members: Members, device: Device, frozen: FrozenMembers, phase: JoinPhase) {
     this.#members = members;
@@ -49,12 +51,19 @@ export class Join {
    */
   async run(): Promise<TreeMember[]> {
     for (const { pid, context } of this.#members.all) this.#seen.set(pid, context.target.startTime);
-    return this.#check(await this.#findNew());
+    const joined: TreeMember[] = [];
+    try {
+      await this.#findNew(joined);
+      return await this.#check(joined);
+    } catch (error) {
+      // Not all of them were judged, so they are no members.
+      for (const member of joined) this.#members.remove(member);
+      throw error;
+    }
   }
 
-  async #findNew(): Promise<TreeMember[]> {
+  async #findNew(joined: TreeMember[]): Promise<void> {
     const { candidates, options } = this.#members;
-    const joined: TreeMember[] = [];
     let nrFutile = 0;
     for (let look = 0; this.#phase !== 'round' || look < maxLooks; look++) {
       options.signal?.throwIfAborted();
@@ -69,12 +78,11 @@ export class Join {
       }
       nrFutile = joined.length > nrJoined ? 0 : nrFutile + 1;
     }
-    return joined;
   }
 
   /** One that ends, or calls exec, before it is held is not seen: the next look tells. */
   async #take(candidate: Candidate): Promise<TreeMember | undefined> {
-    const { pid, startTime } = candidate;
+    const { pid, startTime, isOrphan } = candidate;
     // It may be a descendant of its targets.
     if (pid === process.pid) {
       this.#seen.set(pid, startTime);
@@ -85,6 +93,11 @@ export class Join {
     const { onProgress } = this.#members.options;
     onProgress?.({ phase: 'freeze', donePages: 0, totalPages: 0 });
     try {
+      // Who is another tree's is not stopped.
+      if (isOrphan && !this.#isOurs(pid)) {
+        this.#members.candidates.addStranger(candidate);
+        return undefined;
+      }
       this.#frozen.catch(pid);
       const member = await this.#open(candidate);
       return member && (await this.#hold(member)) ? member : undefined;
@@ -101,24 +114,28 @@ export class Join {
     const { pid, startTime, isOrphan } = candidate;
     const target = checkTrackable(pid);
     if (target.startTime !== startTime) throw noSuchProcess(`track pid ${pid}`, pid);
-    const isOthers = isOrphan && this.#isTrackedByOthers(pid);
-    const session = isOthers ? undefined : this.#openSession(pid);
-    if (isOthers || (isOrphan && session && !this.#members.hasHad(session.status().origin))) {
-      session?.close();
+    // It has called exec since it was asked about.
+    if (isOrphan && !this.#isOurs(pid)) {
       this.#members.candidates.addStranger(candidate);
       return undefined;
     }
+    const session = this.#openSession(pid);
     const member = session && (await this.#describe(target, session));
     this.#seen.set(pid, startTime);
     if (member) this.#members.add(member);
     return member;
   }
 
-  /** Whether a process that is tracked is neither a member's child nor on a member's memory. */
-  #isTrackedByOthers(pid: number): boolean {
+  /** Whether somebody else's child was forked by a member, or is on a member's memory. */
+  #isOurs(pid: number): boolean {
     const status = this.#device.status(pid);
-    if (!status) return false;
-    return !this.#members.hasHad(status.origin) && !this.#members.hasHad(status.id);
+    if (status) return this.#members.hasHad(status.origin) || this.#members.hasHad(status.id);
+    const session = this.#device.openSession(pid, { create: true, exclusive: true });
+    try {
+      return this.#members.hasHad(session.status().origin);
+    } finally {
+      session.close();
+    }
   }
 
   /** Return: nothing where it has the memory of a member. */
@@ -131,8 +148,10 @@ export class Join {
       if (!(error instanceof TargetError) || error.code !== 'ALREADY_TRACKED') throw error;
       const status = this.#device.status(pid);
       const member = this.#members.bySession(status?.id ?? '');
-      // No images depend on a session of which nothing was ever committed.
-      if (!member && status?.committed === 0) return this.#device.openSession(pid);
+      // No images depend on a session of which nothing was ever committed. Of a member that has ended
+      // another process may have the memory: it is a new one.
+      if (!member && status && (status.committed === 0 || this.#members.hasHad(status.id)))
+        return this.#device.openSession(pid);
       if (!member) throw error;
       this.#members.addSharer(member, pid);
       return undefined;
@@ -162,9 +181,8 @@ export class Join {
     const parent = this.#members.bySession(origin);
     if (!session.isNew || noOrigin.test(origin) || !parent) return null;
     try {
-      const layout = await parent.context.session.layout();
-      let lastRegion = 0;
-      for (let i = 0; i < layout.length; i++) lastRegion = Math.max(lastRegion, layout.region(i));
+      const lastRegion = this.#lastRegions.get(origin) ?? (await lastRegionOf(parent));
+      this.#lastRegions.set(origin, lastRegion);
       return { sessionId: origin, lastRegion };
     } catch (error) {
       if (isGoneError(error)) return null;
@@ -247,6 +265,13 @@ export class Join {
     this.#members.noteSkipped({ pid, code, reason: message, isNewborn });
     return true;
   }
+}
+
+async function lastRegionOf({ context }: TreeMember): Promise<number> {
+  const layout = await context.session.layout();
+  let lastRegion = 0;
+  for (let i = 0; i < layout.length; i++) lastRegion = Math.max(lastRegion, layout.region(i));
+  return lastRegion;
 }
 
 function tooFast([first]: readonly Candidate[]): TargetError {

@@ -27,7 +27,9 @@ export class Members {
   readonly #bySession = new Map<string, TreeMember>();
   /** those that share a member's memory too */
   readonly #byPid = new Map<number, TreeMember>();
-  readonly #outsiders = new Outsiders((pid) => this.#byPid.has(pid));
+  /** members that have ended; what is known of who maps a file may name them still */
+  readonly #former = new Set<number>();
+  readonly #outsiders = new Outsiders((pid) => this.#byPid.has(pid) || this.#former.has(pid));
   readonly candidates: Candidates;
   /** sessions of members, of those that have ended too: their children may come later */
   readonly #sessions = new Set<string>();
@@ -103,8 +105,15 @@ export class Members {
   drop(member: TreeMember): void {
     this.remove(member);
     const { number, context, sessionId, isStored } = member;
+    this.#former.add(context.pid);
     const reason = this.noteFormer(context.target, sessionId);
     if (isStored) this.noteEnded(number, context.target, reason);
+  }
+
+  /** A process was a member in some round. */
+  addFormer(target: TargetIdentity, sessionId: string | null): void {
+    if (sessionId !== null) this.#sessions.add(sessionId);
+    if (isSameProcess(target)) this.candidates.addExeced(target);
   }
 
   /** A process is a member no more. Its children may come later, and itself with another memory. */

@@ -14,6 +14,7 @@ export function resumeMembers(device: Device, images: ImageDirectory, members: M
   const { signal, onProgress } = members.options;
   const { last } = images;
   members.wasStopped = last?.isFrozen ?? false;
+  rememberFormer(images, members);
   let other: number | undefined;
   for (const record of last?.members ?? []) {
     const { member, target, parent, parentPid, sessionId } = record;
@@ -33,6 +34,17 @@ export function resumeMembers(device: Device, images: ImageDirectory, members: M
   }
   if (members.first || canGoOn(device, images, members)) return;
   throw other === undefined ? notTracked(images.path) : otherSession(other);
+}
+
+/** Of those that are members no more, children may be found, and they themselves after an exec. */
+function rememberFormer({ rounds }: ImageDirectory, members: Members): void {
+  const known = new Set<string | null>();
+  for (const round of rounds)
+    for (const { target, sessionId } of round.members) {
+      if (known.has(sessionId)) continue;
+      known.add(sessionId);
+      members.addFormer(target, sessionId);
+    }
 }
 
 /**

@@ -5,15 +5,17 @@ import { killProcess } from '../proc/kill-process.js';
 import type { StopOptions } from '../tracker.js';
 import { FrozenMembers } from './frozen-members.js';
 import type { TreeMember } from './tree-member.js';
+import { isSameProcess } from './members.js';
 import { takeTreeRound, type TreeState } from './tree-round.js';
 import type { MemberEnd, TreeRoundReport, TreeStopReport } from './tree-reports.js';
 
 /** A member whose tracking ends. */
 interface Ending {
   member: TreeMember;
+  /** null where nothing is to be compared, or the process has ended */
   verification: Verification | null;
   revertedVmas: number;
-  /** died while it stood: nothing is to be put back */
+  /** its memory is there no more: nothing is to be put back */
   isGone: boolean;
 }
 
@@ -29,18 +31,22 @@ export async function stopTree(
   const final = await takeFinalRound(state, frozen);
   state.members.wasStopped = true;
   const endings = endingsOf(state, verify);
-  await forEach(endings, async ({ verification }) => verification?.beforeRevert());
+  await forEach(endings, async ({ verification }) => verification?.beforeRevert(), endVerification);
   const startMs = performance.now();
   let donePages = 0;
-  await forEach(endings, async (ending) => {
-    const { session, onProgress } = ending.member.context;
-    onProgress?.({ phase: 'revert', donePages, totalPages: 0 });
-    const { nrVmas, nrPages } = await session.revert(frozen.of(ending.member));
-    ending.revertedVmas = nrVmas;
-    donePages += nrPages;
-  });
+  await forEach(
+    endings,
+    async (ending) => {
+      const { session, onProgress } = ending.member.context;
+      onProgress?.({ phase: 'revert', donePages, totalPages: 0 });
+      const { nrVmas, nrPages } = await session.revert(frozen.of(ending.member));
+      ending.revertedVmas = nrVmas;
+      donePages += nrPages;
+    },
+    endMember,
+  );
   const revertMs = performance.now() - startMs;
-  await forEach(endings, async ({ verification }) => verification?.afterRevert());
+  await forEach(endings, async ({ verification }) => verification?.afterRevert(), endVerification);
   const total = verify ? totalOf(endings) : null;
   // Wrong or incomplete images must not be all that is left of the targets.
   const isKilled = kill && isComplete(final) && (total?.lostWrites ?? 0) === 0;
@@ -75,26 +81,42 @@ function endingsOf({ members, images }: TreeState, verify: boolean): Ending[] {
   });
 }
 
-/** With it, who runs on its memory. It stands, so its pid is its own still. */
+/** With it, who runs on its memory. They stand, so their pids are their own still. */
 function killMember({ member, isGone }: Ending): void {
   if (isGone) return;
-  for (const pid of [member.pid, ...member.extraTids]) killProcess(pid);
+  if (isSameProcess(member.context.target)) killProcess(member.pid);
+  for (const pid of member.extraTids) killProcess(pid);
 }
 
-/** One that dies while it stands is left out; the others go on. */
+/**
+ * One that dies while it stands is left out; the others go on.
+ * @param leaveOut whether that is so, of one whose work has failed
+ */
 async function forEach(
   endings: readonly Ending[],
   work: (ending: Ending) => Promise<unknown>,
+  leaveOut: (ending: Ending) => Promise<boolean>,
 ): Promise<void> {
   for (const ending of endings) {
     if (ending.isGone) continue;
     try {
       await work(ending);
     } catch (error) {
-      if (!(await hasEnded(ending.member.pid))) throw error;
-      ending.isGone = true;
+      if (!(await leaveOut(ending))) throw error;
     }
   }
+}
+
+/** The memory of one that has ended cannot be compared; another process may have it still. */
+async function endVerification(ending: Ending): Promise<boolean> {
+  if (!(await hasEnded(ending.member.pid))) return false;
+  ending.verification = null;
+  return true;
+}
+
+async function endMember(ending: Ending): Promise<boolean> {
+  ending.isGone = await ending.member.isGone();
+  return ending.isGone;
 }
 
 function isComplete({ members }: TreeRoundReport): boolean {

@@ -26,10 +26,11 @@ export function isOver({ code }: TargetError): boolean {
   return over.has(code);
 }
 
+const advice = '; --skip-untrackable leaves it out of the tree';
+
 /** The same error, for somebody who wants to have the others tracked. */
-export function withAdvice({ code, message, facts, cause }: TargetError): TargetError {
-  return new TargetError(code, `${message}; --skip-untrackable leaves it out of the tree`, {
-    cause,
-    facts,
-  });
+export function withAdvice(error: TargetError): TargetError {
+  const { code, message, facts, cause } = error;
+  if (message.endsWith(advice)) return error;
+  return new TargetError(code, message + advice, { cause, facts });
 }

@@ -82,8 +82,11 @@ async function stopTree(options: StopOptions, context: Context): Promise<Outcome
   output.print(formatTreeEnd(report));
   if (report.verify)
     output.print(formatVerdict({ ...report.verify, lostAddresses: lostOf(report) }));
-  const isFailure = report.verify !== null && report.verify.lostWrites !== 0;
-  return { document: { images, ...report }, isFailure };
+  const isWrong = report.verify !== null && report.verify.lostWrites !== 0;
+  return {
+    document: { images, ...report },
+    isFailure: isWrong || (kill && !report.isKilled),
+  };
 }
 
 function lostOf({ members }: TreeStopReport): string[] {

@@ -12,7 +12,11 @@ import { fakeSession, layoutOf, vma } from '../../unit/dump/fixtures.js';
 
 const outsider = 2 ** 22 + 1;
 const noOrigin = '0'.repeat(32);
-const frozen = { hold: () => Promise.resolve() } as unknown as FrozenMembers;
+const frozen = {
+  catch: () => undefined,
+  hold: () => Promise.resolve(),
+  letGo: () => undefined,
+} as unknown as FrozenMembers;
 
 /** Which other processes map a file that a child maps shared. */
 type Sharers = Record<string, number[]>;

@@ -60,12 +60,20 @@ describe('memory that members share', () => {
     expect([a.asked, b.asked]).to.deep.equal([[100], []]);
   });
 
-  it('is shared with who was asked about it, when that one is a member no more', async () => {
+  it('is shared with who was asked about it, when that one is left out', async () => {
+    const a = addMember(members, pidA, () => [pidB]);
+    const b = addMember(members, pidB, () => [pidA]);
+    await sharersOf(members, a.member, mapping(100));
+    members.remove(a.member);
+    expect(await sharersOf(members, b.member, mapping(500))).to.deep.equal([[pidA]]);
+  });
+
+  it('is not shared with a member that has ended', async () => {
     const a = addMember(members, pidA, () => [pidB]);
     const b = addMember(members, pidB, () => [pidA]);
     await sharersOf(members, a.member, mapping(100));
     members.drop(a.member);
-    expect(await sharersOf(members, b.member, mapping(500))).to.deep.equal([[pidA]]);
+    expect(await sharersOf(members, b.member, mapping(500))).to.deep.equal([]);
   });
 
   it('is asked about again where the first one has unmapped it', async () => {
