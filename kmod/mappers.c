@@ -89,24 +89,21 @@ int tracker_share_wrap(struct tracker_share *share)
 
 /**
  * tracker_share_wrap_own - wrap the caller's own mappings of a file
- * @share: the file; the caller holds tracker_shares_lock
+ * @share: the file; the caller holds tracker_shares_lock, and its own mmap_lock
+ *	for writing
  * @own: what of it the caller has just mapped, and will absorb
  *
- * It is the caller that has made one of them: it can wait for its own threads.
- * Others, of which that may not be known, count in share->nr_late.
+ * Others, which nobody will absorb, count in share->nr_late.
  *
- * Return: as tracker_share_wrap(), or -EINTR.
+ * Return: as tracker_share_wrap().
  */
 int tracker_share_wrap_own(struct tracker_share *share,
 			   const struct tracker_adoption *own)
 {
-	struct mm_struct *mm = current->mm;
 	struct vm_area_struct *vma;
 	int err = 0;
-	VMA_ITERATOR(vmi, mm, 0);
+	VMA_ITERATOR(vmi, current->mm, 0);
 
-	if (mmap_write_lock_killable(mm))
-		return -EINTR;
 	for_each_vma(vmi, vma) {
 		if (err || !tracker_share_has(share, vma) ||
 		    tracker_vma_is_wrapped(vma))
@@ -116,7 +113,6 @@ int tracker_share_wrap_own(struct tracker_share *share,
 			     vma->vm_end > own->end))
 			share->nr_late++;
 	}
-	mmap_write_unlock(mm);
 	return err;
 }
 

@@ -209,7 +209,10 @@ struct tracker_share *tracker_share_hold(struct file *file)
 
 	if (IS_ERR(new))
 		return new;
-	mutex_lock(&tracker_shares_lock);
+	if (mutex_lock_killable(&tracker_shares_lock)) {
+		tracker_share_put(new);
+		return ERR_PTR(-EINTR);
+	}
 	share = tracker_share_find(file->f_mapping);
 	if (!share) {
 		__module_get(THIS_MODULE);

@@ -62,7 +62,7 @@ void tracker_share_unhold(struct tracker_share *share);
 struct tracker_region *tracker_share_add_region(struct tracker_share *share,
 						struct tracker_session *session,
 						u16 kind);
-void tracker_share_complete(struct tracker_share *share);
+int tracker_share_complete(struct tracker_share *share);
 
 /* The log. */
 void tracker_share_log(struct address_space *mapping, struct folio *folio,

@@ -16,6 +16,30 @@
 #define TRACKER_ADOPT_TRIES	10
 #define TRACKER_WRAP_DELAY_MS	4
 
+/*
+ * Takes tracker_shares_lock, and the caller's own mmap_lock, too, for writing. A
+ * fault may hold mmap_lock for as long as who serves a file (FUSE, NFS) takes, and
+ * every harvest wants tracker_shares_lock: neither is waited for with the other
+ * held.
+ *
+ * Return: 0, -EBUSY, or -EINTR.
+ */
+static int tracker_share_lock_own(struct mm_struct *mm)
+{
+	if (mutex_lock_killable(&tracker_shares_lock))
+		return -EINTR;
+	if (tracker_mmap_write_trylock(mm))
+		return 0;
+	mutex_unlock(&tracker_shares_lock);
+	if (mmap_write_lock_killable(mm))
+		return -EINTR;
+	if (mutex_trylock(&tracker_shares_lock))
+		return 0;
+	mmap_write_unlock(mm);
+	return -EBUSY;
+}
+
+/* Gives up the caller's own mmap_lock, which is held if there is an @own. */
 static int __tracker_share_wrap(struct tracker_share *share,
 				const struct tracker_adoption *own)
 {
@@ -23,10 +47,13 @@ static int __tracker_share_wrap(struct tracker_share *share,
 	int err = 0;
 
 	lockdep_assert_held(&tracker_shares_lock);
+	if (own) {
+		if (!share->is_over)
+			err = tracker_share_wrap_own(share, own);
+		mmap_write_unlock(current->mm);
+	}
 	if (share->is_over)
 		return 0;
-	if (own)
-		err = tracker_share_wrap_own(share, own);
 	if (!err)
 		err = tracker_share_wrap(share);
 	/* Whoever tracks the file has not been told what they have written. */
@@ -49,12 +76,15 @@ static int tracker_share_wrap_all(struct tracker_share *share,
 	int err;
 
 	for (;;) {
-		err = mutex_lock_killable(&tracker_shares_lock);
-		if (err)
-			return err;
-		err = __tracker_share_wrap(share, own);
-		*nr_late = share->nr_late;
-		mutex_unlock(&tracker_shares_lock);
+		if (own)
+			err = tracker_share_lock_own(current->mm);
+		else
+			err = mutex_lock_killable(&tracker_shares_lock);
+		if (!err) {
+			err = __tracker_share_wrap(share, own);
+			*nr_late = share->nr_late;
+			mutex_unlock(&tracker_shares_lock);
+		}
 		if (err != -EBUSY)
 			return err;
 		if (!--tries)
@@ -98,12 +128,16 @@ void tracker_share_adopt_file(const struct tracker_adoption *own)
 	tracker_share_put(share);
 }
 
-/* Under one lock: a mapping that is being wrapped now is seen before or after. */
-static bool tracker_share_is_complete(struct tracker_share *share)
+/*
+ * Under one lock: a mapping that is being wrapped now is seen before or after.
+ * Return: 1, 0, or -EINTR.
+ */
+static int tracker_share_is_complete(struct tracker_share *share)
 {
 	bool is_complete;
 
-	mutex_lock(&tracker_shares_lock);
+	if (mutex_lock_killable(&tracker_shares_lock))
+		return -EINTR;
 	is_complete = !share->is_incomplete && tracker_share_is_wrapped(share);
 	mutex_unlock(&tracker_shares_lock);
 	return is_complete;
@@ -115,23 +149,26 @@ static bool tracker_share_is_complete(struct tracker_share *share)
  *
  * An mmap() that had begun when nobody was tracked tells nobody that it ends. What
  * such a mapping has written up to now is not known: all of the file may have been.
+ *
+ * Return: 0, or -EINTR if the caller has been killed: then the next harvest does it.
  */
-void tracker_share_complete(struct tracker_share *share)
+int tracker_share_complete(struct tracker_share *share)
 {
+	int err = tracker_share_is_complete(share);
 	unsigned int nr_late;
-	int err;
 
-	if (tracker_share_is_complete(share))
-		return;
+	if (err)
+		return min(err, 0);
 	err = tracker_share_wrap_all(share, NULL, TRACKER_ADOPT_TRIES, &nr_late);
+	if (err == -EINTR)
+		return err;
 	mutex_lock(&tracker_shares_lock);
 	/* Unless somebody has wrapped another one, which may still write. */
 	WRITE_ONCE(share->is_incomplete, err || share->nr_late != nr_late);
 	mutex_unlock(&tracker_shares_lock);
-	if (err == -EINTR)
-		return;
 	tracker_share_protect(share);
 	tracker_share_changed(share);
+	return 0;
 }
 
 /*

@@ -336,8 +336,9 @@ int tracker_share_rescan(struct tracker_region *region, u64 *nr_pinned)
 
 	if (mutex_lock_killable(&share->hand_out_lock))
 		return -EINTR;
-	tracker_share_complete(share);
-	err = tracker_share_hand_out(share, nr_pinned);
+	err = tracker_share_complete(share);
+	if (!err)
+		err = tracker_share_hand_out(share, nr_pinned);
 	mutex_unlock(&share->hand_out_lock);
 	if (err)
 		return err;

@@ -23,7 +23,8 @@
  *   session->lock		everything a controller does with a session
  *   tracker_sessions_lock	the list of sessions
  *   share->hand_out_lock	handing out the log of a shared file
- *   tracker_shares_lock	which files are shared, wrapping and unwrapping
+ *   tracker_shares_lock	which files are shared, wrapping and unwrapping; no
+ *				mmap_lock is waited for here
  *   share->lock		the regions of a shared file
  *   tree->revert_lock		what donors become when targets are put back
  *   mmap_lock			(a target's, or the caller's own; another
