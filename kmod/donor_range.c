@@ -92,22 +92,35 @@ static pgoff_t tracker_donor_next_of(struct tracker_session *session,
 	return best;
 }
 
+/* So many pages are looked at first, and twice as many each time after that. */
+#define TRACKER_NEXT_PAGES	16
+
 /*
  * As tracker_page_next(). Caller holds tree->lock.
  *
- * What was saved is looked for in front of what the parents still have. That is
- * near, however much there is that was saved for older children alone: mostly the
- * parent has those pages, too. And no page is missed that is being written: it is
- * saved before it goes.
+ * The parents may still have, and have saved for others, any number of pages that
+ * this session does not inherit. So that the way to the next page costs no more
+ * than how far it is, the range is looked at piece by piece. In each, what the
+ * parents still have comes first: no page is missed that is being written, for it
+ * is saved before it goes.
  */
 pgoff_t tracker_donor_next(struct tracker_session *session, pgoff_t start,
 			   pgoff_t end)
 {
+	pgoff_t next, stop, step = TRACKER_NEXT_PAGES;
+
 	end = tracker_donor_next_own(session, start, end);
-	end = tracker_donor_next_of(session, start, end,
-				    tracker_donor_next_live);
-	return tracker_donor_next_of(session, start, end,
-				     tracker_snapshot_next);
+	for (; start < end; start = stop) {
+		stop = end - start > step ? start + step : end;
+		next = tracker_donor_next_of(session, start, stop,
+					     tracker_donor_next_live);
+		next = tracker_donor_next_of(session, start, next,
+					     tracker_snapshot_next);
+		if (next < stop)
+			return next;
+		step *= 2;
+	}
+	return end;
 }
 
 /**
