@@ -373,13 +373,15 @@ int tracker_discard_range(struct mm_struct *mm, unsigned long start,
  * @start: first page
  * @end: page after the last one
  *
- * Return: true if they are in one region and not mapped elsewhere.
+ * Return: true if they are in one region, mapped nowhere else, and not going to be
+ * taken for the parent's.
  */
 bool tracker_pages_are_free(struct mm_struct *mm, struct vm_area_struct *except,
 			    struct tracker_session *session, pgoff_t start,
 			    pgoff_t end)
 {
-	if (((start - 1) ^ (end - 1)) & ~(TRACKER_REGION_PAGES - 1))
+	if (((start - 1) ^ (end - 1)) & ~(TRACKER_REGION_PAGES - 1) ||
+	    tracker_origin_is_assumed(session, start))
 		return false;
 	return !tracker_file_is_mapped(session->file, mm, except, start, end) &&
 	       /* What a forked child still maps of its parent will be at its place. */

@@ -93,6 +93,16 @@ bool tracker_vma_is_heir(struct tracker_session *session,
 	       vma->vm_file == session->origin;
 }
 
+/*
+ * A child's first round takes what is mapped of the parent's regions for what the
+ * parent has there. Return: whether it would of this page.
+ */
+bool tracker_origin_is_assumed(struct tracker_session *session, pgoff_t pgoff)
+{
+	return session->origin && READ_ONCE(session->is_new) &&
+	       pgoff < tracker_origin(session)->end;
+}
+
 /* What the mapping was for the parent. Caller holds mmap_lock. */
 static struct tracker_region *
 tracker_origin_region(struct tracker_session *session, pgoff_t pgoff)

@@ -66,9 +66,7 @@ static int tracker_swap_piece(struct tracker_swapper *swapper,
 /*
  * What follows a tracked mapping, as brk() and mprotect() make it, goes on in
  * its region: both become one mapping. Not with forked children: they may have
- * had these pages, of which holes are not saved for them. Nor in a child's first
- * round: what it has there of its parent's regions is taken for what the parent
- * has. Caller holds mmap_lock.
+ * had these pages, of which holes are not saved for them. Caller holds mmap_lock.
  */
 static bool tracker_swap_extend(struct tracker_swapper *swapper)
 {
@@ -79,8 +77,7 @@ static bool tracker_swap_extend(struct tracker_swapper *swapper)
 	pgoff_t pgoff;
 
 	if (swapper->kind != TRACKER_KIND_ANON_PRIVATE || swapper->grows_down ||
-	    swapper->label.policy || (session->origin && session->is_new) ||
-	    tracker_family_has_snapshots(session->family))
+	    swapper->label.policy || tracker_family_has_snapshots(session->family))
 		return false;
 	if (!prev || prev->vm_end != swapper->start ||
 	    !tracker_vma_is_target(prev) ||

@@ -73,6 +73,7 @@ int tracker_origin_inherit(struct tracker_session *session, pgoff_t start,
 			   pgoff_t end);
 u16 tracker_origin_kind(struct tracker_session *session,
 			const struct vm_area_struct *vma);
+bool tracker_origin_is_assumed(struct tracker_session *session, pgoff_t pgoff);
 bool tracker_vma_is_heir(struct tracker_session *session,
 			 const struct vm_area_struct *vma);
 
