@@ -193,37 +193,54 @@ struct tracker_region *tracker_share_region(struct tracker_session *session,
 	return xa_load(&session->shares, (unsigned long)mapping);
 }
 
-/**
- * tracker_share_hold - what stands for a shared file
- * @file: the file
- *
- * As long as somebody holds it, nothing of the file is unwrapped. Opening the file
- * may take its time, so it is done without tracker_shares_lock.
- *
- * Return: the share, or an ERR_PTR.
+/*
+ * Holds the share of a file: if there is none yet, @new, which may be NULL.
+ * Return: the share, NULL, or ERR_PTR(-EINTR).
  */
-struct tracker_share *tracker_share_hold(struct file *file)
+static struct tracker_share *__tracker_share_hold(struct address_space *mapping,
+						  struct tracker_share *new)
 {
-	struct tracker_share *new = tracker_share_alloc(file);
 	struct tracker_share *share;
 
-	if (IS_ERR(new))
-		return new;
-	if (mutex_lock_killable(&tracker_shares_lock)) {
-		tracker_share_put(new);
+	if (mutex_lock_killable(&tracker_shares_lock))
 		return ERR_PTR(-EINTR);
-	}
-	share = tracker_share_find(file->f_mapping);
-	if (!share) {
+	share = tracker_share_find(mapping);
+	if (!share && new) {
 		__module_get(THIS_MODULE);
 		atomic_inc(&tracker_nr_shares);
 		hash_add_rcu(tracker_shares, &new->node,
 			     (unsigned long)new->mapping);
 		share = new;
 	}
-	kref_get(&share->kref);
-	atomic_inc(&share->nr_holds);
+	if (share) {
+		kref_get(&share->kref);
+		atomic_inc(&share->nr_holds);
+	}
 	mutex_unlock(&tracker_shares_lock);
+	return share;
+}
+
+/**
+ * tracker_share_hold - what stands for a shared file
+ * @file: the file
+ *
+ * As long as somebody holds it, nothing of the file is unwrapped. Opening the file
+ * takes as long as who serves it (FUSE): it is done where nobody has done it yet,
+ * and without tracker_shares_lock.
+ *
+ * Return: the share, or an ERR_PTR.
+ */
+struct tracker_share *tracker_share_hold(struct file *file)
+{
+	struct tracker_share *share, *new;
+
+	share = __tracker_share_hold(file->f_mapping, NULL);
+	if (share)
+		return share;
+	new = tracker_share_alloc(file);
+	if (IS_ERR(new))
+		return new;
+	share = __tracker_share_hold(file->f_mapping, new);
 	if (share != new)
 		tracker_share_put(new);
 	return share;
