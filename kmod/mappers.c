@@ -120,7 +120,8 @@ int tracker_share_wrap_own(struct tracker_share *share,
  * tracker_share_is_wrapped - is no mapping of a file left to be wrapped?
  * @share: the file
  *
- * An mmap() that had begun when nobody was tracked tells nobody that it ends.
+ * Whoever maps it sees to that (share_hook.c), but for an mmap() that has begun
+ * before the module was loaded; and that may have to be left to a harvest.
  *
  * Return: whether the writes of all processes are seen.
  */

@@ -147,8 +147,8 @@ static int tracker_share_is_complete(struct tracker_share *share)
  * tracker_share_complete - make good for mappings that were wrapped late
  * @share: the file; the caller holds share->hand_out_lock
  *
- * An mmap() that had begun when nobody was tracked tells nobody that it ends. What
- * such a mapping has written up to now is not known: all of the file may have been.
+ * What a mapping has written that was not wrapped in time is not known: all of the
+ * file may have been.
  *
  * Return: 0, or -EINTR if the caller has been killed: then the next harvest does it.
  */

@@ -52,15 +52,20 @@ static void tracker_after_mmap(struct callback_head *work)
 		tracker_after_remap(work);
 }
 
-/* Without a note the call must not happen. Return: whether it may. */
+/*
+ * Noted also where nobody is tracked: before the call is over somebody may be, and
+ * what is written to the file may be unmapped again before a harvest looks for such
+ * mappings. Without a note the call must not happen if somebody is tracked. Return:
+ * whether it may.
+ */
 static bool tracker_note_mapping(unsigned long addr, unsigned long len,
 				 task_work_func_t func)
 {
 	struct tracker_call call = { .addr = addr, .new_len = len };
 
-	if (!tracker_is_active() || !current->mm || current->flags & PF_KTHREAD)
+	if (!current->mm || current->flags & PF_KTHREAD)
 		return true;
-	return tracker_call_queue(&call, func);
+	return tracker_call_queue(&call, func) || !tracker_is_active();
 }
 
 /* vm_mmap_pgoff(file, addr, len, prot, flag, pgoff); no type: EINVAL. */
