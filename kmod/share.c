@@ -258,6 +258,7 @@ void tracker_share_unhold(struct tracker_share *share)
  * @share: the file, which the caller holds
  * @session: the session, locked
  * @kind: enum tracker_kind of the mapping
+ * @nr_changes: those of the file that the session need not be told of
  *
  * tracker_shares_lock is not held while share->lock is waited for: whoever maps a
  * file that is tracked waits for the one, and a hand-out has the other.
@@ -266,7 +267,7 @@ void tracker_share_unhold(struct tracker_share *share)
  */
 struct tracker_region *tracker_share_add_region(struct tracker_share *share,
 						struct tracker_session *session,
-						u16 kind)
+						u16 kind, int nr_changes)
 {
 	unsigned long nr_pages =
 		DIV_ROUND_UP(i_size_read(share->mapping->host), PAGE_SIZE);
@@ -284,6 +285,9 @@ struct tracker_region *tracker_share_add_region(struct tracker_share *share,
 	}
 	kref_get(&share->kref);
 	atomic_inc(&share->nr_holds);
+	region->nr_changes = nr_changes;
+	/* A private harvest that is not committed yet did not see this region. */
+	region->nr_others = nr_changes;
 	region->share = share;
 	region->is_mapped = true;
 	mutex_lock(&share->lock);

@@ -61,7 +61,7 @@ struct tracker_share *tracker_share_hold(struct file *file);
 void tracker_share_unhold(struct tracker_share *share);
 struct tracker_region *tracker_share_add_region(struct tracker_share *share,
 						struct tracker_session *session,
-						u16 kind);
+						u16 kind, int nr_changes);
 int tracker_share_complete(struct tracker_share *share);
 
 /* The log. */
@@ -69,10 +69,10 @@ void tracker_share_log(struct address_space *mapping, struct folio *folio,
 		       pgoff_t index);
 void tracker_share_changed(void *owner);
 void tracker_share_written(struct file *file);
-void tracker_share_protect(struct tracker_share *share);
-int tracker_share_see(struct tracker_region *region);
-void tracker_share_absorb(struct tracker_share *share, pgoff_t index,
-			  pgoff_t end);
+int tracker_share_protect(struct tracker_share *share);
+int tracker_share_see(struct tracker_share *share, int nr_changes);
+int tracker_share_absorb(struct tracker_share *share, pgoff_t index,
+			 pgoff_t end);
 
 /* Mappers. */
 int tracker_share_wrap(struct tracker_share *share);

@@ -95,7 +95,10 @@ static int tracker_share_wrap_all(struct tracker_share *share,
 	}
 }
 
-/* A mapping is not wrapped, and may write up to its end. */
+/*
+ * A mapping is not wrapped, and may write up to its end; or pages were protected of
+ * which nobody has been told that they were written. The next harvest sees to it.
+ */
 static void tracker_share_miss(struct tracker_share *share)
 {
 	mutex_lock(&tracker_shares_lock);
@@ -115,16 +118,16 @@ static void tracker_share_miss(struct tracker_share *share)
  */
 void tracker_share_adopt_file(const struct tracker_adoption *own)
 {
+	pgoff_t end = own->index + ((own->end - own->start) >> PAGE_SHIFT);
 	struct tracker_share *share = tracker_share_get(own->mapping);
 	unsigned int nr_late;
+	int err;
 
 	if (!share)
 		return;
-	if (tracker_share_wrap_all(share, own, TRACKER_ADOPT_TRIES, &nr_late))
+	err = tracker_share_wrap_all(share, own, TRACKER_ADOPT_TRIES, &nr_late);
+	if (tracker_share_absorb(share, own->index, end) || err)
 		tracker_share_miss(share);
-	tracker_share_absorb(share, own->index,
-			     own->index +
-				     ((own->end - own->start) >> PAGE_SHIFT));
 	tracker_share_put(share);
 }
 
@@ -166,9 +169,12 @@ int tracker_share_complete(struct tracker_share *share)
 	/* Unless somebody has wrapped another one, which may still write. */
 	WRITE_ONCE(share->is_incomplete, err || share->nr_late != nr_late);
 	mutex_unlock(&tracker_shares_lock);
-	tracker_share_protect(share);
-	tracker_share_changed(share);
-	return 0;
+	err = tracker_share_protect(share);
+	if (err)
+		tracker_share_miss(share);
+	else
+		tracker_share_changed(share);
+	return err;
 }
 
 /*
@@ -186,50 +192,47 @@ static void tracker_share_set_protected(struct tracker_share *share,
 	mutex_unlock(&tracker_shares_lock);
 }
 
-/* The session is told of writes from now on. Return: 0 or -errno. */
-static int tracker_share_begin(struct tracker_share *share,
-			       struct tracker_session *session, u16 kind)
-{
-	struct tracker_region *region =
-		tracker_share_add_region(share, session, kind);
-	int err;
-
-	if (IS_ERR(region))
-		return PTR_ERR(region);
-	err = tracker_share_see(region);
-	if (err)
-		tracker_share_detach(region);
-	return err;
-}
-
 /*
- * Sees to it that from now on no write is missed. A region costs a number and a
- * block for good, so that there is none before others have been waited for: that
- * may fail, and be tried again and again. Caller holds the share.
+ * The session is told of writes from now on. A region costs a number and a block
+ * for good, so it comes after all that may be tried again and again.
  *
  * Return: 0 or -errno.
  */
-static int tracker_share_guard(struct tracker_share *share,
+static int tracker_share_begin(struct tracker_share *share,
 			       struct tracker_session *session, u16 kind)
 {
-	bool is_protected = READ_ONCE(share->is_protected) &&
-			    !READ_ONCE(share->is_incomplete);
-	unsigned int nr_late = 0;
+	int nr_changes = atomic_read(&share->nr_changes);
 	int err = 0;
 
-	if (!is_protected) {
-		err = tracker_share_wrap_all(share, NULL, TRACKER_WRAP_TRIES,
-					     &nr_late);
-		/* For those that track the file already. */
-		if (err)
-			tracker_share_miss(share);
-	}
+	if (kind == TRACKER_KIND_ANON_SHARED)
+		err = tracker_share_see(share, nr_changes);
+	if (err)
+		return err;
+	return PTR_ERR_OR_ZERO(tracker_share_add_region(share, session, kind,
+							nr_changes));
+}
+
+/*
+ * Sees to it that from now on no write is missed. Caller holds the share, but has
+ * no region of it yet: what is written before it has one is for it to read.
+ *
+ * Return: 0 or -errno.
+ */
+static int tracker_share_guard(struct tracker_share *share)
+{
+	unsigned int nr_late;
+	int err;
+
+	if (READ_ONCE(share->is_protected) && !READ_ONCE(share->is_incomplete))
+		return 0;
+	err = tracker_share_wrap_all(share, NULL, TRACKER_WRAP_TRIES, &nr_late);
 	if (!err)
-		err = tracker_share_begin(share, session, kind);
-	if (!err && !is_protected) {
-		tracker_share_protect(share);
+		err = tracker_share_protect(share);
+	/* For those that track the file already. */
+	if (err)
+		tracker_share_miss(share);
+	else
 		tracker_share_set_protected(share, nr_late);
-	}
 	return err;
 }
 
@@ -259,7 +262,9 @@ int tracker_share_attach(struct tracker_session *session, struct file *file,
 	share = tracker_share_hold(file);
 	if (IS_ERR(share))
 		return PTR_ERR(share);
-	err = tracker_share_guard(share, session, kind);
+	err = tracker_share_guard(share);
+	if (!err)
+		err = tracker_share_begin(share, session, kind);
 	tracker_share_unhold(share);
 	return err;
 }

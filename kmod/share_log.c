@@ -106,18 +106,29 @@ static struct folio *tracker_share_lock_page(struct tracker_share *share,
 	}
 }
 
+/* Between pages: all those of a file may be minutes. Return: 0, or -EINTR if killed. */
+static int tracker_share_pause(void)
+{
+	cond_resched();
+	return fatal_signal_pending(current) ? -EINTR : 0;
+}
+
 /*
  * Write-protects all of the file's pages: from now on their writes are logged.
  * Pages that are written already are for the caller to read.
+ *
+ * Return: 0, or -EINTR if the caller has been killed: then it has to see to it that
+ * nobody is missing what was written to the pages that are protected now.
  */
-void tracker_share_protect(struct tracker_share *share)
+int tracker_share_protect(struct tracker_share *share)
 {
 	struct xarray *pages = &share->mapping->i_pages;
 	unsigned int ticks = TRACKER_LOCK_TICKS;
 	unsigned long index = 0;
 	struct folio *folio;
+	int err = 0;
 
-	for (; xa_find(pages, &index, ULONG_MAX, XA_PRESENT); index++) {
+	for (; !err && xa_find(pages, &index, ULONG_MAX, XA_PRESENT); index++) {
 		folio = tracker_share_lock_page(share, index, &ticks);
 		if (IS_ERR(folio)) {
 			tracker_share_log_pages(share, index, 1);
@@ -127,8 +138,9 @@ void tracker_share_protect(struct tracker_share *share)
 			folio_unlock(folio);
 			folio_put(folio);
 		}
-		cond_resched();
+		err = tracker_share_pause();
 	}
+	return err;
 }
 
 /*
@@ -163,25 +175,21 @@ static bool tracker_share_rearm(struct tracker_share *share,
  * What the first round stores of memory that no file system keeps. Only system
  * calls make pages there that are not logged: without one since the last time,
  * all is known already.
+ *
+ * Return: 0, -ENOMEM, or -EINTR if the caller has been killed.
  */
-int tracker_share_see(struct tracker_region *region)
+int tracker_share_see(struct tracker_share *share, int nr_changes)
 {
-	struct tracker_share *share = region->share;
 	struct xarray *pages = &share->mapping->i_pages;
-	int nr_changes = atomic_read(&share->nr_changes);
 	unsigned long index = 0;
 	int err = 0;
 
-	region->nr_changes = nr_changes;
-	/* A private harvest that is not committed yet did not see this region. */
-	region->nr_others = nr_changes;
-	if (region->kind != TRACKER_KIND_ANON_SHARED)
-		return 0;
 	if (READ_ONCE(share->is_seen) && READ_ONCE(share->nr_seen) == nr_changes)
 		return 0;
-	while (!err && xa_find(pages, &index, region->nr_pages - 1, XA_PRESENT)) {
-		err = tracker_log_see(&share->log, index++);
-		cond_resched();
+	for (; !err && xa_find(pages, &index, ULONG_MAX, XA_PRESENT); index++) {
+		err = tracker_log_see(&share->log, index);
+		if (!err)
+			err = tracker_share_pause();
 	}
 	if (!err) {
 		WRITE_ONCE(share->nr_seen, nr_changes);
@@ -209,18 +217,22 @@ static void tracker_share_absorb_page(struct tracker_share *share,
 	folio_put(folio);
 }
 
-/* Pages that a mapping has written before it was wrapped. */
-void tracker_share_absorb(struct tracker_share *share, pgoff_t index,
-			  pgoff_t end)
+/*
+ * Pages that a mapping has written before it was wrapped. Return: 0, or -EINTR if
+ * the caller has been killed.
+ */
+int tracker_share_absorb(struct tracker_share *share, pgoff_t index, pgoff_t end)
 {
 	struct xarray *pages = &share->mapping->i_pages;
 	unsigned int ticks = TRACKER_LOCK_TICKS;
+	int err = 0;
 
-	for (; index < end && xa_find(pages, &index, end - 1, XA_PRESENT);
+	for (; !err && index < end && xa_find(pages, &index, end - 1, XA_PRESENT);
 	     index++) {
 		tracker_share_absorb_page(share, index, &ticks);
-		cond_resched();
+		err = tracker_share_pause();
 	}
+	return err;
 }
 
 /* ---- handing it out ----------------------------------------------------- */
@@ -253,19 +265,28 @@ static u64 tracker_share_hand_out_chunk(struct tracker_share *share,
 	return nr_pinned;
 }
 
-/* The log has lost count: every page of the file counts as written, for all. */
-static void tracker_share_hand_out_all(struct tracker_share *share)
+/*
+ * The log has lost count: every page of the file counts as written, for all.
+ * Return: 0, or -EINTR if the caller has been killed: then the next one does it.
+ */
+static int tracker_share_hand_out_all(struct tracker_share *share)
 {
 	struct tracker_region *region;
+	int err;
 
 	/* Cleared first: a page that is not logged from now on is new. */
 	WRITE_ONCE(share->log.overflow, false);
 	smp_mb(); /* the flag is clear before a page is looked at */
-	tracker_share_protect(share);
+	err = tracker_share_protect(share);
+	if (err) {
+		tracker_log_overflow(&share->log);
+		return err;
+	}
 	mutex_lock(&share->lock);
 	list_for_each_entry(region, &share->regions, share_node)
 		tracker_log_overflow(&region->session->shared);
 	mutex_unlock(&share->lock);
+	return 0;
 }
 
 /*
@@ -278,44 +299,52 @@ static int tracker_share_hand_out(struct tracker_share *share, u64 *nr_pinned)
 	struct tracker_log *log = &share->log;
 	unsigned int ticks = TRACKER_LOCK_TICKS;
 	struct tracker_chunk *chunk;
+	int err = 0;
 
 	lockdep_assert_held(&share->hand_out_lock);
 	if (READ_ONCE(log->overflow))
-		tracker_share_hand_out_all(share);
+		err = tracker_share_hand_out_all(share);
 	tracker_log_take(log);
-	while (!fatal_signal_pending(current) && (chunk = tracker_log_next(log))) {
+	while (!err && (chunk = tracker_log_next(log))) {
 		*nr_pinned += tracker_share_hand_out_chunk(share, chunk, &ticks);
-		cond_resched();
+		err = tracker_share_pause();
 	}
 	tracker_log_untake(log);
-	return fatal_signal_pending(current) ? -EINTR : 0;
+	return err;
 }
 
-/* Every page that exists, and every one that the images may have. */
-static void tracker_share_log_all(struct tracker_region *region)
+/*
+ * Every page that exists, and every one that the images may have. Return: 0, or
+ * -EINTR if the caller has been killed.
+ */
+static int tracker_share_log_all(struct tracker_region *region)
 {
 	struct tracker_share *share = region->share;
 	struct tracker_log *log = &region->session->shared;
 	struct xarray *pages = &share->mapping->i_pages;
 	struct tracker_chunk *chunk;
 	unsigned long index;
+	int err = 0;
 
 	xa_for_each_range(&share->log.chunks, index, chunk, 0,
 			  (region->nr_pages - 1) >> TRACKER_CHUNK_SHIFT) {
 		if (!bitmap_empty(chunk->seen, TRACKER_CHUNK_PAGES))
 			tracker_log_merge(log, region->base + chunk->base,
 					  chunk->seen);
-		cond_resched();
+		err = tracker_share_pause();
+		if (err)
+			return err;
 	}
 	if (region->kind != TRACKER_KIND_ANON_SHARED)
-		return;
-	for (index = 0; xa_find(pages, &index, region->nr_pages - 1, XA_PRESENT);
-	     index++) {
+		return 0;
+	for (index = 0; !err && xa_find(pages, &index, region->nr_pages - 1,
+					XA_PRESENT); index++) {
 		if (tracker_log_add(log, region->base + index) ||
 		    tracker_log_see(&share->log, index))
 			tracker_log_overflow(log);
-		cond_resched();
+		err = tracker_share_pause();
 	}
+	return err;
 }
 
 /**
@@ -345,7 +374,9 @@ int tracker_share_rescan(struct tracker_region *region, u64 *nr_pinned)
 	nr_changes = atomic_read_acquire(&share->nr_changes);
 	if (region->nr_changes == nr_changes)
 		return 0;
+	err = tracker_share_log_all(region);
+	if (err)
+		return err;
 	region->nr_changes = nr_changes;
-	tracker_share_log_all(region);
 	return 1;
 }
