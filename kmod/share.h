@@ -23,6 +23,7 @@ struct tracker_share {
 	struct list_head regions;
 	atomic_t nr_holds;		/* 0: to be unwrapped; see tracker_share_hold() */
 	atomic_t nr_changes;		/* by system calls, and by asynchronous I/O */
+	atomic_t nr_adopting;		/* mappers about to log what they have written */
 	int nr_seen;			/* of the changes, when is_seen was set */
 	unsigned int nr_late;		/* tracker_shares_lock: mappings that may have written */
 	bool is_seen;			/* the log knows which pages exist */

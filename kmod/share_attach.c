@@ -125,25 +125,43 @@ void tracker_share_adopt_file(const struct tracker_adoption *own)
 
 	if (!share)
 		return;
+	atomic_inc(&share->nr_adopting); /* before anything is wrapped */
 	err = tracker_share_wrap_all(share, own, TRACKER_ADOPT_TRIES, &nr_late);
 	if (tracker_share_absorb(share, own->index, end) || err)
 		tracker_share_miss(share);
+	atomic_dec_return_release(&share->nr_adopting); /* it is in the log */
 	tracker_share_put(share);
 }
 
 /*
  * Under one lock: a mapping that is being wrapped now is seen before or after.
- * Return: 1, 0, or -EINTR.
+ * Return: 1, 0, -EBUSY if only what is being logged now is missing, or -EINTR.
  */
-static int tracker_share_is_complete(struct tracker_share *share)
+static int __tracker_share_is_complete(struct tracker_share *share)
 {
-	bool is_complete;
+	int ret;
 
 	if (mutex_lock_killable(&tracker_shares_lock))
 		return -EINTR;
-	is_complete = !share->is_incomplete && tracker_share_is_wrapped(share);
+	ret = !share->is_incomplete && tracker_share_is_wrapped(share);
+	if (ret && atomic_read_acquire(&share->nr_adopting))
+		ret = -EBUSY;
 	mutex_unlock(&tracker_shares_lock);
-	return is_complete;
+	return ret;
+}
+
+/*
+ * Who has mapped the file mostly needs but a moment, or else all of the file counts
+ * as written. Return: 1, 0, or -EINTR.
+ */
+static int tracker_share_is_complete(struct tracker_share *share)
+{
+	unsigned int tries = TRACKER_ADOPT_TRIES;
+	int ret;
+
+	while ((ret = __tracker_share_is_complete(share)) == -EBUSY && --tries)
+		schedule_timeout_killable(1);
+	return ret == -EBUSY ? 0 : ret;
 }
 
 /**
@@ -185,8 +203,12 @@ static void tracker_share_set_protected(struct tracker_share *share,
 					unsigned int nr_late)
 {
 	mutex_lock(&tracker_shares_lock);
-	/* One that was wrapped after that may have written on up to now. */
-	if (share->nr_late != nr_late)
+	/*
+	 * One that was wrapped after that may have written on up to now. And where
+	 * somebody tracks the file already, what a mapper is about to log may have
+	 * been protected here.
+	 */
+	if (share->nr_late != nr_late || share->is_protected)
 		WRITE_ONCE(share->is_incomplete, true);
 	WRITE_ONCE(share->is_protected, true);
 	mutex_unlock(&tracker_shares_lock);
