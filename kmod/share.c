@@ -164,6 +164,7 @@ static struct tracker_share *tracker_share_alloc(struct file *file)
 	mutex_init(&share->lock);
 	INIT_LIST_HEAD(&share->regions);
 	INIT_WORK(&share->unwrap_work, tracker_share_unwrap_work);
+	share->in_vain_until = jiffies;
 	share->mapping = file->f_mapping;
 	share->file = tracker_share_open(file);
 	err = PTR_ERR_OR_ZERO(share->file);

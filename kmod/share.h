@@ -24,6 +24,7 @@ struct tracker_share {
 	atomic_t nr_holds;		/* 0: to be unwrapped; see tracker_share_hold() */
 	atomic_t nr_changes;		/* by system calls, and by asynchronous I/O */
 	atomic_t nr_adopting;		/* mappers about to log what they have written */
+	unsigned long in_vain_until;	/* jiffies: see tracker_share_is_in_vain() */
 	int nr_seen;			/* of the changes, when is_seen was set */
 	unsigned int nr_late;		/* tracker_shares_lock: mappings that may have written */
 	bool is_seen;			/* the log knows which pages exist */
@@ -64,6 +65,22 @@ struct tracker_region *tracker_share_add_region(struct tracker_share *share,
 						struct tracker_session *session,
 						u16 kind, int nr_changes);
 int tracker_share_complete(struct tracker_share *share);
+
+/*
+ * Who keeps a page locked, or cannot be wrapped, mostly needs but a moment. Where one
+ * has been waited for in vain, others are not waited for again for a second: there may
+ * be hundreds of harvests while everybody is held.
+ */
+static inline bool tracker_share_is_in_vain(struct tracker_share *share)
+{
+	return time_before(jiffies, READ_ONCE(share->in_vain_until));
+}
+
+static inline void tracker_share_set_in_vain(struct tracker_share *share)
+{
+	if (!tracker_share_is_in_vain(share))
+		WRITE_ONCE(share->in_vain_until, jiffies + HZ);
+}
 
 /* The log. */
 void tracker_share_log(struct address_space *mapping, struct folio *folio,

@@ -87,8 +87,10 @@ static int tracker_share_wrap_all(struct tracker_share *share,
 		}
 		if (err != -EBUSY)
 			return err;
-		if (!--tries)
+		if (!--tries) {
+			tracker_share_set_in_vain(share);
 			return -EAGAIN;
+		}
 		schedule_timeout_killable(msecs_to_jiffies(TRACKER_WRAP_DELAY_MS));
 		if (fatal_signal_pending(current))
 			return -EINTR;
@@ -133,6 +135,12 @@ void tracker_share_adopt_file(const struct tracker_adoption *own)
 	tracker_share_put(share);
 }
 
+/* How often a harvest tries a process that is at something. */
+static unsigned int tracker_share_tries(struct tracker_share *share)
+{
+	return tracker_share_is_in_vain(share) ? 1 : TRACKER_ADOPT_TRIES;
+}
+
 /*
  * Under one lock: a mapping that is being wrapped now is seen before or after.
  * Return: 1, 0, -EBUSY if only what is being logged now is missing, or -EINTR.
@@ -156,12 +164,15 @@ static int __tracker_share_is_complete(struct tracker_share *share)
  */
 static int tracker_share_is_complete(struct tracker_share *share)
 {
-	unsigned int tries = TRACKER_ADOPT_TRIES;
+	unsigned int tries = tracker_share_tries(share);
 	int ret;
 
 	while ((ret = __tracker_share_is_complete(share)) == -EBUSY && --tries)
 		schedule_timeout_killable(1);
-	return ret == -EBUSY ? 0 : ret;
+	if (ret != -EBUSY)
+		return ret;
+	tracker_share_set_in_vain(share);
+	return 0;
 }
 
 /**
@@ -180,7 +191,8 @@ int tracker_share_complete(struct tracker_share *share)
 
 	if (err)
 		return min(err, 0);
-	err = tracker_share_wrap_all(share, NULL, TRACKER_ADOPT_TRIES, &nr_late);
+	err = tracker_share_wrap_all(share, NULL, tracker_share_tries(share),
+				     &nr_late);
 	if (err == -EINTR)
 		return err;
 	mutex_lock(&tracker_shares_lock);

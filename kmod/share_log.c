@@ -67,10 +67,18 @@ void tracker_share_changed(void *owner)
 
 /*
  * A page may be locked for as long as who serves the file (FUSE, NFS) takes, and
- * that may be a target that is held. One pass over pages spends so many ticks on
+ * that may be a target that is held. One pass over pages spends so much time on
  * waiting for them. What is locked after that is in the log: it may be writable.
+ * Mostly it is a fault, which is over before the first tick.
  */
-#define TRACKER_LOCK_TICKS	25
+#define TRACKER_LOCK_MS		100
+#define TRACKER_LOCK_SPINS	16
+
+static unsigned int tracker_share_ticks(struct tracker_share *share)
+{
+	return tracker_share_is_in_vain(share) ?
+		       0 : msecs_to_jiffies(TRACKER_LOCK_MS);
+}
 
 static struct folio *tracker_share_trylock(struct address_space *mapping,
 					   pgoff_t index)
@@ -95,13 +103,22 @@ static struct folio *tracker_share_trylock(struct address_space *mapping,
 static struct folio *tracker_share_lock_page(struct tracker_share *share,
 					     pgoff_t index, unsigned int *ticks)
 {
+	unsigned int spins = TRACKER_LOCK_SPINS;
 	struct folio *folio;
 
 	for (;;) {
 		folio = tracker_share_trylock(share->mapping, index);
-		if (!IS_ERR(folio) || !*ticks || fatal_signal_pending(current))
+		if (!IS_ERR(folio))
 			return folio;
-		--*ticks;
+		if (spins) {
+			spins--;
+			cond_resched();
+			continue;
+		}
+		if (!*ticks || fatal_signal_pending(current))
+			return folio;
+		if (!--*ticks)
+			tracker_share_set_in_vain(share);
 		schedule_timeout_killable(1);
 	}
 }
@@ -123,7 +140,7 @@ static int tracker_share_pause(void)
 int tracker_share_protect(struct tracker_share *share)
 {
 	struct xarray *pages = &share->mapping->i_pages;
-	unsigned int ticks = TRACKER_LOCK_TICKS;
+	unsigned int ticks = tracker_share_ticks(share);
 	unsigned long index = 0;
 	struct folio *folio;
 	int err = 0;
@@ -224,7 +241,7 @@ static void tracker_share_absorb_page(struct tracker_share *share,
 int tracker_share_absorb(struct tracker_share *share, pgoff_t index, pgoff_t end)
 {
 	struct xarray *pages = &share->mapping->i_pages;
-	unsigned int ticks = TRACKER_LOCK_TICKS;
+	unsigned int ticks = tracker_share_ticks(share);
 	int err = 0;
 
 	for (; !err && index < end && xa_find(pages, &index, end - 1, XA_PRESENT);
@@ -297,7 +314,7 @@ static int tracker_share_hand_out_all(struct tracker_share *share)
 static int tracker_share_hand_out(struct tracker_share *share, u64 *nr_pinned)
 {
 	struct tracker_log *log = &share->log;
-	unsigned int ticks = TRACKER_LOCK_TICKS;
+	unsigned int ticks = tracker_share_ticks(share);
 	struct tracker_chunk *chunk;
 	int err = 0;
 
