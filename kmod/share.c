@@ -105,6 +105,7 @@ static void tracker_share_unwrap_work(struct work_struct *work)
 	if (!is_done) {
 		/* Through a mapping that is not wrapped, pages come into being unseen. */
 		share->is_protected = false;
+		WRITE_ONCE(share->is_incomplete, false);
 		share->is_seen = false;
 	}
 	if (!is_done && tracker_share_unwrap(share)) {

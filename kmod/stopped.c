@@ -71,7 +71,8 @@ static struct task_struct *tracker_find_running(struct mm_struct *mm)
  * Every thread of every process on the mm (CLONE_VM, vfork) has to be in a ptrace
  * stop by the calling thread. A thread that has begun to exit but still has the
  * mm counts as running: it will write its clear_child_tid. So does a kernel
- * thread that works on the mm (vhost).
+ * thread that works on the mm (vhost). One that does so now and then, and has only
+ * the mm itself for that, may begin right after this look: nothing keeps it off.
  *
  * Return: 0, or -EBUSY.
  */

@@ -154,7 +154,8 @@ struct tracker_session_open {
  *	for each session that tracks it
  * @backing_pages: out: pages that the pseudo-file holds, without swapped ones
  * @nr_snapshots: out: forked children whose memory depends on this session
- * @overflow: out: 1 if the log could not grow: the next harvest says so too
+ * @overflow: out: 1 if the log could not grow: the next harvest says so too, of
+ *	what is shared the next one that is not private
  * @origin: out: @id of the session of which the target was a forked child when
  *	it was opened; regions that both have are the same; 0 if there is none
  * @__reserved: must be 0
