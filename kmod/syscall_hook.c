@@ -337,7 +337,7 @@ void tracker_hooks_unregister(void)
 {
 	tracker_hooks_remove(tracker_share_hooks);
 	tracker_hooks_remove(tracker_private_hooks);
-	/* A caller may sit in its madvise() still; its note is short-lived. */
+	/* A caller may sit in its call still: mmap() as long as the file system takes. */
 	while (atomic_read(&tracker_nr_calls))
 		schedule_timeout_uninterruptible(1);
 	/* ... and in the last instructions of the note's function. */
