@@ -25,7 +25,10 @@ import { statesOf } from '../support/threads.js';
 import { moduleUseCount, newImagesPath } from '../support/vm.js';
 import { waitFor, within } from '../support/wait-for.js';
 
-describe('a tree with a member that cannot be tracked', () => {
+describe('a tree with a member that cannot be tracked', function () {
+  // The command line takes some seconds each time beside another guest.
+  this.timeout(300_000);
+
   it('is refused by its pid and the reason, and nothing is swapped', async () => {
     using heirs = await startFamily();
     await heirs.mapDevice(1);

@@ -18,7 +18,10 @@ import { compileProgram, Program } from '../support/programs.js';
 import { moduleUseCount, newImagesPath } from '../support/vm.js';
 import { waitFor, within } from '../support/wait-for.js';
 
-describe('a tree of heirs', () => {
+describe('a tree of heirs', function () {
+  // The command line takes some seconds each time beside another guest.
+  this.timeout(300_000);
+
   it('goes on when its root has ended, by whatever name', async () => {
     using heirs = await startFamily();
     const images = newImagesPath();
