@@ -51,7 +51,9 @@ function trackUnderFaults(): Step[] {
 }
 
 describe('every allocation that can fail', () => {
-  it('fails its call with ENOMEM and leaves the target right, tracked or not', () => {
+  it('fails its call with ENOMEM and leaves the target right, tracked or not', function () {
+    // Six minutes alone, and the kernel says much.
+    this.timeout(2_400_000);
     prepareInjection();
     const before = kernelLog();
     const steps = trackUnderFaults();

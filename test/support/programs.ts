@@ -1,6 +1,7 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, readdirSync, renameSync, statSync } from 'node:fs';
+import { release } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { packageRoot } from '../../src/package-root.js';
@@ -11,7 +12,7 @@ const binaries = path.join(packageRoot(), 'build/programs');
 /** Without mappings of libraries. */
 const statics = new Set(['crowd']);
 
-const slowStartMs = 60_000;
+const slowStartMs = release().includes('debug') ? 300_000 : 60_000;
 const isCompiled = import.meta.url.endsWith('.js');
 
 /** How a program ended: one of the two is null. */

@@ -192,7 +192,7 @@ describe('rounds', () => {
 for (const nrThreads of [1, 2, 8]) {
   describe(`${nrThreads} threads that write all the time`, () => {
     it('lose no write while harvests run for 30 s', async function () {
-      this.timeout(600_000);
+      this.timeout(1_800_000);
       using target = await Pages.start();
       await target.startThreads(nrThreads, (16 / nrThreads) * 2 ** 20);
       // Among more threads than processors each step of a round would wait for its turn.

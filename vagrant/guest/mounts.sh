@@ -4,10 +4,13 @@
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export HOME=/root LANG=C.UTF-8 TERM=dumb
 
+# The disk goes before the power: no program can be started then, and if this one ended, the kernel
+# would panic. It waits in the kernel for a writer that never comes.
 power_off() {
+  [[ -e /run/never ]] || mkfifo /run/never
   sync
   echo o >/proc/sysrq-trigger
-  sleep 60
+  read -r </run/never
 }
 
 # share_exists TAG: whether QEMU offers that 9p share
