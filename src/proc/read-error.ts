@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import { isSystemError, TargetError } from '../errors.js';
 
 /**
@@ -14,6 +15,8 @@ export function readError(error: unknown, doing: string, pid: number): unknown {
       return noSuchProcess(`${doing} of pid ${pid}`, pid, error);
     case 'EACCES':
     case 'EPERM':
+      // The links in /proc are not permitted either for a process that has ended since they were looked up.
+      if (isReaped(pid)) return noSuchProcess(`${doing} of pid ${pid}`, pid, error);
       return new TargetError(
         'NOT_PERMITTED',
         `cannot ${doing} of pid ${pid}: not permitted; run as root or with CAP_SYS_PTRACE`,
@@ -26,6 +29,10 @@ export function readError(error: unknown, doing: string, pid: number): unknown {
         options,
       );
   }
+}
+
+function isReaped(pid: number): boolean {
+  return statSync(`/proc/${pid}`, { throwIfNoEntry: false }) === undefined;
 }
 
 /** The target is not, or no longer, there. */

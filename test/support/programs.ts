@@ -1,18 +1,17 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, readdirSync, renameSync, statSync } from 'node:fs';
-import { release } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { packageRoot } from '../../src/package-root.js';
-import { within } from './wait-for.js';
+import { isDebugKernel, within } from './wait-for.js';
 
 const sources = path.join(packageRoot(), 'test/programs');
 const binaries = path.join(packageRoot(), 'build/programs');
 /** Without mappings of libraries. */
 const statics = new Set(['crowd']);
 
-const slowStartMs = release().includes('debug') ? 300_000 : 60_000;
+const slowStartMs = isDebugKernel ? 300_000 : 60_000;
 const isCompiled = import.meta.url.endsWith('.js');
 
 /** How a program ended: one of the two is null. */

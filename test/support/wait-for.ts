@@ -1,11 +1,13 @@
 import { release } from 'node:os';
 import { setTimeout as pause } from 'node:timers/promises';
 
+/** It checks all that it does, and takes its time. */
+export const isDebugKernel = release().includes('debug');
+
 /**
- * Only for what never comes. A guest beside another one takes its time, above all one whose kernel
- * checks all that it does.
+ * Only for what never comes. A guest beside another one is slow.
  */
-const defaultBoundMs = release().includes('debug') ? 120_000 : 40_000;
+const defaultBoundMs = isDebugKernel ? 120_000 : 40_000;
 const pollMs = 2;
 
 /**

@@ -7,7 +7,7 @@ import { dumpProgram, externalOf, ImagesDirectory, restoreProgram } from '../sup
 import { waitFor } from '../support/wait-for.js';
 
 describe('images of a tracked process', function () {
-  this.timeout(240_000);
+  this.timeout(600_000);
 
   it('restore it as it was at the final round', async () => {
     using images = new ImagesDirectory();
