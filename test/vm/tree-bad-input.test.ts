@@ -47,34 +47,36 @@ describe('a tree with a member that cannot be tracked', function () {
     const images = newImagesPath();
     const root = String(heirs.pid(0));
     const options = [root, '--tree', '--skip-untrackable', '--images', images];
-    const { code, stdout, stderr } = runTracker(['start', ...options]);
+    const { code, stdout, stderr } = await runTracker(['start', ...options]);
     expect(code).to.equal(0);
     const loud = `LEFT OUT: cannot track pid ${heirs.pid(1)}`;
     expect(stderr).to.contain(loud);
     expect(stdout).to.contain(loud);
     await heirs.write(2, 0, 3);
-    const iterated = runTracker(['iterate', '--images', images, '--rounds', '1', '--json']);
+    const iterated = await runTracker(['iterate', '--images', images, '--rounds', '1', '--json']);
     expect(iterated.stderr).to.contain(loud);
     const { rounds } = JSON.parse(iterated.stdout) as { rounds: TreeRoundReport[] };
     expect(rounds[0]?.skipped.map(({ pid, code: why }) => [pid, why])).to.deep.equal([
       [heirs.pid(1), 'UNTRACKABLE_MEMORY'],
     ]);
-    expect(trackerPrints('stop', '--images', images, '--verify')).to.contain('lost writes: 0');
+    expect(await trackerPrints('stop', '--images', images, '--verify')).to.contain(
+      'lost writes: 0',
+    );
     await heirs.checkAll();
   });
 
   it('can be stopped without a process that has become untrackable', async () => {
     using heirs = await startFamily();
     const images = newImagesPath();
-    trackerPrints('start', String(heirs.pid(0)), '--tree', '--images', images);
+    await trackerPrints('start', String(heirs.pid(0)), '--tree', '--images', images);
     await heirs.fork(1, 3);
     await heirs.mapDevice(3);
     const stop = ['stop', '--images', images, '--verify'];
-    const { code, message } = trackerRefusal(stop);
+    const { code, message } = await trackerRefusal(stop);
     expect(code).to.equal('UNTRACKABLE_MEMORY');
     expect(message).to.contain(`pid ${heirs.pid(3)}`);
     expect(statesOf(heirs.pid(0))).to.not.include('t');
-    expect(trackerPrints(...stop, '--skip-untrackable')).to.contain('lost writes: 0');
+    expect(await trackerPrints(...stop, '--skip-untrackable')).to.contain('lost writes: 0');
     await heirs.checkAll();
   });
 
@@ -141,10 +143,10 @@ describe('a tree whose processes have other rights', () => {
       ['setpriv', '--bounding-set=-checkpoint_restore,-sys_admin'],
       ['unshare', '--user', '--map-root-user'],
     ]) {
-      const { code, message } = trackerRefusal(start, wrapper);
+      const { code, message } = await trackerRefusal(start, wrapper);
       expect(code, message).to.equal('NOT_PERMITTED');
       // Left out is what a process is, not what the controller lacks.
-      expect(trackerRefusal([...start, '--skip-untrackable'], wrapper).code).to.equal(
+      expect((await trackerRefusal([...start, '--skip-untrackable'], wrapper)).code).to.equal(
         'NOT_PERMITTED',
       );
     }
@@ -168,12 +170,14 @@ describe('a tree whose processes have other rights', () => {
         () => children().split(' ').length === 2 && children().split(' ').every(isAsleep),
       );
       const images = newImagesPath();
-      const started = trackerDocument('start', pid, '--tree', '--images', images) as {
+      const started = (await trackerDocument('start', pid, '--tree', '--images', images)) as {
         pids: number[];
       };
       expect(started.pids).to.have.members([pid, ...children().split(' ')].map(Number));
-      trackerPrints('iterate', '--images', images, '--rounds', '1');
-      expect(trackerPrints('stop', '--images', images, '--verify')).to.contain('lost writes: 0');
+      await trackerPrints('iterate', '--images', images, '--rounds', '1');
+      expect(await trackerPrints('stop', '--images', images, '--verify')).to.contain(
+        'lost writes: 0',
+      );
     } finally {
       if (shell.pid !== undefined) process.kill(-shell.pid, 'SIGKILL');
     }

@@ -26,18 +26,18 @@ describe('a tree of heirs', function () {
     using heirs = await startFamily();
     const images = newImagesPath();
     const root = String(heirs.pid(0));
-    trackerPrints('start', root, '--tree', '--images', images);
+    await trackerPrints('start', root, '--tree', '--images', images);
     await heirs.exit(0);
     await heirs.fork(2, 3);
     await heirs.write(1, 0, 3);
-    const first = trackerPrints('iterate', root, '--images', images, '--rounds', '1');
+    const first = await trackerPrints('iterate', root, '--images', images, '--rounds', '1');
     expect(first).to.contain(`ended: pid ${root} (heirs), exited`);
-    trackerPrints('iterate', root, '--images', images, '--rounds', '1');
-    trackerPrints('iterate', String(heirs.pid(3)), '--images', images, '--rounds', '1');
-    expect(trackerRefusal(['iterate', '1', '--images', images]).code).to.equal(
+    await trackerPrints('iterate', root, '--images', images, '--rounds', '1');
+    await trackerPrints('iterate', String(heirs.pid(3)), '--images', images, '--rounds', '1');
+    expect((await trackerRefusal(['iterate', '1', '--images', images])).code).to.equal(
       'IMAGES_OTHER_TARGET',
     );
-    const stopped = trackerPrints('stop', root, '--images', images, '--verify');
+    const stopped = await trackerPrints('stop', root, '--images', images, '--verify');
     expect(stopped).to.contain('lost writes: 0').and.to.contain('untracked: 3 members');
     await heirs.checkAll();
   });
