@@ -27,15 +27,18 @@ export interface Look {
 /** Finds who belongs to a tree by now. */
 export class Candidates {
   readonly #selection: Selection;
+  readonly #proc: string;
   readonly #orphans: Orphans | null;
   /** former members that have called exec. Somebody else may have adopted them. */
   readonly #execed = new Map<number, number>();
   /** listed in the last look, and exited */
   #exited = new Set<number>();
 
-  constructor(selection: Selection) {
+  /** @param proc where procfs is; tests have their own */
+  constructor(selection: Selection, proc = '/proc') {
     this.#selection = selection;
-    this.#orphans = selection.isTree ? new Orphans() : null;
+    this.#proc = proc;
+    this.#orphans = selection.isTree ? new Orphans(proc) : null;
   }
 
   /** A process goes on with another memory, as another member. */
@@ -53,53 +56,71 @@ export class Candidates {
    * @throws TargetError `NO_SUCH_CGROUP` at the start; one that is gone later has nobody
    */
   find(seen: SeenProcesses, isStart: boolean): Look {
-    const living = new Set([...seen].filter((process) => isThere(...process)).map(([pid]) => pid));
+    const isLiving = ([pid, startTime]: [number, number]) => isThere(pid, startTime, this.#proc);
+    const living = new Set([...seen].filter(isLiving).map(([pid]) => pid));
     const pids = this.#selected([...living, ...this.#livingExeced()], isStart);
     const adopted = isStart ? undefined : this.#orphans?.find(new Set(pids));
     const exited = new Set(adopted?.exited);
     const candidates: Candidate[] = [];
     const add = (pid: number, isOrphan: boolean) => {
-      const startTime = startTimeOf(pid);
+      const startTime = startTimeOf(pid, this.#proc);
       if (startTime === undefined) exited.add(pid);
       else if (seen.get(pid) !== startTime) candidates.push({ pid, startTime, isOrphan });
     };
     for (const pid of pids) if (!living.has(pid)) add(pid, false);
     for (const pid of adopted?.orphans ?? []) add(pid, true);
     const isExiting = (adopted?.exiting.length ?? 0) > 0;
-    const isSteady = !isExiting && [...exited].every((pid) => this.#exited.has(pid));
+    const isSteady = !isExiting && [...exited].every((pid) => this.#hidesNobody(pid));
     this.#exited = exited;
     return { candidates, isSteady };
   }
 
+  /**
+   * One that exits leaves its children to another list, and one that is reaped makes the kernel skip
+   * who comes after it in a list that is being read. Who had exited before the look, and is still
+   * there after it, has done neither meanwhile.
+   */
+  #hidesNobody(exited: number): boolean {
+    return this.#exited.has(exited) && isZombie(exited, this.#proc);
+  }
+
   #livingExeced(): number[] {
     for (const [pid, startTime] of this.#execed)
-      if (!isThere(pid, startTime)) this.#execed.delete(pid);
+      if (!isThere(pid, startTime, this.#proc)) this.#execed.delete(pid);
     return [...this.#execed.keys()];
   }
 
   #selected(others: readonly number[], isStart: boolean): number[] {
     const selection = this.#selection;
     try {
-      return selectedPids(selection, others);
+      return selectedPids(selection, others, this.#proc);
     } catch (error) {
       const isGone = error instanceof TargetError && error.code === 'NO_SUCH_CGROUP';
       if (isStart || !isGone) throw error;
-      return selectedPids({ ...selection, cgroup: null }, others);
+      return selectedPids({ ...selection, cgroup: null }, others, this.#proc);
     }
   }
 }
 
 /** Return: undefined of one that has exited. */
-function startTimeOf(pid: number): number | undefined {
+function startTimeOf(pid: number, proc: string): number | undefined {
   try {
-    const stat = readStat(pid);
+    const stat = readStat(pid, proc);
     return isRunning(stat) ? stat.startTime : undefined;
   } catch {
     return undefined;
   }
 }
 
+function isZombie(pid: number, proc: string): boolean {
+  try {
+    return !isRunning(readStat(pid, proc));
+  } catch {
+    return false;
+  }
+}
+
 /** Whether the process runs; a later one with its pid has another start time. */
-export function isThere(pid: number, startTime: number): boolean {
-  return startTimeOf(pid) === startTime;
+export function isThere(pid: number, startTime: number, proc = '/proc'): boolean {
+  return startTimeOf(pid, proc) === startTime;
 }

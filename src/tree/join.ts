@@ -25,6 +25,8 @@ const notYet = new Set(['NOTHING_TRACKABLE', 'FREEZE_TIMEOUT']);
 const maxLooks = 4;
 /** Looks in a row that have found only processes that ended before they could be held. */
 const maxFutileLooks = 100;
+/** After so many of them an orphan is stopped before it is asked whose it is. */
+const maxPoliteLooks = 8;
 const noOrigin = /^0*$/;
 
 /** A search for processes of a tree that are no members yet. Those that it finds are held. */
@@ -73,7 +75,7 @@ export class Join {
       if (nrFutile > maxFutileLooks) throw tooFast(found);
       const nrJoined = joined.length;
       for (const candidate of found) {
-        const member = await this.#take(candidate);
+        const member = await this.#take(candidate, nrFutile < maxPoliteLooks);
         if (member) joined.push(member);
       }
       nrFutile = joined.length > nrJoined ? 0 : nrFutile + 1;
@@ -81,8 +83,8 @@ export class Join {
   }
 
   /** One that ends, or calls exec, before it is held is not seen: the next look tells. */
-  async #take(candidate: Candidate): Promise<TreeMember | undefined> {
-    const { pid, startTime, isOrphan } = candidate;
+  async #take(candidate: Candidate, isPolite: boolean): Promise<TreeMember | undefined> {
+    const { pid, startTime } = candidate;
     // It may be a descendant of its targets.
     if (pid === process.pid) {
       this.#seen.set(pid, startTime);
@@ -93,12 +95,9 @@ export class Join {
     const { onProgress } = this.#members.options;
     onProgress?.({ phase: 'freeze', donePages: 0, totalPages: 0 });
     try {
-      // Who is another tree's is not stopped.
-      if (isOrphan && !this.#isOurs(pid)) {
-        this.#members.candidates.addStranger(candidate);
-        return undefined;
-      }
-      this.#frozen.catch(pid);
+      // Who is another tree's is not stopped, if it can be told before it has ended.
+      if (isPolite && this.#isStranger(candidate)) return undefined;
+      this.#catch(candidate);
       const member = await this.#open(candidate);
       return member && (await this.#hold(member)) ? member : undefined;
     } catch (error) {
@@ -109,21 +108,34 @@ export class Join {
     }
   }
 
+  /** One of another tree may not let itself be stopped, which is nothing to this one. */
+  #catch(candidate: Candidate): void {
+    try {
+      this.#frozen.catch(candidate.pid);
+    } catch (error) {
+      if (!this.#isStranger(candidate)) throw error;
+    }
+  }
+
   /** Return: nothing where it is no new member. */
   async #open(candidate: Candidate): Promise<TreeMember | undefined> {
-    const { pid, startTime, isOrphan } = candidate;
+    const { pid, startTime } = candidate;
     const target = checkTrackable(pid);
     if (target.startTime !== startTime) throw noSuchProcess(`track pid ${pid}`, pid);
-    // It has called exec since it was asked about.
-    if (isOrphan && !this.#isOurs(pid)) {
-      this.#members.candidates.addStranger(candidate);
-      return undefined;
-    }
+    // It was not asked, or has called exec since.
+    if (this.#isStranger(candidate)) return undefined;
     const session = this.#openSession(pid);
     const member = session && (await this.#describe(target, session));
     this.#seen.set(pid, startTime);
     if (member) this.#members.add(member);
     return member;
+  }
+
+  /** Whether an orphan is another tree's: it is not asked again. */
+  #isStranger(candidate: Candidate): boolean {
+    if (!candidate.isOrphan || this.#isOurs(candidate.pid)) return false;
+    this.#members.candidates.addStranger(candidate);
+    return true;
   }
 
   /** Whether somebody else's child was forked by a member, or is on a member's memory. */

@@ -6,6 +6,7 @@ import { describeTarget } from '../../../src/proc/target.js';
 import { Candidates, isThere } from '../../../src/tree/candidates.js';
 import type { Selection } from '../../../src/tree/selection.js';
 import { waitFor } from '../../support/wait-for.js';
+import { FakeProc } from '../proc/fake-proc.js';
 
 /** A shell with a child, which both end when it goes out of scope. */
 class Family implements Disposable {
@@ -78,5 +79,23 @@ describe('Candidates', () => {
     expect(pidsOf(candidates, new Map())).to.deep.equal([family.child]);
     candidates.addExeced({ ...child, startTime: 1 });
     expect(pidsOf(candidates, new Map())).to.deep.equal([]);
+  });
+
+  it('may be more as long as processes exit, or are reaped, while it looks', () => {
+    using proc = new FakeProc();
+    proc.add(1);
+    proc.add(5, { threads: { 5: [6] } });
+    const roots = [{ pid: 5, startTime: 50 }];
+    const selection = { roots, isTree: true, cgroup: null, skipUntrackable: false };
+    const candidates = new Candidates(selection, proc.root);
+    const isSteady = () => candidates.find(new Map([[5, 50]]), false).isSteady;
+    expect(isSteady(), 'listed, and gone').to.equal(false);
+    expect(isSteady(), 'once more').to.equal(false);
+    proc.add(6, { state: 'Z' });
+    expect(isSteady(), 'there all the time').to.equal(true);
+    proc.add(7, { state: 'Z' });
+    proc.add(5, { threads: { 5: [6, 7] } });
+    expect(isSteady(), 'has just exited').to.equal(false);
+    expect(isSteady(), 'exited before').to.equal(true);
   });
 });
