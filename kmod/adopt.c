@@ -4,6 +4,7 @@
 #include <linux/magic.h>
 #include <linux/pagemap.h>
 #include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
 
 #include "share.h"
 
@@ -28,8 +29,7 @@ static bool tracker_adoption_find(struct mm_struct *mm, unsigned long start,
 		found->mapping = vma->vm_file->f_mapping;
 		found->start = max(start, vma->vm_start);
 		found->end = min(end, vma->vm_end);
-		found->index = linear_page_index(vma, found->start);
-		is_found = true;
+			is_found = true;
 		break;
 	}
 	mmap_read_unlock(mm);
@@ -68,6 +68,65 @@ void tracker_share_adopt_new(struct mm_struct *mm)
 	while (found.end < TASK_SIZE_MAX &&
 	       tracker_adoption_find(mm, found.end, TASK_SIZE_MAX, true, &found))
 		tracker_share_adopt_file(&found);
+}
+
+/* Runs of pages that are looked at under one lock. */
+#define TRACKER_ABSORB_RUNS	32
+
+/* Caller holds mmap_lock. Return: where to go on. */
+static unsigned long tracker_share_absorb_runs(struct tracker_share *share,
+					       struct mm_struct *mm,
+					       unsigned long addr,
+					       unsigned long end)
+{
+	struct tracker_resident_run runs[TRACKER_ABSORB_RUNS];
+	struct vm_area_struct *vma;
+	unsigned long stop, next;
+	VMA_ITERATOR(vmi, mm, addr);
+	int i, nr_runs;
+
+	for_each_vma_range(vmi, vma, end) {
+		if (!tracker_share_has(share, vma))
+			continue;
+		stop = min(end, vma->vm_end);
+		nr_runs = tracker_resident_scan(vma, max(addr, vma->vm_start),
+						stop, runs, ARRAY_SIZE(runs),
+						&next);
+		for (i = 0; i < nr_runs; i++)
+			tracker_share_log_pages(share,
+						linear_page_index(vma, runs[i].start),
+						runs[i].nr_pages);
+		if (next < stop)
+			return next;
+	}
+	return end;
+}
+
+/*
+ * Pages that the caller may have written before its mapping was wrapped: all those
+ * that it has in its page table, also clean ones, which may have been written back
+ * since. They may be writable still, which any page in the log may be. So this costs
+ * what has been touched; mostly that is nothing. Return: 0, or -EINTR if the caller
+ * has been killed.
+ */
+int tracker_share_absorb(struct tracker_share *share,
+			 const struct tracker_adoption *own)
+{
+	unsigned long addr = own->start;
+	int err = 0;
+
+	while (!err && addr < own->end) {
+		err = mmap_read_lock_killable(current->mm);
+		if (err)
+			break;
+		addr = tracker_share_absorb_runs(share, current->mm, addr,
+						 own->end);
+		mmap_read_unlock(current->mm);
+		cond_resched();
+		if (fatal_signal_pending(current))
+			err = -EINTR;
+	}
+	return err;
 }
 
 /* Part of an attached SysV segment, found as shmdt() does. */

@@ -92,8 +92,8 @@ static unsigned long tracker_mmap(struct tracker_map *map)
  * overcommit policy, so that it is asked for without a reserve the next time;
  * only vm.overcommit_memory=2 can refuse that as well.
  *
- * Return: 0, or -errno: of a shared mapping, the old one is in place; else
- * there may be none.
+ * Return: 0, or -errno: of a shared mapping, the old one is in place, unless the
+ * caller has been killed; else there may be none.
  */
 int tracker_map_over(struct tracker_map *map)
 {
@@ -110,6 +110,9 @@ int tracker_map_over(struct tracker_map *map)
 		if (!is_shared)
 			map->flags |= MAP_NORESERVE;
 		msleep(1);
+		/* Of a call of its own: the target has no more need of it. */
+		if (fatal_signal_pending(current))
+			return -EINTR;
 	}
 	return -ENOMEM;
 }

@@ -13,8 +13,9 @@
 
 typedef int (*tracker_vma_change_t)(struct vm_area_struct *vma);
 
-static bool tracker_share_has(struct tracker_share *share,
-			      const struct vm_area_struct *vma)
+/* Whether a mapping is one of the file that is, or has to be, wrapped. */
+bool tracker_share_has(struct tracker_share *share,
+		       const struct vm_area_struct *vma)
 {
 	return vma->vm_flags & VM_SHARED && vma->vm_ops && vma->vm_file &&
 	       vma->vm_file->f_mapping == share->mapping;

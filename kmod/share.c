@@ -165,7 +165,8 @@ static struct tracker_share *tracker_share_alloc(struct file *file)
 	mutex_init(&share->lock);
 	INIT_LIST_HEAD(&share->regions);
 	INIT_WORK(&share->unwrap_work, tracker_share_unwrap_work);
-	share->in_vain_until = jiffies;
+	tracker_patience_init(&share->locks);
+	tracker_patience_init(&share->mappers);
 	share->mapping = file->f_mapping;
 	share->file = tracker_share_open(file);
 	err = PTR_ERR_OR_ZERO(share->file);

@@ -6,6 +6,31 @@
 #include "tracker.h"
 
 /*
+ * Whoever is waited for mostly needs but a moment. Where one has been waited for in
+ * vain, others are hardly waited for again for a second: there may be hundreds of
+ * harvests while everybody is held.
+ */
+struct tracker_patience {
+	unsigned long lost_until;	/* jiffies */
+};
+
+static inline void tracker_patience_init(struct tracker_patience *patience)
+{
+	patience->lost_until = jiffies;
+}
+
+static inline bool tracker_patience_is_lost(struct tracker_patience *patience)
+{
+	return time_before(jiffies, READ_ONCE(patience->lost_until));
+}
+
+static inline void tracker_patience_lose(struct tracker_patience *patience)
+{
+	if (!tracker_patience_is_lost(patience))
+		WRITE_ONCE(patience->lost_until, jiffies + HZ);
+}
+
+/*
  * A file that targets map shared. Its mappings stay where they are; those of
  * every process have vm_ops of ours.
  */
@@ -23,8 +48,9 @@ struct tracker_share {
 	struct list_head regions;
 	atomic_t nr_holds;		/* 0: to be unwrapped; see tracker_share_hold() */
 	atomic_t nr_changes;		/* by system calls, and by asynchronous I/O */
-	atomic_t nr_adopting;		/* mappers about to log what they have written */
-	unsigned long in_vain_until;	/* jiffies: see tracker_share_is_in_vain() */
+	atomic_t nr_adopting;		/* somebody is about to say what is in no log */
+	struct tracker_patience locks;	/* with who keeps a page locked */
+	struct tracker_patience mappers; /* with who cannot be wrapped, or is not done */
 	int nr_seen;			/* of the changes, when is_seen was set */
 	unsigned int nr_late;		/* tracker_shares_lock: mappings that may have written */
 	bool is_seen;			/* the log knows which pages exist */
@@ -38,7 +64,6 @@ struct tracker_adoption {
 	struct address_space *mapping;	/* not kept: only to look it up */
 	unsigned long start;		/* address */
 	unsigned long end;
-	pgoff_t index;			/* of the file, at @start */
 };
 
 bool tracker_vma_is_wrapped(const struct vm_area_struct *vma);
@@ -66,33 +91,19 @@ struct tracker_region *tracker_share_add_region(struct tracker_share *share,
 						u16 kind, int nr_changes);
 int tracker_share_complete(struct tracker_share *share);
 
-/*
- * Who keeps a page locked, or cannot be wrapped, mostly needs but a moment. Where one
- * has been waited for in vain, others are not waited for again for a second: there may
- * be hundreds of harvests while everybody is held.
- */
-static inline bool tracker_share_is_in_vain(struct tracker_share *share)
-{
-	return time_before(jiffies, READ_ONCE(share->in_vain_until));
-}
-
-static inline void tracker_share_set_in_vain(struct tracker_share *share)
-{
-	if (!tracker_share_is_in_vain(share))
-		WRITE_ONCE(share->in_vain_until, jiffies + HZ);
-}
-
 /* The log. */
 void tracker_share_log(struct address_space *mapping, struct folio *folio,
 		       pgoff_t index);
+void tracker_share_log_pages(struct tracker_share *share, pgoff_t index,
+			     pgoff_t nr_pages);
 void tracker_share_changed(void *owner);
 void tracker_share_written(struct file *file);
 int tracker_share_protect(struct tracker_share *share);
 int tracker_share_see(struct tracker_share *share, int nr_changes);
-int tracker_share_absorb(struct tracker_share *share, pgoff_t index,
-			 pgoff_t end);
 
 /* Mappers. */
+bool tracker_share_has(struct tracker_share *share,
+		       const struct vm_area_struct *vma);
 int tracker_share_wrap(struct tracker_share *share);
 int tracker_share_wrap_own(struct tracker_share *share,
 			   const struct tracker_adoption *own);
@@ -107,6 +118,8 @@ void tracker_share_adopt(struct mm_struct *mm, unsigned long start,
 			 unsigned long end);
 void tracker_share_adopt_new(struct mm_struct *mm);
 void tracker_share_adopt_file(const struct tracker_adoption *own);
+int tracker_share_absorb(struct tracker_share *share,
+			 const struct tracker_adoption *own);
 bool tracker_share_shmdt(struct mm_struct *mm, unsigned long addr);
 
 #endif /* TRACKER_SHARE_H */

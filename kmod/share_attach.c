@@ -14,6 +14,7 @@
  */
 #define TRACKER_WRAP_TRIES	200
 #define TRACKER_ADOPT_TRIES	10
+#define TRACKER_HASTY_TRIES	3
 #define TRACKER_WRAP_DELAY_MS	4
 
 /*
@@ -87,10 +88,8 @@ static int tracker_share_wrap_all(struct tracker_share *share,
 		}
 		if (err != -EBUSY)
 			return err;
-		if (!--tries) {
-			tracker_share_set_in_vain(share);
+		if (!--tries)
 			return -EAGAIN;
-		}
 		schedule_timeout_killable(msecs_to_jiffies(TRACKER_WRAP_DELAY_MS));
 		if (fatal_signal_pending(current))
 			return -EINTR;
@@ -120,7 +119,6 @@ static void tracker_share_miss(struct tracker_share *share)
  */
 void tracker_share_adopt_file(const struct tracker_adoption *own)
 {
-	pgoff_t end = own->index + ((own->end - own->start) >> PAGE_SHIFT);
 	struct tracker_share *share = tracker_share_get(own->mapping);
 	unsigned int nr_late;
 	int err;
@@ -129,7 +127,7 @@ void tracker_share_adopt_file(const struct tracker_adoption *own)
 		return;
 	atomic_inc(&share->nr_adopting); /* before anything is wrapped */
 	err = tracker_share_wrap_all(share, own, TRACKER_ADOPT_TRIES, &nr_late);
-	if (tracker_share_absorb(share, own->index, end) || err)
+	if (tracker_share_absorb(share, own) || err)
 		tracker_share_miss(share);
 	atomic_dec_return_release(&share->nr_adopting); /* it is in the log */
 	tracker_share_put(share);
@@ -138,12 +136,13 @@ void tracker_share_adopt_file(const struct tracker_adoption *own)
 /* How often a harvest tries a process that is at something. */
 static unsigned int tracker_share_tries(struct tracker_share *share)
 {
-	return tracker_share_is_in_vain(share) ? 1 : TRACKER_ADOPT_TRIES;
+	return tracker_patience_is_lost(&share->mappers) ? TRACKER_HASTY_TRIES :
+							   TRACKER_ADOPT_TRIES;
 }
 
 /*
  * Under one lock: a mapping that is being wrapped now is seen before or after.
- * Return: 1, 0, -EBUSY if only what is being logged now is missing, or -EINTR.
+ * Return: 1, 0, -EBUSY if only what somebody is about to log is missing, or -EINTR.
  */
 static int __tracker_share_is_complete(struct tracker_share *share)
 {
@@ -171,7 +170,7 @@ static int tracker_share_is_complete(struct tracker_share *share)
 		schedule_timeout_killable(1);
 	if (ret != -EBUSY)
 		return ret;
-	tracker_share_set_in_vain(share);
+	tracker_patience_lose(&share->mappers);
 	return 0;
 }
 
@@ -195,6 +194,8 @@ int tracker_share_complete(struct tracker_share *share)
 				     &nr_late);
 	if (err == -EINTR)
 		return err;
+	if (err == -EAGAIN)
+		tracker_patience_lose(&share->mappers);
 	mutex_lock(&tracker_shares_lock);
 	/* Unless somebody has wrapped another one, which may still write. */
 	WRITE_ONCE(share->is_incomplete, err || share->nr_late != nr_late);
@@ -260,13 +261,15 @@ static int tracker_share_guard(struct tracker_share *share)
 	if (READ_ONCE(share->is_protected) && !READ_ONCE(share->is_incomplete))
 		return 0;
 	err = tracker_share_wrap_all(share, NULL, TRACKER_WRAP_TRIES, &nr_late);
+	/* Where somebody tracks the file already, what is protected is in no log. */
+	atomic_inc(&share->nr_adopting);
 	if (!err)
 		err = tracker_share_protect(share);
-	/* For those that track the file already. */
 	if (err)
 		tracker_share_miss(share);
 	else
 		tracker_share_set_protected(share, nr_late);
+	atomic_dec_return_release(&share->nr_adopting); /* it is known */
 	return err;
 }
 

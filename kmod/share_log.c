@@ -14,8 +14,8 @@
 
 #include "share.h"
 
-static void tracker_share_log_pages(struct tracker_share *share, pgoff_t index,
-				    pgoff_t nr_pages)
+void tracker_share_log_pages(struct tracker_share *share, pgoff_t index,
+			     pgoff_t nr_pages)
 {
 	/* With a folio locked: no memory is to be had by writing that one back. */
 	unsigned int nofs = memalloc_nofs_save();
@@ -76,7 +76,7 @@ void tracker_share_changed(void *owner)
 
 static unsigned int tracker_share_ticks(struct tracker_share *share)
 {
-	return tracker_share_is_in_vain(share) ?
+	return tracker_patience_is_lost(&share->locks) ?
 		       0 : msecs_to_jiffies(TRACKER_LOCK_MS);
 }
 
@@ -118,7 +118,7 @@ static struct folio *tracker_share_lock_page(struct tracker_share *share,
 		if (!*ticks || fatal_signal_pending(current))
 			return folio;
 		if (!--*ticks)
-			tracker_share_set_in_vain(share);
+			tracker_patience_lose(&share->locks);
 		schedule_timeout_killable(1);
 	}
 }
@@ -211,43 +211,6 @@ int tracker_share_see(struct tracker_share *share, int nr_changes)
 	if (!err) {
 		WRITE_ONCE(share->nr_seen, nr_changes);
 		WRITE_ONCE(share->is_seen, true);
-	}
-	return err;
-}
-
-static void tracker_share_absorb_page(struct tracker_share *share,
-				      pgoff_t index, unsigned int *ticks)
-{
-	struct folio *folio = tracker_share_lock_page(share, index, ticks);
-
-	if (IS_ERR_OR_NULL(folio)) {
-		/* Locked, or in swap; whether it was written is not known. */
-		tracker_share_log_pages(share, index, 1);
-		return;
-	}
-	if (folio_mkclean(folio)) {
-		if (!folio_test_dirty(folio))
-			folio_mark_dirty(folio);
-		tracker_share_log_folio(share, folio, index);
-	}
-	folio_unlock(folio);
-	folio_put(folio);
-}
-
-/*
- * Pages that a mapping has written before it was wrapped. Return: 0, or -EINTR if
- * the caller has been killed.
- */
-int tracker_share_absorb(struct tracker_share *share, pgoff_t index, pgoff_t end)
-{
-	struct xarray *pages = &share->mapping->i_pages;
-	unsigned int ticks = tracker_share_ticks(share);
-	int err = 0;
-
-	for (; !err && index < end && xa_find(pages, &index, end - 1, XA_PRESENT);
-	     index++) {
-		tracker_share_absorb_page(share, index, &ticks);
-		err = tracker_share_pause();
 	}
 	return err;
 }
