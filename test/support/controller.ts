@@ -5,8 +5,8 @@
  * to the target, which executes itself then (`test/programs/reexec.c`).
  */
 import type { Progress } from '../../src/dump/reports.js';
-import { TrackerError } from '../../src/errors.js';
 import { Tracker } from '../../src/tracker.js';
+import { makeCall, printOutcome } from './controller-calls.js';
 
 const [pidText = '', images = '', call = '', phase = '', victim = ''] = process.argv.slice(2);
 const pid = Number(pidText);
@@ -17,21 +17,11 @@ function onProgress(progress: Progress): void {
   else process.kill(victim === 'self' ? process.pid : pid, 'SIGKILL');
 }
 
-async function run(): Promise<void> {
+await printOutcome(async () => {
   if (call === 'start') {
     const { tracker } = await Tracker.start({ pid, images, onProgress });
-    await tracker.close();
-    return;
+    await makeCall(tracker, call);
+  } else {
+    await makeCall(await Tracker.resume({ pid, images, onProgress }), call);
   }
-  const tracker = await Tracker.resume({ pid, images, onProgress });
-  if (call === 'round') await tracker.round();
-  else await tracker.stop({ verify: true });
-  await tracker.close();
-}
-
-try {
-  await run();
-  console.log('done');
-} catch (error) {
-  console.log(error instanceof TrackerError ? error.code : String(error));
-}
+});

@@ -5,8 +5,8 @@
  * come once for each.
  */
 import type { Progress } from '../../src/dump/reports.js';
-import { TrackerError } from '../../src/errors.js';
 import { TreeTracker } from '../../src/tree-tracker.js';
+import { makeCall, printOutcome } from './controller-calls.js';
 
 const [images = '', call = '', phase = '', count = '', pid = ''] = process.argv.slice(2);
 let nrLeft = Number(count);
@@ -16,22 +16,12 @@ function onProgress(progress: Progress): void {
   process.kill(process.pid, 'SIGKILL');
 }
 
-async function run(): Promise<void> {
+await printOutcome(async () => {
   if (call === 'start') {
     const options = { pids: [Number(pid)], isTree: true, allowExternalSharing: true };
     const { tracker } = await TreeTracker.start({ ...options, images, onProgress });
-    await tracker.close();
-    return;
+    await makeCall(tracker, call);
+  } else {
+    await makeCall(await TreeTracker.resume({ images, onProgress }), call);
   }
-  const tracker = await TreeTracker.resume({ images, onProgress });
-  if (call === 'round') await tracker.round();
-  else await tracker.stop({ verify: true });
-  await tracker.close();
-}
-
-try {
-  await run();
-  console.log('done');
-} catch (error) {
-  console.log(error instanceof TrackerError ? error.code : String(error));
-}
+});

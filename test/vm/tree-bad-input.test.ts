@@ -26,7 +26,7 @@ import { moduleUseCount, newImagesPath } from '../support/vm.js';
 import { waitFor, within } from '../support/wait-for.js';
 
 describe('a tree with a member that cannot be tracked', function () {
-  // The command line takes some seconds each time beside another guest.
+  // A guest beside another one takes its time.
   this.timeout(300_000);
 
   it('is refused by its pid and the reason, and nothing is swapped', async () => {

@@ -19,7 +19,7 @@ import { moduleUseCount, newImagesPath } from '../support/vm.js';
 import { waitFor, within } from '../support/wait-for.js';
 
 describe('a tree of heirs', function () {
-  // The command line takes some seconds each time beside another guest.
+  // A guest beside another one takes its time.
   this.timeout(300_000);
 
   it('goes on when its root has ended, by whatever name', async () => {
