@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { childrenOf } from './family.js';
 import { isKernelThread, readStat } from './stat.js';
 
@@ -16,7 +16,7 @@ export interface AdoptedProcesses {
 
 /**
  * Finds processes whose parents have ended before anybody has seen them. Whoever has adopted them is
- * an ancestor of the tree, or the first process; what tells them from others is that they have
+ * an ancestor of the tree, or the first process, also of another pid namespace; what tells them from others is that they have
  * memory of a tracked process.
  */
 export class Orphans {
@@ -24,11 +24,14 @@ export class Orphans {
   /** whoever may adopt an orphan */
   readonly #adopters = new Set([1]);
   readonly #walked = new Set<number>();
+  /** pid namespaces whose first process is known, or gone */
+  readonly #namespaces = new Set<string>();
   /** adopted ones without memory of the tree, by pid: their start times. They never get any. */
   #strangers = new Map<number, number>();
 
   constructor(proc = '/proc') {
     this.#proc = proc;
+    this.#namespaces.add(this.#namespaceOf('self') ?? '');
   }
 
   /**
@@ -68,12 +71,40 @@ export class Orphans {
   #addAncestors(member: number, members: ReadonlySet<number>): void {
     for (let pid = member; pid > 1 && !this.#walked.has(pid);) {
       this.#walked.add(pid);
-      if (!members.has(pid)) this.#adopters.add(pid);
+      if (members.has(pid)) this.#addInit(pid);
+      else this.#adopters.add(pid);
       try {
         pid = readStat(pid, this.#proc).ppid;
       } catch {
         return;
       }
+    }
+  }
+
+  /** That of a process which has come into its namespace from outside is no ancestor of it. */
+  #addInit(member: number): void {
+    const namespace = this.#namespaceOf(member);
+    if (namespace === undefined || this.#namespaces.has(namespace)) return;
+    this.#namespaces.add(namespace);
+    const isInit = (pid: number) => this.#isFirst(pid) && this.#namespaceOf(pid) === namespace;
+    const init = readdirSync(this.#proc).map(Number).filter(Number.isInteger).find(isInit);
+    if (init !== undefined) this.#adopters.add(init);
+  }
+
+  #namespaceOf(pid: number | 'self'): string | undefined {
+    try {
+      return readlinkSync(`${this.#proc}/${pid}/ns/pid`);
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** Whether a process is the first one of its pid namespace. */
+  #isFirst(pid: number): boolean {
+    try {
+      return /^NSpid:.*\t1$/m.test(readFileSync(`${this.#proc}/${pid}/status`, 'utf8'));
+    } catch {
+      return false;
     }
   }
 

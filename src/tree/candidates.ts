@@ -41,8 +41,13 @@ export class Candidates {
     this.#orphans = selection.isTree ? new Orphans(proc) : null;
   }
 
+  /** A search begins: who exits now may have the pid of one that had exited in the last one. */
+  begin(): void {
+    this.#exited.clear();
+  }
+
   /** A process goes on with another memory, as another member. */
-  addExeced({ pid, startTime }: TargetIdentity): void {
+  addExeced({ pid, startTime }: Pick<TargetIdentity, 'pid' | 'startTime'>): void {
     this.#execed.set(pid, startTime);
   }
 
@@ -114,7 +119,7 @@ function startTimeOf(pid: number, proc: string): number | undefined {
 
 function isZombie(pid: number, proc: string): boolean {
   try {
-    return !isRunning(readStat(pid, proc));
+    return ['Z', 'X'].includes(readStat(pid, proc).state);
   } catch {
     return false;
   }

@@ -37,6 +37,8 @@ export class Join {
   readonly #phase: JoinPhase;
   /** by pid, with the start time */
   readonly #seen = new Map<number, number>();
+  /** processes of other trees that were found */
+  #nrStrangers = 0;
   /** of parents, by session: nothing is swapped while processes join */
   readonly #lastRegions = new Map<string, number>();
 
@@ -52,6 +54,7 @@ export class Join {
    * @returns those that can be tracked; nothing of the others was touched
    */
   async run(): Promise<TreeMember[]> {
+    this.#members.candidates.begin();
     for (const { pid, context } of this.#members.all) this.#seen.set(pid, context.target.startTime);
     const joined: TreeMember[] = [];
     try {
@@ -71,14 +74,16 @@ export class Join {
       options.signal?.throwIfAborted();
       const { candidates: found, isSteady } = candidates.find(this.#seen, this.#phase === 'start');
       const isEnough = isSteady || nrFutile >= maxFutileLooks;
-      if (found.length === 0 && isEnough) break;
-      if (nrFutile > maxFutileLooks) throw tooFast(found);
       const nrJoined = joined.length;
+      const nrStrangers = this.#nrStrangers;
       for (const candidate of found) {
         const member = await this.#take(candidate, nrFutile < maxPoliteLooks);
         if (member) joined.push(member);
       }
+      const isNobodyNew = this.#nrStrangers - nrStrangers === found.length;
+      if (isNobodyNew && isEnough) break;
       nrFutile = joined.length > nrJoined ? 0 : nrFutile + 1;
+      if (nrFutile > maxFutileLooks) throw tooFast(found);
     }
   }
 
@@ -135,6 +140,7 @@ export class Join {
   #isStranger(candidate: Candidate): boolean {
     if (!candidate.isOrphan || this.#isOurs(candidate.pid)) return false;
     this.#members.candidates.addStranger(candidate);
+    this.#nrStrangers++;
     return true;
   }
 

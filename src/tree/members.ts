@@ -11,6 +11,10 @@ import { Outsiders } from './outsiders.js';
 import type { Selection } from './selection.js';
 import { isGoneError, type TreeMember } from './tree-member.js';
 import type { EndedMember, SkippedProcess } from './tree-reports.js';
+import type { Unstored } from './unstored.js';
+
+/** What tells a process from all others. */
+export type ProcessIdentity = Pick<TargetIdentity, 'pid' | 'startTime'>;
 
 /** How members are found, and what is refused. */
 export interface MembersOptions {
@@ -37,6 +41,7 @@ export class Members {
   /** the last round was a final one: who has no session was put back by a stop that has failed */
   wasStopped = false;
   #ended: EndedMember[] = [];
+  #unstored: Unstored[] = [];
   readonly #skipped = new Map<number, SkippedProcess>();
 
   /** @param nextNumber that the first new member gets */
@@ -64,6 +69,16 @@ export class Members {
     this.#ended = [];
     this.#skipped.clear();
     return news;
+  }
+
+  /** Who has ended before a round had it, since the last `unstoredAreKept`. */
+  get unstored(): readonly Unstored[] {
+    return this.#unstored;
+  }
+
+  /** A round says who they are. */
+  unstoredAreKept(): void {
+    this.#unstored = [];
   }
 
   takeNumber(): number {
@@ -105,13 +120,15 @@ export class Members {
   drop(member: TreeMember): void {
     this.remove(member);
     const { number, context, sessionId, isStored } = member;
-    this.#former.add(context.pid);
+    const { pid, startTime } = context.target;
+    this.#former.add(pid);
     const reason = this.noteFormer(context.target, sessionId);
     if (isStored) this.noteEnded(number, context.target, reason);
+    else this.#unstored.push({ pid, startTime, sessionId });
   }
 
   /** A process was a member in some round. */
-  addFormer(target: TargetIdentity, sessionId: string | null): void {
+  addFormer(target: ProcessIdentity, sessionId: string | null): void {
     if (sessionId !== null) this.#sessions.add(sessionId);
     if (isSameProcess(target)) this.candidates.addExeced(target);
   }
@@ -236,7 +253,7 @@ function isZombie(pid: number): boolean {
 }
 
 /** Whether the process lives; a later one with its pid has another start time. */
-export function isSameProcess({ pid, startTime }: TargetIdentity): boolean {
+export function isSameProcess({ pid, startTime }: ProcessIdentity): boolean {
   try {
     const stat = readStat(pid);
     return stat.startTime === startTime && isRunning(stat);

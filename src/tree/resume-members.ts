@@ -4,6 +4,7 @@ import type { Device } from '../kernel/device.js';
 import type { Session } from '../kernel/session.js';
 import { isSameProcess, type Members } from './members.js';
 import { isGoneError, TreeMember } from './tree-member.js';
+import { decodeUnstored } from './unstored.js';
 
 /**
  * Takes control of the members that the last round of the images has and that live.
@@ -45,6 +46,8 @@ function rememberFormer({ rounds }: ImageDirectory, members: Members): void {
       known.add(sessionId);
       members.addFormer(target, sessionId);
     }
+  for (const { unknownFields } of rounds)
+    for (const former of decodeUnstored(unknownFields)) members.addFormer(former, former.sessionId);
 }
 
 /**

@@ -12,8 +12,10 @@ import type { MemberEnd, TreeRoundReport, TreeStopReport } from './tree-reports.
 /** A member whose tracking ends. */
 interface Ending {
   member: TreeMember;
-  /** null where nothing is to be compared, or the process has ended */
+  /** null where nothing is to be compared */
   verification: Verification | null;
+  /** the process has ended, and what it had cannot be compared any more */
+  isCompared: boolean;
   revertedVmas: number;
   /** its memory is there no more: nothing is to be put back */
   isGone: boolean;
@@ -46,7 +48,13 @@ export async function stopTree(
     endMember,
   );
   const revertMs = performance.now() - startMs;
-  await forEach(endings, async ({ verification }) => verification?.afterRevert(), endVerification);
+  await forEach(
+    endings,
+    async ({ verification, isCompared }) => {
+      if (!isCompared) await verification?.afterRevert();
+    },
+    endVerification,
+  );
   const total = verify ? totalOf(endings) : null;
   // Wrong or incomplete images must not be all that is left of the targets.
   const isKilled = kill && isComplete(final) && (total?.lostWrites ?? 0) === 0;
@@ -77,7 +85,7 @@ function endingsOf({ members, images }: TreeState, verify: boolean): Ending[] {
     const vmas = previous?.vmas ?? [];
     const options = { ...context, images, resolver, member: number, vmas };
     const verification = verify ? new Verification(options) : null;
-    return { member, verification, revertedVmas: 0, isGone: false };
+    return { member, verification, isCompared: false, revertedVmas: 0, isGone: false };
   });
 }
 
@@ -107,10 +115,13 @@ async function forEach(
   }
 }
 
-/** The memory of one that has ended cannot be compared; another process may have it still. */
+/**
+ * The memory of one that has ended cannot be compared any more, what was found of it counts; another
+ * process may have it still.
+ */
 async function endVerification(ending: Ending): Promise<boolean> {
   if (!(await hasEnded(ending.member.pid))) return false;
-  ending.verification = null;
+  ending.isCompared = true;
   return true;
 }
 

@@ -27,6 +27,7 @@ import { type Segment, Segments } from './segments.js';
 import type { StoredPages } from './stored-pages.js';
 import { TreeMember } from './tree-member.js';
 import type { TreeRoundReport } from './tree-reports.js';
+import { encodeUnstored } from './unstored.js';
 
 /** What all rounds of a tree by one controller have in common. */
 export interface TreeState {
@@ -222,7 +223,9 @@ class TreeRound {
       segments: details,
       isFrozen: this.#isFrozen,
       stats: this.#stats(),
+      unknownFields: encodeUnstored(this.#state.members.unstored),
     });
+    this.#state.members.unstoredAreKept();
     for (const { member, vmas, swap } of this.#rounds) {
       member.previous = { vmas, layout: swap.layout };
       member.firstRound ??= meta.number;

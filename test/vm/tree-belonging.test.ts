@@ -3,6 +3,8 @@ import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
 import type { Readable, Writable } from 'node:stream';
 import { expect } from 'chai';
+import type { Progress } from '../../src/dump/reports.js';
+import { childrenOf } from '../../src/proc/family.js';
 import { TreeTracker } from '../../src/tree-tracker.js';
 import { Cgroup } from '../support/cgroup.js';
 import { trackerPrints, trackerRefusal } from '../support/command-line.js';
@@ -55,6 +57,45 @@ describe('a tree of heirs', function () {
     await heirs.fork(5, 6);
     await heirs.exit(5);
     await stopVerified(tracker, heirs);
+  });
+
+  it('keeps an orphan whose parent has ended in the round that would have stored it', async () => {
+    const untilSignal = `trap "(read line <&3) & exit 0" USR1; echo born; read line`;
+    const stdio: StdioOptions = ['pipe', 'pipe', 'inherit', 'pipe'];
+    const shell = spawn('sh', ['-c', `echo ready; read line; sh -c '${untilSignal}'; read line`], {
+      stdio,
+    });
+    const output = shell.stdout as Readable;
+    await within('a line', once(output, 'data'));
+    const shellPid = shell.pid ?? 0;
+    const images = newImagesPath();
+    let parent = 0;
+    const onProgress = ({ phase }: Progress) => {
+      if (phase !== 'harvest' || parent === 0) return;
+      process.kill(parent, 'SIGUSR1');
+      // Nothing else happens until it has ended.
+      while (existsSync(`/proc/${parent}`)) continue;
+      parent = 0;
+    };
+    const options = { pids: [shellPid], isTree: true, allowExternalSharing: true };
+    const { tracker } = await TreeTracker.start({ ...options, images, onProgress });
+    (shell.stdin as Writable).write('\n');
+    await within('a line', once(output, 'data'));
+    const born = childrenOf(shellPid);
+    parent = born[0] ?? 0;
+    const { members } = await tracker.round();
+    expect(members.map(({ pid }) => pid)).to.deep.equal([shellPid]);
+    await tracker.close();
+    const second = await TreeTracker.resume({ images });
+    const orphans = (await second.round()).members.filter(({ isNew }) => isNew);
+    expect(orphans).to.have.length(1);
+    expect(born).to.not.include(orphans[0]?.pid);
+    const { final, verify } = await second.stop({ verify: true });
+    expect(final.members).to.have.length(2);
+    expect(verify?.lostWrites).to.equal(0);
+    (shell.stdio[3] as Writable).end();
+    (shell.stdin as Writable).end();
+    await within('the end of the shell', once(shell, 'exit'));
   });
 
   it('keeps an orphan that has called exec', async () => {

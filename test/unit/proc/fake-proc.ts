@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 
 /** What a process of a fake procfs is. */
@@ -11,6 +11,10 @@ interface FakeProcess {
   flags?: number;
   /** what it has mapped; no file `maps` if absent */
   maps?: string;
+  /** its pid namespace; none that can be read if absent */
+  namespace?: string;
+  /** its pid in there */
+  namespacePid?: number;
 }
 
 /** A procfs of processes, each with its children by thread. */
@@ -27,12 +31,19 @@ export class FakeProc implements Disposable {
       state = 'S',
       flags = 0,
       maps,
+      namespace,
+      namespacePid = pid,
     }: FakeProcess = {},
   ): void {
     const directory = path.join(this.root, `${pid}`);
     mkdirSync(directory, { recursive: true });
     const rest = `${state} ${ppid}${' 0'.repeat(4)} ${flags}${' 0'.repeat(10)} 1 0 ${startTime} 0 0`;
     writeFileSync(path.join(directory, 'stat'), `${pid} (a) ${rest}\n`);
+    if (namespace !== undefined) {
+      mkdirSync(path.join(directory, 'ns'));
+      symlinkSync(namespace, path.join(directory, 'ns/pid'));
+      writeFileSync(path.join(directory, 'status'), `Name:\ta\nNSpid:\t${pid}\t${namespacePid}\n`);
+    }
     if (maps !== undefined) writeFileSync(path.join(directory, 'maps'), maps);
     for (const [tid, children] of Object.entries({ [pid]: [], ...threads })) {
       const task = path.join(directory, `task/${tid}`);

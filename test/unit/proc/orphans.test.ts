@@ -31,6 +31,17 @@ describe('Orphans', () => {
     expect(orphans.find(new Set()).orphans).to.have.members([4, 5]);
   });
 
+  it('are adopted by the first process of a namespace that a member has come into', () => {
+    using proc = new FakeProc();
+    proc.add(1, { ppid: 0, namespace: 'pid:[1]', threads: { 1: [] } });
+    proc.add(20, { namespace: 'pid:[2]', namespacePid: 1, threads: { 20: [22] } });
+    proc.add(21, { namespace: 'pid:[2]', namespacePid: 2 });
+    proc.add(22, { ppid: 20, namespace: 'pid:[2]', namespacePid: 3, maps: tracked });
+    proc.add(30, { ppid: 1, namespace: 'pid:[2]', namespacePid: 9 });
+    const orphans = new Orphans(proc.root);
+    expect(orphans.find(new Set([30])).orphans).to.deep.equal([22]);
+  });
+
   it('are looked at again when their pid has another process', () => {
     using proc = new FakeProc();
     proc.add(1, { ppid: 0, threads: { 1: [5] } });
