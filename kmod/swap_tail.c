@@ -49,20 +49,25 @@ void tracker_swap_renew_tail(struct tracker_swapper *swapper)
 	put_page(page);
 	if (is_pinned)
 		goto out;
-	/* Most stacks have never grown that far. A hole costs nothing in a round. */
 	is_zero = tracker_page_is_zero(copy);
 	while (tracker_map_over(&map) ||
-	       (!is_zero && tracker_tail_page(swapper->mm, map.start,
-					      FOLL_WRITE, &page))) {
+	       tracker_tail_page(swapper->mm, map.start, FOLL_WRITE, &page)) {
 		if (test_bit(MMF_OOM_SKIP, &swapper->mm->flags))
 			goto out;
 		msleep(1);
 	}
-	if (is_zero)
-		goto out;
-	copy_highpage(page, copy);
-	set_page_dirty_lock(page);
+	if (!is_zero) {
+		copy_highpage(page, copy);
+		set_page_dirty_lock(page);
+	}
 	put_page(page);
+	/*
+	 * Most stacks have never grown that far, and a hole costs nothing in a round.
+	 * It was written all the same: cores leave out a mapping that never was.
+	 */
+	if (is_zero)
+		tracker_madvise(swapper->mm, map.start, PAGE_SIZE,
+				MADV_DONTNEED);
 out:
 	put_page(copy);
 }
