@@ -4,10 +4,10 @@ import { Crowd } from '../support/crowd.js';
 import { moduleUseCount, newImagesPath } from '../support/vm.js';
 import { waitFor } from '../support/wait-for.js';
 
-const nrProcesses = 200;
-const family = { maxProcesses: 220, fanOut: 6, mappings: 2, pages: 32, segmentPages: 64 };
+const nrProcesses = 100;
+const family = { maxProcesses: 120, fanOut: 6, mappings: 2, pages: 32, segmentPages: 64 };
 
-describe('a tree of 200 processes', function () {
+describe('a tree of 100 processes', function () {
   this.timeout(300_000);
 
   it('loses no write, also of those that are born or end between rounds', async () => {
