@@ -2,13 +2,21 @@ import { expect } from 'chai';
 import { TreeTracker } from '../../src/tree-tracker.js';
 import { Crowd } from '../support/crowd.js';
 import { moduleUseCount, newImagesPath } from '../support/vm.js';
-import { waitFor } from '../support/wait-for.js';
+import { isDebugKernel, waitFor } from '../support/wait-for.js';
 
-const nrProcesses = 100;
-const family = { maxProcesses: 120, fanOut: 6, mappings: 2, pages: 32, segmentPages: 64 };
+/** Each takes its time on the debug kernel. */
+const nrProcesses = isDebugKernel ? 24 : 100;
+const nrWriters = nrProcesses / 2;
+const family = {
+  maxProcesses: nrProcesses + 20,
+  fanOut: 6,
+  mappings: 2,
+  pages: 32,
+  segmentPages: 64,
+};
 
-describe('a tree of 100 processes', function () {
-  this.timeout(300_000);
+describe(`a tree of ${nrProcesses} processes`, function () {
+  this.timeout(isDebugKernel ? 900_000 : 300_000);
 
   it('loses no write, also of those that are born or end between rounds', async () => {
     using crowd = await Crowd.start(family);
@@ -19,11 +27,11 @@ describe('a tree of 100 processes', function () {
     expect(round.members).to.have.length(nrProcesses);
     expect(round.segments.map(({ nrPages, pages }) => [nrPages, pages])).to.deep.equal([[64, 64]]);
 
-    await crowd.write(50, 3);
+    await crowd.write(nrWriters, 3);
     await crowd.put(16);
     const second = await tracker.round();
     expect(second.segments.map(({ pages }) => pages)).to.deep.equal([16]);
-    expect(second.dirtyPages).to.be.at.least(50 * 3 + 16);
+    expect(second.dirtyPages).to.be.at.least(nrWriters * 3 + 16);
 
     await crowd.fork(10);
     await crowd.write(nrProcesses + 10, 1);
@@ -33,7 +41,7 @@ describe('a tree of 100 processes', function () {
     expect(third.segments.map(({ pages }) => pages)).to.deep.equal([5]);
 
     await crowd.end(5);
-    await crowd.write(20, 4);
+    await crowd.write(nrWriters, 4);
     // The other pages are those of older rounds.
     await crowd.put(20);
     const { final, verify } = await tracker.stop({ verify: true });
