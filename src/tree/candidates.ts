@@ -22,6 +22,8 @@ export interface Look {
   candidates: Candidate[];
   /** nobody has exited during the look, who hides others: his children, and those listed next to him */
   isSteady: boolean;
+  /** a process of the tree has exited before it could be looked at */
+  hasLost: boolean;
 }
 
 /** Finds who belongs to a tree by now. */
@@ -73,11 +75,12 @@ export class Candidates {
       else if (seen.get(pid) !== startTime) candidates.push({ pid, startTime, isOrphan });
     };
     for (const pid of pids) if (!living.has(pid)) add(pid, false);
+    const hasLost = pids.some((pid) => exited.has(pid) && !this.#hidesNobody(pid));
     for (const pid of adopted?.orphans ?? []) add(pid, true);
     const isExiting = (adopted?.exiting.length ?? 0) > 0;
     const isSteady = !isExiting && [...exited].every((pid) => this.#hidesNobody(pid));
     this.#exited = exited;
-    return { candidates, isSteady };
+    return { candidates, isSteady, hasLost };
   }
 
   /**

@@ -23,8 +23,10 @@ export type JoinPhase = 'start' | 'round' | 'final';
 const notYet = new Set(['NOTHING_TRACKABLE', 'FREEZE_TIMEOUT']);
 /** Looks for new processes while those that fork are running. */
 const maxLooks = 4;
-/** Looks in a row that have found only processes that ended before they could be held. */
-const maxFutileLooks = 100;
+/** Looks in a row in which processes of the tree ended before they could be held. */
+const maxFutileLooks = 1000;
+/** Looks in a row in which others exited, and nothing said that they were of the tree. */
+const maxQuietLooks = 100;
 /** After so many of them an orphan is stopped before it is asked whose it is. */
 const maxPoliteLooks = 8;
 const noOrigin = /^0*$/;
@@ -70,10 +72,11 @@ export class Join {
   async #findNew(joined: TreeMember[]): Promise<void> {
     const { candidates, options } = this.#members;
     let nrFutile = 0;
+    let nrQuiet = 0;
     for (let look = 0; this.#phase !== 'round' || look < maxLooks; look++) {
       options.signal?.throwIfAborted();
-      const { candidates: found, isSteady } = candidates.find(this.#seen, this.#phase === 'start');
-      const isEnough = isSteady || nrFutile >= maxFutileLooks;
+      const isStart = this.#phase === 'start';
+      const { candidates: found, isSteady, hasLost } = candidates.find(this.#seen, isStart);
       const nrJoined = joined.length;
       const nrStrangers = this.#nrStrangers;
       for (const candidate of found) {
@@ -81,7 +84,8 @@ export class Join {
         if (member) joined.push(member);
       }
       const isNobodyNew = this.#nrStrangers - nrStrangers === found.length;
-      if (isNobodyNew && isEnough) break;
+      if (isNobodyNew && (isSteady || nrQuiet >= maxQuietLooks)) break;
+      nrQuiet = isNobodyNew && !hasLost ? nrQuiet + 1 : 0;
       nrFutile = joined.length > nrJoined ? 0 : nrFutile + 1;
       if (nrFutile > maxFutileLooks) throw tooFast(found);
     }
