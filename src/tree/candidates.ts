@@ -75,8 +75,9 @@ export class Candidates {
       else if (seen.get(pid) !== startTime) candidates.push({ pid, startTime, isOrphan });
     };
     for (const pid of pids) if (!living.has(pid)) add(pid, false);
-    const hasLost = pids.some((pid) => exited.has(pid) && !this.#hidesNobody(pid));
     for (const pid of adopted?.orphans ?? []) add(pid, true);
+    const isLost = (pid: number) => exited.has(pid) && !this.#hidesNobody(pid);
+    const hasLost = pids.some(isLost) || (adopted?.orphans.some(isLost) ?? false);
     const isExiting = (adopted?.exiting.length ?? 0) > 0;
     const isSteady = !isExiting && [...exited].every((pid) => this.#hidesNobody(pid));
     this.#exited = exited;
