@@ -106,7 +106,7 @@ export class Join {
     try {
       // Who is another tree's is not stopped, if it can be told before it has ended.
       if (isPolite && this.#isStranger(candidate)) return undefined;
-      this.#catch(candidate);
+      if (!this.#catch(candidate)) return undefined;
       const member = await this.#open(candidate);
       return member && (await this.#hold(member)) ? member : undefined;
     } catch (error) {
@@ -117,12 +117,14 @@ export class Join {
     }
   }
 
-  /** One of another tree may not let itself be stopped, which is nothing to this one. */
-  #catch(candidate: Candidate): void {
+  /** Return: false of one of another tree that does not let itself be stopped: it is nothing to this one. */
+  #catch(candidate: Candidate): boolean {
     try {
       this.#frozen.catch(candidate.pid);
+      return true;
     } catch (error) {
       if (!this.#isStranger(candidate)) throw error;
+      return false;
     }
   }
 
