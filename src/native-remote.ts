@@ -106,7 +106,9 @@ export interface NativeRemote {
    * stands as it stood, out of a restartable sequence if it was inside of one. With `scratch`, memory
    * of the process, a signal that it was about to get is put back into its queue first. With
    * `fallback`, memory that begins with the code of `fallbackCode`, the thread comes back by itself
-   * should this process be killed meanwhile; `address` is the same then.
+   * should this process be killed meanwhile; `address` is the same then. Without it, `wayBack` serves:
+   * addresses of `syscall; ret`, of the C library's rt_sigreturn, and of the beginning and the end of
+   * the stack; none if it is empty.
    */
   targetCalls(
     handle: FreezeHandle,
@@ -116,6 +118,7 @@ export interface NativeRemote {
     scratch: number,
     fallback: number,
     calls: BigUint64Array,
+    wayBack: BigUint64Array,
   ): BigInt64Array;
 
   /**

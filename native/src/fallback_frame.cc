@@ -21,8 +21,6 @@ constexpr size_t kHeaderOffset = 512;
 /** Of a stack that the kernel does not take: the thread keeps the one it has. */
 constexpr int kNoStack = 0x7;
 constexpr int kTileData = 18;
-/** Room for an XSAVE area and the frame. */
-constexpr uint64_t kFrameBytes = 4 * 4096;
 
 struct SoftwareBytes {
   uint32_t magic1, extended_size;
@@ -82,10 +80,9 @@ void SetContext(const user_regs_struct& regs, greg_t* gregs) {
 
 }  // namespace
 
-uint64_t WriteFallbackFrame(pid_t pid, uint64_t fallback, const FallbackState& state,
-                            ErrnoFailure* failure) {
+bool WriteFallbackFrame(pid_t pid, uint64_t frame, const FallbackState& state,
+                        ErrnoFailure* failure) {
   std::vector<uint8_t> xstate = FrameXstate(state.xstate);
-  const uint64_t frame = fallback + kFallbackBytes - kFrameBytes;
   const uint64_t xstate_address = frame + 1024;
   ucontext_t context = {};
   context.uc_flags = kStrictContext;
@@ -98,7 +95,7 @@ uint64_t WriteFallbackFrame(pid_t pid, uint64_t fallback, const FallbackState& s
   iovec to[] = {{reinterpret_cast<void*>(frame), from[0].iov_len},
                 {reinterpret_cast<void*>(xstate_address), xstate.size()}};
   const auto length = static_cast<ssize_t>(from[0].iov_len + xstate.size());
-  if (process_vm_writev(pid, from, 2, to, 2, 0) == length) return frame;
+  if (process_vm_writev(pid, from, 2, to, 2, 0) == length) return true;
   *failure = {errno, "process_vm_writev", "process " + std::to_string(pid)};
-  return 0;
+  return false;
 }

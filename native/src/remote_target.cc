@@ -21,6 +21,17 @@ namespace {
 
 using Frozen = std::shared_ptr<FrozenProcess>;
 
+/** Below the stack pointer, where code may have something without moving it. */
+constexpr uint64_t kRedZoneBytes = 128;
+
+/** Of the target's own, for calls without memory of ours. All 0 if it has no such code. */
+struct OwnWayBack {
+  uint64_t call;      /* an instruction, and a return behind it */
+  uint64_t sigreturn; /* what a signal handler returns to */
+  uint64_t stack;     /* the stack of its first thread */
+  uint64_t stack_end;
+};
+
 /**
  * System calls run by a thread of a frozen target. When the destructor is done the thread stands as
  * it stood before, with its registers and its mask. A signal that it was about to get is put back
@@ -30,8 +41,9 @@ using Frozen = std::shared_ptr<FrozenProcess>;
 class TargetCalls {
  public:
   /** `fallback`: memory of the target's for that, of which `address` is the beginning, or 0 */
-  TargetCalls(FrozenProcess::Thread* thread, pid_t pid, uint64_t address, uint64_t fallback)
-      : thread_(thread), pid_(pid), address_(address), fallback_(fallback) {}
+  TargetCalls(FrozenProcess::Thread* thread, pid_t pid, uint64_t address, uint64_t fallback,
+              const OwnWayBack& own)
+      : thread_(thread), pid_(pid), address_(address), fallback_(fallback), own_(own) {}
 
   bool Begin(ErrnoFailure* failure);
   bool Run(const std::vector<RemoteCall>& calls, std::vector<int64_t>* results,
@@ -48,12 +60,18 @@ class TargetCalls {
 
   bool AbortSequence(ErrnoFailure* failure);
   bool Read(uint64_t address, void* buffer, size_t length);
+  bool Write(uint64_t address, const void* buffer, size_t length);
   bool SetFallback(ErrnoFailure* failure);
+  bool SetOwnFallback(ErrnoFailure* failure);
+  bool SetReturn(uint64_t address, uint64_t frame, ErrnoFailure* failure);
 
   FrozenProcess::Thread* const thread_;
   const pid_t pid_;
-  const uint64_t address_;
+  uint64_t address_; /* of the instruction */
   const uint64_t fallback_;
+  const OwnWayBack own_;
+  uint64_t saved_address_ = 0; /* what was on the stack */
+  std::vector<uint8_t> saved_;
   user_regs_struct regs_ = {}; /* to go on with */
   user_regs_struct base_ = {}; /* of calls */
   std::vector<uint8_t> xstate_;
@@ -74,7 +92,7 @@ bool TargetCalls::Begin(ErrnoFailure* failure) {
   base_ = regs_;
   has_begun_ = true;
   /* First the way back, then the mask: if this process is killed now, both are right. */
-  if (fallback_ && !SetFallback(failure)) return false;
+  if (!(fallback_ ? SetFallback(failure) : SetOwnFallback(failure))) return false;
   if (const int error = SetSignalMask(tid, ~uint64_t{0}))
     return Fail(error, "ptrace(PTRACE_SETSIGMASK)", failure);
   thread_->has_moved = true;
@@ -109,11 +127,43 @@ bool TargetCalls::Read(uint64_t address, void* buffer, size_t length) {
   return process_vm_readv(pid_, &to, 1, &from, 1, 0) == static_cast<ssize_t>(length);
 }
 
+bool TargetCalls::Write(uint64_t address, const void* buffer, size_t length) {
+  iovec from = {const_cast<void*>(buffer), length};
+  iovec to = {reinterpret_cast<void*>(address), length};
+  return process_vm_writev(pid_, &from, 1, &to, 1, 0) == static_cast<ssize_t>(length);
+}
+
 bool TargetCalls::SetFallback(ErrnoFailure* failure) {
-  base_.rsp = WriteFallbackFrame(pid_, fallback_, {regs_, xstate_, mask_}, failure);
-  if (base_.rsp == 0) return false;
+  const uint64_t frame = fallback_ + kFallbackBytes - kFrameBytes;
+  if (!WriteFallbackFrame(pid_, frame, {regs_, xstate_, mask_}, failure)) return false;
+  base_.rsp = frame;
+  return SetReturn(fallback_ + kReturnOffset, frame, failure);
+}
+
+/** Where the thread is not on that stack, or has no room on it, there is no way back. */
+bool TargetCalls::SetOwnFallback(ErrnoFailure* failure) {
+  const uint64_t needed = kRedZoneBytes + kFrameBytes + 64;
+  if (own_.call == 0 || regs_.rsp >= own_.stack_end || regs_.rsp < own_.stack + needed) return true;
+  const uint64_t frame = (regs_.rsp - kRedZoneBytes - kFrameBytes) & ~uint64_t{63};
+  saved_.resize(kFrameBytes);
+  saved_address_ = frame - sizeof(own_.sigreturn);
+  if (!Read(saved_address_, saved_.data(), saved_.size())) {
+    saved_.clear();
+    return true;
+  }
+  if (!WriteFallbackFrame(pid_, frame, {regs_, xstate_, mask_}, failure) ||
+      !Write(saved_address_, &own_.sigreturn, sizeof(own_.sigreturn)))
+    return false;
+  address_ = own_.call;
+  base_.rsp = saved_address_;
+  return SetReturn(own_.sigreturn, frame, failure);
+}
+
+/** Lets the thread go back, should it be let go now. */
+bool TargetCalls::SetReturn(uint64_t address, uint64_t frame, ErrnoFailure* failure) {
   user_regs_struct back = base_;
-  back.rip = fallback_ + kReturnOffset;
+  back.rip = address;
+  back.rsp = frame;
   back.orig_rax = static_cast<uint64_t>(-1);
   if (ptrace(PTRACE_SETREGS, thread_->tid, nullptr, &back) != 0)
     return Fail(errno, "ptrace(PTRACE_SETREGS)", failure);
@@ -155,6 +205,7 @@ TargetCalls::~TargetCalls() {
   /* The mask first: until it has its registers, its way back is there. */
   SetSignalMask(tid, mask_);
   ptrace(PTRACE_SETREGS, tid, nullptr, &regs_);
+  if (!saved_.empty()) Write(saved_address_, saved_.data(), saved_.size());
   /* Only SIGSTOP gets through: it takes effect when the target is let go. */
   if (outcome_.signal) syscall(SYS_tgkill, pid_, tid, outcome_.signal);
 }
@@ -182,7 +233,14 @@ Napi::Value ThreadState(const Napi::CallbackInfo& info) {
   return result;
 }
 
-/** targetCalls(handle, pid, tid, address, scratch, fallback, calls): BigInt64Array */
+/** Four addresses. */
+OwnWayBack OwnWayBackOf(const Napi::Value& value) {
+  const auto addresses = value.As<Napi::BigUint64Array>();
+  if (addresses.ElementLength() != 4) return {};
+  return {addresses[0], addresses[1], addresses[2], addresses[3]};
+}
+
+/** targetCalls(handle, pid, tid, address, scratch, fallback, calls, own): BigInt64Array */
 Napi::Value RunTargetCalls(const Napi::CallbackInfo& info) {
   const Frozen frozen = FrozenOf(info[0]);
   const pid_t pid = info[1].As<Napi::Number>();
@@ -191,6 +249,7 @@ Napi::Value RunTargetCalls(const Napi::CallbackInfo& info) {
   const auto scratch = static_cast<uint64_t>(info[4].As<Napi::Number>().Int64Value());
   const auto fallback = static_cast<uint64_t>(info[5].As<Napi::Number>().Int64Value());
   const std::vector<RemoteCall> calls = CallsOf(info[6]);
+  const OwnWayBack own = OwnWayBackOf(info[7]);
   ErrnoFailure failure = {ESRCH, "ptrace", "thread " + std::to_string(tid)};
   std::vector<int64_t> results;
   bool is_done = false;
@@ -198,7 +257,7 @@ Napi::Value RunTargetCalls(const Napi::CallbackInfo& info) {
     frozen->Run([&] {
       FrozenProcess::Thread* thread = frozen->Find(tid);
       if (!thread) return;
-      TargetCalls target(thread, pid, address, fallback);
+      TargetCalls target(thread, pid, address, fallback, own);
       is_done = target.Begin(&failure) && (scratch == 0 || target.Requeue(scratch, &failure)) &&
                 target.Run(calls, &results, &failure);
     });

@@ -5,6 +5,7 @@ import type { Frozen } from '../../proc/freeze.js';
 import type { SmapsEntry } from '../../proc/smaps.js';
 import { PAGE_SIZE } from '../../image/page.js';
 import { type SystemCall, systemCalls } from '../../system-calls.js';
+import { findWayBack } from './way-back.js';
 
 /** A call to be run in the target: its name and up to six arguments. */
 export type TargetCall = readonly [name: SystemCall, ...args: (number | bigint)[]];
@@ -26,11 +27,13 @@ const mapFlags = 0x4022;
  * Asks a target that stands what only itself can find out: by system calls that its threads run, which
  * write their answers to pages mapped for that. `end` takes them away again. Should this process be
  * killed in between, the thread that was just asked comes back to where it stood, by code and a frame
- * in those pages, which stay; but not from the two calls that map and unmap them.
+ * in those pages, which stay. From the two calls that map and unmap them it comes back by code of its C
+ * library, and a frame on its stack.
  */
 export class RemoteTarget implements Disposable {
   readonly #frozen: Frozen;
   readonly #address: number;
+  readonly #wayBack: BigUint64Array;
   readonly #memory: number;
   /** address of the way back, 0 where the target may not have code in such memory */
   readonly #fallback: number;
@@ -44,6 +47,7 @@ export class RemoteTarget implements Disposable {
     this.#memory = openSync(`/proc/${frozen.pid}/mem`, 'r+');
     try {
       this.#address = this.#findInstruction(mappings);
+      this.#wayBack = findWayBack(mappings, (address, length) => this.read(address, length));
       const executable = this.#map(prot.all);
       // Negative where memory that can be written may not be executed.
       this.scratch = executable > 0 ? executable : this.#mustMap();
@@ -140,7 +144,7 @@ export class RemoteTarget implements Disposable {
     this.#run(this.#thread, [['munmap', this.scratch, mappedBytes]]);
   }
 
-  /** Without pages the target's own instruction runs the calls, and there is no way back. */
+  /** Without pages the target's own instructions run the calls. */
   #run(tid: number, calls: readonly TargetCall[], { scratch, fallback } = noPages): bigint[] {
     const table = new BigUint64Array(calls.length * 7);
     calls.forEach(([name, ...args], i) => {
@@ -149,7 +153,10 @@ export class RemoteTarget implements Disposable {
     });
     const { handle } = this.#frozen;
     const address = fallback === 0 ? this.#address : fallback;
-    return [...native.targetCalls(handle, this.pid, tid, address, scratch, fallback, table)];
+    const wayBack = this.#wayBack;
+    return [
+      ...native.targetCalls(handle, this.pid, tid, address, scratch, fallback, table, wayBack),
+    ];
   }
 
   /** The vdso has one; so has every program that makes system calls. */
