@@ -1,6 +1,7 @@
 import { TargetError } from '../errors.js';
 import type { TargetIdentity } from '../image/index.js';
 import { isRunning } from '../proc/ending.js';
+import { childrenOf } from '../proc/family.js';
 import { Orphans } from '../proc/orphans.js';
 import { readStat } from '../proc/stat.js';
 import { type Selection, selectedPids } from './selection.js';
@@ -82,6 +83,16 @@ export class Candidates {
     const isSteady = !isExiting && [...exited].every((pid) => this.#hidesNobody(pid));
     this.#exited = exited;
     return { candidates, isSteady, hasLost };
+  }
+
+  /** The children of a process that is held, which forks no more. */
+  findChildren(pid: number, seen: SeenProcesses): Candidate[] {
+    if (!this.#selection.isTree) return [];
+    return childrenOf(pid, this.#proc).flatMap((child) => {
+      const startTime = startTimeOf(child, this.#proc);
+      const isNew = startTime !== undefined && seen.get(child) !== startTime;
+      return isNew ? [{ pid: child, startTime, isOrphan: false }] : [];
+    });
   }
 
   /**

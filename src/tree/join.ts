@@ -79,10 +79,8 @@ export class Join {
       const { candidates: found, isSteady, hasLost } = candidates.find(this.#seen, isStart);
       const nrJoined = joined.length;
       const nrStrangers = this.#nrStrangers;
-      for (const candidate of found) {
-        const member = await this.#take(candidate, nrFutile < maxPoliteLooks);
-        if (member) joined.push(member);
-      }
+      for (const candidate of found)
+        await this.#takeFamily(candidate, nrFutile < maxPoliteLooks, joined);
       const isNobodyNew = this.#nrStrangers - nrStrangers === found.length;
       if (isNobodyNew && (isSteady || nrQuiet >= maxQuietLooks)) break;
       nrQuiet = isNobodyNew && !hasLost ? nrQuiet + 1 : 0;
@@ -91,9 +89,22 @@ export class Join {
     }
   }
 
+  /** Children are caught as soon as their parent stands, before they have many of their own. */
+  async #takeFamily(first: Candidate, isPolite: boolean, joined: TreeMember[]): Promise<void> {
+    const family = [first];
+    for (const candidate of family) {
+      const member = await this.#take(candidate, isPolite);
+      if (!member) continue;
+      joined.push(member);
+      family.push(...this.#members.candidates.findChildren(candidate.pid, this.#seen));
+    }
+  }
+
   /** One that ends, or calls exec, before it is held is not seen: the next look tells. */
   async #take(candidate: Candidate, isPolite: boolean): Promise<TreeMember | undefined> {
     const { pid, startTime } = candidate;
+    // It was found once more, as a child of one that was taken before.
+    if (this.#seen.get(pid) === startTime) return undefined;
     // It may be a descendant of its targets.
     if (pid === process.pid) {
       this.#seen.set(pid, startTime);

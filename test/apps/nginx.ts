@@ -57,8 +57,10 @@ export class Nginx implements AsyncDisposable {
     return childrenOf(this.pid);
   }
 
-  get log(): string {
-    return readFileSync(path.join(this.#directory, 'error.log'), 'utf8');
+  /** What its log says above notices. */
+  get complaints(): string[] {
+    const log = readFileSync(path.join(this.#directory, 'error.log'), 'utf8');
+    return log.split('\n').filter((line) => /\[(alert|crit|emerg|error)\]/.test(line));
   }
 
   /** Has the master fork new workers, and the old ones end when their connections do. */
