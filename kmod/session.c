@@ -181,6 +181,18 @@ struct tracker_session *tracker_session_find(struct mm_struct *mm)
 	return session;
 }
 
+/* Whether an mm is a target's. Caller holds tracker_sessions_lock. */
+bool __tracker_session_exists(struct mm_struct *mm)
+{
+	struct tracker_session *session;
+
+	lockdep_assert_held(&tracker_sessions_lock);
+	hash_for_each_possible(tracker_sessions, session, node, (unsigned long)mm)
+		if (session->mm == mm)
+			return true;
+	return false;
+}
+
 /**
  * tracker_session_next - the next session in the list of all
  * @after: serial number of the one before, or 0

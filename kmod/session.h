@@ -15,6 +15,7 @@ struct tracker_descent {
 extern struct mutex tracker_sessions_lock;
 
 void __tracker_session_end(struct tracker_session *session);
+bool __tracker_session_exists(struct mm_struct *mm);
 struct tracker_session *tracker_session_find(struct mm_struct *mm);
 struct tracker_session *tracker_session_next(unsigned long after);
 struct tracker_session *

@@ -46,6 +46,8 @@ long tracker_session_call(struct tracker_controller *controller,
 		return tracker_ioctl_donors(session, argp);
 	case TRACKER_IOC_SHARERS:
 		return tracker_ioctl_sharers(session, argp);
+	case TRACKER_IOC_STRAYS:
+		return tracker_ioctl_strays(session, argp);
 	default:
 		return -ENOTTY;
 	}

@@ -110,6 +110,7 @@ struct tracker_snapshot *tracker_snapshot_create(struct tracker_session *session
 	list_add_tail(&snapshot->node, &family->snapshots);
 	WRITE_ONCE(family->nr_snapshots, family->nr_snapshots + 1);
 	up_write(&family->lock);
+	tracker_tree_add_fork(session);
 	return snapshot;
 }
 
@@ -142,6 +143,7 @@ void tracker_snapshot_destroy(struct tracker_snapshot *snapshot)
 {
 	struct tracker_family *family = snapshot->family;
 
+	tracker_tree_remove_fork(snapshot->session);
 	down_write(&family->lock);
 	tracker_snapshot_bequeath(snapshot);
 	list_del(&snapshot->node);

@@ -29,6 +29,7 @@
  *   tree->revert_lock		what donors become when targets are put back
  *   mmap_lock			(a target's, or the caller's own; another
  *				mapper's is only tried; two: reshare.c)
+ *   tree->forks_lock		which targets of a tree have forked
  *   tracker_watch_lock		that what a file's watch belongs to still exists
  *   source->fill_lock		coming into being of pages of a private file mapping
  *   tree->lock			pages that the targets of a tree have in common
@@ -102,6 +103,10 @@ struct tracker_family {
 	struct list_head heirs;		/* sessions of the children, the newest first */
 	struct list_head new_heirs;	/* those of which nothing is stored yet */
 	struct xarray sources;		/* block of the pseudo-file -> source */
+
+	struct list_head forked_node;	/* tree->forks_lock: tree->forked */
+	unsigned int nr_forks;		/* tree->forks_lock */
+	struct inode *inode;		/* of the pseudo-file, while there are forks */
 };
 
 /* What a forked child sees: its parent's pages at the moment of the fork. */

@@ -19,6 +19,8 @@ struct tracker_tree *tracker_tree_create(void)
 	mutex_init(&tree->revert_lock);
 	xa_init(&tree->backs);
 	INIT_LIST_HEAD(&tree->lineages);
+	mutex_init(&tree->forks_lock);
+	INIT_LIST_HEAD(&tree->forked);
 	return tree;
 }
 
@@ -43,4 +45,35 @@ void tracker_tree_put(struct tracker_tree *tree)
 {
 	if (tree)
 		kref_put(&tree->kref, tracker_tree_release);
+}
+
+/**
+ * tracker_tree_add_fork - a target forks
+ * @session: the target's
+ *
+ * From now on until tracker_tree_remove_fork() the session's tree, family and
+ * inode are there.
+ */
+void tracker_tree_add_fork(struct tracker_session *session)
+{
+	struct tracker_family *family = session->family;
+	struct tracker_tree *tree = session->tree;
+
+	mutex_lock(&tree->forks_lock);
+	family->inode = session->inode;
+	if (!family->nr_forks++)
+		list_add_tail(&family->forked_node, &tree->forked);
+	mutex_unlock(&tree->forks_lock);
+}
+
+/* Nobody maps what the fork was for any more. */
+void tracker_tree_remove_fork(struct tracker_session *session)
+{
+	struct tracker_family *family = session->family;
+	struct tracker_tree *tree = session->tree;
+
+	mutex_lock(&tree->forks_lock);
+	if (!--family->nr_forks)
+		list_del(&family->forked_node);
+	mutex_unlock(&tree->forks_lock);
 }

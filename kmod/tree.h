@@ -16,11 +16,18 @@ struct tracker_tree {
 	struct mutex revert_lock;	/* protects what follows, see reshare.c */
 	struct xarray backs;		/* pfn of a donor -> what it has become */
 	struct list_head lineages;
+
+	struct mutex forks_lock;	/* protects what follows */
+	struct list_head forked;	/* families with forks */
 };
 
 struct tracker_tree *tracker_tree_create(void);
 struct tracker_tree *tracker_tree_get(struct tracker_tree *tree);
 void tracker_tree_put(struct tracker_tree *tree);
+void tracker_tree_add_fork(struct tracker_session *session);
+void tracker_tree_remove_fork(struct tracker_session *session);
+long tracker_ioctl_strays(struct tracker_session *session,
+			  struct tracker_strays __user *argp);
 struct page *tracker_donor_create(struct page *from, gfp_t gfp);
 bool tracker_donor_is_due(struct tracker_session *session, pgoff_t pgoff);
 bool tracker_donor_is_set(struct tracker_session *session, pgoff_t pgoff);

@@ -119,6 +119,8 @@ export interface Native extends NativePageCopy, NativeRemote {
   donors(fd: number, runs: Float64Array): Promise<DonorPart[]>;
   /** pids; EINVAL where no shared mapping is */
   sharers(fd: number, startPage: number): Promise<Float64Array>;
+  /** pids, 0 if one has none to tell */
+  strays(fd: number): Float64Array;
 
   /**
    * Where sparse files have data, by lseek. The fds' positions move.

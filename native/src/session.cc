@@ -6,6 +6,7 @@
 #include <sys/ioctl.h>
 
 #include <string>
+#include <vector>
 
 #include "device.h"
 #include "errno_error.h"
@@ -49,6 +50,21 @@ Napi::Value RegionOpen(const Napi::CallbackInfo& info) {
     return ThrowErrno(info.Env(), errno, "ioctl(TRACKER_IOC_REGION_OPEN)",
                       "region " + std::to_string(args.region));
   return Napi::Number::New(info.Env(), args.fd);
+}
+
+/** strays(fd): a Float64Array of pids */
+Napi::Value Strays(const Napi::CallbackInfo& info) {
+  std::vector<__s32> pids(16);
+  for (;;) {
+    tracker_strays args = {};
+    args.pids_addr = reinterpret_cast<uintptr_t>(pids.data());
+    args.nr_pids = pids.size();
+    if (ioctl(FdOf(info), TRACKER_IOC_STRAYS, &args) < 0)
+      return ThrowErrno(info.Env(), errno, "ioctl(TRACKER_IOC_STRAYS)", "the session's tree");
+    const bool is_all = args.nr_pids <= pids.size();
+    pids.resize(args.nr_pids);
+    if (is_all) return Float64ArrayOf(info.Env(), std::vector<double>(pids.begin(), pids.end()));
+  }
 }
 
 bool IsFloat64Array(const Napi::Value& value) {
@@ -136,6 +152,7 @@ void InitSession(Napi::Env env, Napi::Object exports) {
   exports.Set("harvests", Napi::Function::New<Harvests>(env, "harvests"));
   exports.Set("residents", Napi::Function::New<Residents>(env, "residents"));
   exports.Set("donors", Napi::Function::New<Donors>(env, "donors"));
+  exports.Set("strays", Napi::Function::New<Strays>(env, "strays"));
   exports.Set("sharers", Napi::Function::New<Sharers>(env, "sharers"));
   exports.Set("swapShared", Napi::Number::New(env, TRACKER_SWAP_SHARED));
   exports.Set("harvestPrivate", Napi::Number::New(env, TRACKER_HARVEST_PRIVATE));

@@ -156,6 +156,14 @@ export class Session implements Disposable {
   }
 
   /**
+   * Forked children of the session's tree, and theirs, that nobody tracks yet.
+   * @returns their pids, one 0 for all that are being born, exit, or have none in this namespace
+   */
+  strays(): number[] {
+    return this.#now('find forked children', (fd) => [...native.strays(fd)]);
+  }
+
+  /**
    * For calls on several sessions, and as a session of the same tree.
    * @throws DeviceError `SESSION_CLOSED`
    */

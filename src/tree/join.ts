@@ -39,7 +39,8 @@ export class Join {
   readonly #phase: JoinPhase;
   /** by pid, with the start time */
   readonly #seen = new Map<number, number>();
-  /** processes of other trees that were found */
+  /** processes of other trees that were found; by pid, with the start time */
+  readonly #strangers = new Map<number, number>();
   #nrStrangers = 0;
   /** of parents, by session: nothing is swapped while processes join */
   readonly #lastRegions = new Map<string, number>();
@@ -75,6 +76,7 @@ export class Join {
     let nrQuiet = 0;
     for (let look = 0; this.#phase !== 'round' || look < maxLooks; look++) {
       options.signal?.throwIfAborted();
+      const hasStrays = await this.#takeStrays(joined);
       const isStart = this.#phase === 'start';
       const { candidates: found, isSteady, hasLost } = candidates.find(this.#seen, isStart);
       const nrJoined = joined.length;
@@ -82,11 +84,27 @@ export class Join {
       for (const candidate of found)
         await this.#takeFamily(candidate, nrFutile < maxPoliteLooks, joined);
       const isNobodyNew = this.#nrStrangers - nrStrangers === found.length;
-      if (isNobodyNew && (isSteady || nrQuiet >= maxQuietLooks)) break;
-      nrQuiet = isNobodyNew && !hasLost ? nrQuiet + 1 : 0;
+      const isQuiet = isNobodyNew && !hasStrays;
+      if (isQuiet && (isSteady || nrQuiet >= maxQuietLooks)) break;
+      nrQuiet = isQuiet && !hasLost ? nrQuiet + 1 : 0;
       nrFutile = joined.length > nrJoined ? 0 : nrFutile + 1;
       if (nrFutile > maxFutileLooks) throw tooFast(found);
     }
+  }
+
+  /**
+   * Forked children that nobody tracks are known to the module, also those that procfs hides while
+   * others exit.
+   * @returns whether somebody was not held, who may have had children since
+   */
+  async #takeStrays(joined: TreeMember[]): Promise<boolean> {
+    const { candidates, options } = this.#members;
+    if (!options.selection.isTree) return false;
+    const pids = this.#members.strays();
+    for (const candidate of candidates.ofForked(pids, this.#seen))
+      if (this.#strangers.get(candidate.pid) !== candidate.startTime)
+        await this.#takeFamily(candidate, false, joined);
+    return pids.some((pid) => !this.#seen.has(pid) && !this.#strangers.has(pid));
   }
 
   /** Children are caught as soon as their parent stands, before they have many of their own. */
@@ -157,6 +175,7 @@ export class Join {
   #isStranger(candidate: Candidate): boolean {
     if (!candidate.isOrphan || this.#isOurs(candidate.pid)) return false;
     this.#members.candidates.addStranger(candidate);
+    this.#strangers.set(candidate.pid, candidate.startTime);
     this.#nrStrangers++;
     return true;
   }

@@ -232,6 +232,20 @@ export class Members {
     return this.#outsiders.sharingOf(member, vmas);
   }
 
+  /**
+   * Processes with memory of members, as it was at a fork, that nobody tracks: the module knows all of
+   * them. The pid of those of which there is none to tell, for they are being born or exit, is 0.
+   */
+  strays(): number[] {
+    for (const { context } of this.#bySession.values())
+      try {
+        return context.session.strays();
+      } catch (error) {
+        if (!isGoneError(error)) throw error;
+      }
+    return [];
+  }
+
   close(): void {
     for (const { context } of this.#bySession.values()) context.session.close();
   }

@@ -17,12 +17,12 @@
 
 enum step {
 	OPEN, LAYOUT, SWAP_SHARED, SWAP, WRITE, FORK, HARVEST, COMMIT, ABORT,
-	READ, SHARERS, REVERT, NR_STEPS
+	READ, SHARERS, STRAYS, REVERT, NR_STEPS
 };
 
 static const char *const names[NR_STEPS] = {
 	"open", "layout", "swap-shared", "swap", "write", "fork", "harvest",
-	"commit", "abort", "read", "sharers", "revert",
+	"commit", "abort", "read", "sharers", "strays", "revert",
 };
 
 static enum step step;
@@ -197,6 +197,16 @@ static void count_sharers(int session, unsigned long address)
 	CHECK(CALL(SHARERS, session, TRACKER_IOC_SHARERS, &args) == 0);
 }
 
+/* The target's child has been forked, and has ended or has not. */
+static void count_strays(int session)
+{
+	int pids[8];
+	struct tracker_strays args = { .pids_addr = (unsigned long)pids,
+				       .nr_pids = 8 };
+
+	CHECK(CALL(STRAYS, session, TRACKER_IOC_STRAYS, &args) == 0);
+}
+
 static void track_once(int device, pid_t pid, unsigned long shared)
 {
 	struct tracker_session_open open = { .pid = pid,
@@ -214,6 +224,7 @@ static void track_once(int device, pid_t pid, unsigned long shared)
 	epoch.epoch = harvest(open.fd);
 	CHECK(CALL(ABORT, open.fd, TRACKER_IOC_ABORT, &epoch) == 0);
 	ask_at(FORK);
+	count_strays(open.fd);
 	epoch.epoch = harvest(open.fd);
 	read_region(open.fd);
 	CHECK(CALL(COMMIT, open.fd, TRACKER_IOC_COMMIT, &epoch) == 0);

@@ -41,6 +41,7 @@ export class FakeTarget {
       layout: () => this.#answer(layoutOf(...this.vmas)),
       donors: () => this.#answer([]),
       sharers: () => this.#answer([]),
+      strays: () => [],
       openRegion: (region) => this.#open(region),
       commit: () => {
         this.reach('commit');

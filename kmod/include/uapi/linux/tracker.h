@@ -29,7 +29,7 @@
  *   EINTR    a signal came before the call began; nothing was done
  */
 
-#define TRACKER_ABI_VERSION	4
+#define TRACKER_ABI_VERSION	5
 #define TRACKER_PAGE_SHIFT	12
 
 /**
@@ -470,6 +470,28 @@ struct tracker_sharers {
 	__u64 __reserved[2];
 };
 #define TRACKER_IOC_SHARERS	_IOWR('T', 0x19, struct tracker_sharers)
+
+/**
+ * struct tracker_strays - TRACKER_IOC_STRAYS: forked children that nobody tracks
+ * @pids_addr: in: array of __s32
+ * @nr_pids: in: its length; out: processes found (may be larger: call again
+ *	with room for them; the array then holds some)
+ * @flags: in: must be 0
+ * @__reserved: must be 0
+ *
+ * Processes that have memory of a target of the session's tree, also of one that
+ * has ended, as it was at a fork, and no session. All that are there are found,
+ * those that are being born too. Those of which there is no pid to tell, for they
+ * are being born or exit or have none in the caller's namespace, are one pid 0.
+ * Cost: the mappings of the tree's targets and of their children.
+ */
+struct tracker_strays {
+	__aligned_u64 pids_addr;
+	__u32 nr_pids;
+	__u32 flags;
+	__u64 __reserved[2];
+};
+#define TRACKER_IOC_STRAYS	_IOWR('T', 0x1b, struct tracker_strays)
 
 /**
  * struct tracker_donor_run - consecutive pages that are donors
