@@ -25,6 +25,8 @@ long tracker_session_call(struct tracker_controller *controller,
 		return tracker_ioctl_region_open(controller, argp);
 	if (cmd == TRACKER_IOC_SESSION_STATUS)
 		return tracker_ioctl_session_status(session, argp);
+	if (cmd == TRACKER_IOC_STRAYS)
+		return tracker_ioctl_strays(session, argp);
 	if (_IOC_TYPE(cmd) == 'T' && tracker_session_is_over(session))
 		return -ESRCH;
 	switch (cmd) {
@@ -46,8 +48,6 @@ long tracker_session_call(struct tracker_controller *controller,
 		return tracker_ioctl_donors(session, argp);
 	case TRACKER_IOC_SHARERS:
 		return tracker_ioctl_sharers(session, argp);
-	case TRACKER_IOC_STRAYS:
-		return tracker_ioctl_strays(session, argp);
 	default:
 		return -ENOTTY;
 	}

@@ -50,6 +50,7 @@ void tracker_session_fill_status(struct tracker_session *session,
 	status->epoch = session->epoch;
 	status->committed = session->committed;
 	status->nr_regions = session->nr_regions;
+	status->tree = session->tree->serial;
 	status->nr_snapshots = READ_ONCE(session->family->nr_snapshots);
 	tracker_status_add_logs(status, session);
 	if (session->origin)
@@ -73,7 +74,7 @@ int tracker_device_status(struct tracker_session_status __user *argp)
 
 	if (copy_from_user(&status, argp, sizeof(status)))
 		return -EFAULT;
-	if (memchr_inv(status.__reserved, 0, sizeof(status.__reserved)))
+	if (status.__reserved)
 		return -EINVAL;
 	if (status.pid) {
 		err = tracker_target_get(status.pid, &mm, &pid);

@@ -29,7 +29,8 @@
  *   tree->revert_lock		what donors become when targets are put back
  *   mmap_lock			(a target's, or the caller's own; another
  *				mapper's is only tried; two: reshare.c)
- *   tree->forks_lock		which targets of a tree have forked
+ *   tree->forks_lock		which targets of a tree have forked; an i_mmap_rwsem
+ *				is taken under it
  *   tracker_watch_lock		that what a file's watch belongs to still exists
  *   source->fill_lock		coming into being of pages of a private file mapping
  *   tree->lock			pages that the targets of a tree have in common
@@ -258,6 +259,7 @@ void tracker_session_fill_status(struct tracker_session *session,
 				 struct tracker_session_status *status);
 unsigned int tracker_session_count(void);
 bool tracker_caller_is_capable(void);
+pid_t tracker_mm_pid(struct mm_struct *mm);
 
 /* What a session fd points to. */
 struct tracker_controller {

@@ -7,6 +7,8 @@
 
 #include "tree.h"
 
+static atomic64_t tracker_last_tree;
+
 struct tracker_tree *tracker_tree_create(void)
 {
 	struct tracker_tree *tree = kzalloc(sizeof(*tree), GFP_KERNEL);
@@ -14,6 +16,7 @@ struct tracker_tree *tracker_tree_create(void)
 	if (!tree)
 		return NULL;
 	kref_init(&tree->kref);
+	tree->serial = atomic64_inc_return(&tracker_last_tree);
 	mutex_init(&tree->lock);
 	xa_init(&tree->frames);
 	mutex_init(&tree->revert_lock);

@@ -9,6 +9,7 @@
 /* Sessions whose targets are forked from one another. */
 struct tracker_tree {
 	struct kref kref;
+	u64 serial;			/* for controllers: no two have the same */
 	struct mutex lock;		/* what they have in common */
 	bool is_shared;			/* several sessions have been opened for it */
 	struct xarray frames;		/* lock: pfn -> what stands for it, see frames.c */

@@ -32,6 +32,16 @@ export interface SessionStatus {
   overflow: boolean;
   /** id of the session of which the target was a forked child; zeros if there is none */
   origin: string;
+  /** the same for sessions of one tree */
+  tree: number;
+}
+
+/** A forked child that nobody tracks. */
+export interface Stray {
+  /** 0 while it is being born, or without one in this namespace */
+  pid: number;
+  /** id of the session whose target's memory it has */
+  origin: string;
 }
 
 /** Pages that a target has in common with others of its tree. */
@@ -119,8 +129,7 @@ export interface Native extends NativePageCopy, NativeRemote {
   donors(fd: number, runs: Float64Array): Promise<DonorPart[]>;
   /** pids; EINVAL where no shared mapping is */
   sharers(fd: number, startPage: number): Promise<Float64Array>;
-  /** pids, 0 if one has none to tell */
-  strays(fd: number): Float64Array;
+  strays(fd: number): Stray[];
 
   /**
    * Where sparse files have data, by lseek. The fds' positions move.

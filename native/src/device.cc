@@ -9,8 +9,6 @@
 
 #include "errno_error.h"
 
-namespace {
-
 std::string HexOf(const __u8 (&id)[16]) {
   static constexpr char kDigits[] = "0123456789abcdef";
   std::string hex;
@@ -20,6 +18,8 @@ std::string HexOf(const __u8 (&id)[16]) {
   }
   return hex;
 }
+
+namespace {
 
 /** deviceInfo(fd): { abiVersion, nrSessions } */
 Napi::Value DeviceInfo(const Napi::CallbackInfo& info) {
@@ -85,6 +85,7 @@ Napi::Object StatusObject(Napi::Env env, const tracker_session_status& status) {
   object.Set("nrSnapshots", status.nr_snapshots);
   object.Set("overflow", status.overflow != 0);
   object.Set("origin", HexOf(status.origin));
+  object.Set("tree", static_cast<double>(status.tree));
   return object;
 }
 

@@ -52,19 +52,26 @@ Napi::Value RegionOpen(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), args.fd);
 }
 
-/** strays(fd): a Float64Array of pids */
+/** strays(fd): an array of { pid, origin } */
 Napi::Value Strays(const Napi::CallbackInfo& info) {
-  std::vector<__s32> pids(16);
-  for (;;) {
+  std::vector<tracker_stray> strays(16);
+  for (bool is_all = false; !is_all;) {
     tracker_strays args = {};
-    args.pids_addr = reinterpret_cast<uintptr_t>(pids.data());
-    args.nr_pids = pids.size();
+    args.strays_addr = reinterpret_cast<uintptr_t>(strays.data());
+    args.nr_strays = strays.size();
     if (ioctl(FdOf(info), TRACKER_IOC_STRAYS, &args) < 0)
       return ThrowErrno(info.Env(), errno, "ioctl(TRACKER_IOC_STRAYS)", "the session's tree");
-    const bool is_all = args.nr_pids <= pids.size();
-    pids.resize(args.nr_pids);
-    if (is_all) return Float64ArrayOf(info.Env(), std::vector<double>(pids.begin(), pids.end()));
+    is_all = args.nr_strays <= strays.size();
+    strays.resize(args.nr_strays);
   }
+  const Napi::Array result = Napi::Array::New(info.Env(), strays.size());
+  for (uint32_t i = 0; i < strays.size(); i++) {
+    Napi::Object stray = Napi::Object::New(info.Env());
+    stray.Set("pid", strays[i].pid);
+    stray.Set("origin", HexOf(strays[i].origin));
+    result.Set(i, stray);
+  }
+  return result;
 }
 
 bool IsFloat64Array(const Napi::Value& value) {

@@ -6,6 +6,7 @@ import {
   type Harvest,
   native,
   type SessionStatus,
+  type Stray,
 } from '../native.js';
 import { callError } from './call-error.js';
 import type { Layout } from './layout.js';
@@ -155,12 +156,9 @@ export class Session implements Disposable {
     });
   }
 
-  /**
-   * Forked children of the session's tree, and theirs, that nobody tracks yet.
-   * @returns their pids, one 0 for all that are being born, exit, or have none in this namespace
-   */
-  strays(): number[] {
-    return this.#now('find forked children', (fd) => [...native.strays(fd)]);
+  /** Forked children of the session's tree, and theirs, that nobody tracks yet. */
+  strays(): Stray[] {
+    return this.#now('find forked children', (fd) => native.strays(fd));
   }
 
   /**

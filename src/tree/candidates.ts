@@ -54,12 +54,13 @@ export class Candidates {
     this.#execed.set(pid, startTime);
   }
 
-  /**
-   * Those of some processes that run and have not been looked at.
-   * @param pids who has memory of a tracked process, whosever child it is
-   */
-  ofForked(pids: readonly number[], seen: SeenProcesses): Candidate[] {
-    return this.#candidatesOf(pids, seen, true);
+  /** Those of some processes of the tree that run and have not been looked at. */
+  unseen(pids: readonly number[], seen: SeenProcesses): Candidate[] {
+    return pids.flatMap((pid) => {
+      const startTime = startTimeOf(pid, this.#proc);
+      const isNew = startTime !== undefined && seen.get(pid) !== startTime;
+      return isNew ? [{ pid, startTime, isOrphan: false }] : [];
+    });
   }
 
   /** A process with memory of a tracked one is of another tree. It is never asked about again. */
@@ -96,15 +97,7 @@ export class Candidates {
   /** The children of a process that is held, which forks no more. */
   findChildren(pid: number, seen: SeenProcesses): Candidate[] {
     if (!this.#selection.isTree) return [];
-    return this.#candidatesOf(childrenOf(pid, this.#proc), seen, false);
-  }
-
-  #candidatesOf(pids: readonly number[], seen: SeenProcesses, isOrphan: boolean): Candidate[] {
-    return pids.flatMap((pid) => {
-      const startTime = startTimeOf(pid, this.#proc);
-      const isNew = startTime !== undefined && seen.get(pid) !== startTime;
-      return isNew ? [{ pid, startTime, isOrphan }] : [];
-    });
+    return this.unseen(childrenOf(pid, this.#proc), seen);
   }
 
   /**

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { checkUntrackable } from '../dump/check-untrackable.js';
 import { refuseSharing } from '../dump/sharing.js';
 import { describeVmas } from '../dump/vma-records.js';
@@ -27,6 +28,8 @@ const maxLooks = 4;
 const maxFutileLooks = 1000;
 /** Looks in a row in which others exited, and nothing said that they were of the tree. */
 const maxQuietLooks = 100;
+/** Between two looks, if one of the tree is being born. */
+const unbornPauseMs = 5;
 /** After so many of them an orphan is stopped before it is asked whose it is. */
 const maxPoliteLooks = 8;
 const noOrigin = /^0*$/;
@@ -39,8 +42,7 @@ export class Join {
   readonly #phase: JoinPhase;
   /** by pid, with the start time */
   readonly #seen = new Map<number, number>();
-  /** processes of other trees that were found; by pid, with the start time */
-  readonly #strangers = new Map<number, number>();
+  /** processes of other trees that were found */
   #nrStrangers = 0;
   /** of parents, by session: nothing is swapped while processes join */
   readonly #lastRegions = new Map<string, number>();
@@ -70,41 +72,55 @@ export class Join {
     }
   }
 
+  /**
+   * The module is asked first, then procfs: a stray that calls exec in between is a candidate there. It
+   * gives the pids of processes that procfs hides while others exit.
+   */
   async #findNew(joined: TreeMember[]): Promise<void> {
     const { candidates, options } = this.#members;
     let nrFutile = 0;
     let nrQuiet = 0;
     for (let look = 0; this.#phase !== 'round' || look < maxLooks; look++) {
       options.signal?.throwIfAborted();
-      const hasStrays = await this.#takeStrays(joined);
+      const nrJoined = joined.length;
+      const { strays, isNone, hasUnborn } = this.#findStrays();
+      // Ancestors come first, unless they hardly live long enough to be found.
+      if (look > 0) await this.#takeAll(strays, false, joined);
       const isStart = this.#phase === 'start';
       const { candidates: found, isSteady, hasLost } = candidates.find(this.#seen, isStart);
-      const nrJoined = joined.length;
       const nrStrangers = this.#nrStrangers;
-      for (const candidate of found)
-        await this.#takeFamily(candidate, nrFutile < maxPoliteLooks, joined);
+      await this.#takeAll(found, nrFutile < maxPoliteLooks, joined);
+      if (look === 0) await this.#takeAll(strays, false, joined);
       const isNobodyNew = this.#nrStrangers - nrStrangers === found.length;
-      const isQuiet = isNobodyNew && !hasStrays;
+      // Who was a stray may have had children before it was held.
+      const isQuiet = isNobodyNew && isNone;
       if (isQuiet && (isSteady || nrQuiet >= maxQuietLooks)) break;
       nrQuiet = isQuiet && !hasLost ? nrQuiet + 1 : 0;
       nrFutile = joined.length > nrJoined ? 0 : nrFutile + 1;
-      if (nrFutile > maxFutileLooks) throw tooFast(found);
+      if (nrFutile > maxFutileLooks) throw tooFast([...found, ...strays]);
+      // A fork takes its time, and looks alone would be over before it is.
+      if (hasUnborn) await delay(unbornPauseMs);
     }
   }
 
-  /**
-   * Forked children that nobody tracks are known to the module, also those that procfs hides while
-   * others exit.
-   * @returns whether somebody was not held, who may have had children since
-   */
-  async #takeStrays(joined: TreeMember[]): Promise<boolean> {
+  /** Return: those that run; and whether there are none at all, besides those that were left out. */
+  #findStrays(): { strays: Candidate[]; isNone: boolean; hasUnborn: boolean } {
     const { candidates, options } = this.#members;
-    if (!options.selection.isTree) return false;
-    const pids = this.#members.strays();
-    for (const candidate of candidates.ofForked(pids, this.#seen))
-      if (this.#strangers.get(candidate.pid) !== candidate.startTime)
-        await this.#takeFamily(candidate, false, joined);
-    return pids.some((pid) => !this.#seen.has(pid) && !this.#strangers.has(pid));
+    const pids = options.selection.isTree ? this.#members.strays() : [];
+    const isSeen = (pid: number) => isThere(pid, this.#seen.get(pid) ?? -1);
+    return {
+      strays: candidates.unseen(pids, this.#seen),
+      isNone: pids.every(isSeen),
+      hasUnborn: pids.includes(0),
+    };
+  }
+
+  async #takeAll(
+    found: readonly Candidate[],
+    isPolite: boolean,
+    joined: TreeMember[],
+  ): Promise<void> {
+    for (const candidate of found) await this.#takeFamily(candidate, isPolite, joined);
   }
 
   /** Children are caught as soon as their parent stands, before they have many of their own. */
@@ -175,7 +191,6 @@ export class Join {
   #isStranger(candidate: Candidate): boolean {
     if (!candidate.isOrphan || this.#isOurs(candidate.pid)) return false;
     this.#members.candidates.addStranger(candidate);
-    this.#strangers.set(candidate.pid, candidate.startTime);
     this.#nrStrangers++;
     return true;
   }

@@ -233,17 +233,14 @@ export class Members {
   }
 
   /**
-   * Processes with memory of members, as it was at a fork, that nobody tracks: the module knows all of
-   * them. The pid of those of which there is none to tell, for they are being born or exit, is 0.
+   * Processes with memory of members, also of some that have ended, as it was at a fork, that nobody
+   * tracks: the module knows all of them.
+   * @returns their pids; one 0 for all that are being born
    */
   strays(): number[] {
-    for (const { context } of this.#bySession.values())
-      try {
-        return context.session.strays();
-      } catch (error) {
-        if (!isGoneError(error)) throw error;
-      }
-    return [];
+    const trees = new Map(this.all.map(({ tree, context }) => [tree, context.session]));
+    const strays = [...trees.values()].flatMap((session) => session.strays());
+    return [...new Set(strays.filter(({ origin }) => this.hasHad(origin)).map(({ pid }) => pid))];
   }
 
   close(): void {

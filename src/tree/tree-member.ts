@@ -22,6 +22,8 @@ export class TreeMember {
   readonly context: TargetContext;
   /** id of its session */
   readonly sessionId: string;
+  /** the module's number of the tree that its session is in */
+  readonly tree: number;
   /** what the next round builds on; null: a full round */
   previous: (Partial<RoundState> & { vmas: readonly VmaRecord[] }) | null = null;
   /** an older layout with names of mappings, where there is no round before */
@@ -45,7 +47,7 @@ export class TreeMember {
       unwritten: new MostlyUnwritten(),
       sharedMappings: new SharedMappings(),
     };
-    this.sessionId = member.session.status().id;
+    ({ id: this.sessionId, tree: this.tree } = member.session.status());
   }
 
   get number(): number {

@@ -200,9 +200,9 @@ static void count_sharers(int session, unsigned long address)
 /* The target's child has been forked, and has ended or has not. */
 static void count_strays(int session)
 {
-	int pids[8];
-	struct tracker_strays args = { .pids_addr = (unsigned long)pids,
-				       .nr_pids = 8 };
+	struct tracker_stray strays[8];
+	struct tracker_strays args = { .strays_addr = (unsigned long)strays,
+				       .nr_strays = 8 };
 
 	CHECK(CALL(STRAYS, session, TRACKER_IOC_STRAYS, &args) == 0);
 }

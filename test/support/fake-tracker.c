@@ -217,7 +217,7 @@ int ioctl(int fd, unsigned long request, ...)
 	case TRACKER_IOC_SHARERS:
 		return fake_sharers(args);
 	case TRACKER_IOC_STRAYS:
-		((struct tracker_strays *)args)->nr_pids = 0;
+		((struct tracker_strays *)args)->nr_strays = 0;
 		return 0;
 	case TRACKER_IOC_REGION_OPEN:
 		return fake_region_open(args);

@@ -6,6 +6,10 @@ import { Heirs } from '../support/heirs.js';
 import { moduleUseCount, swapAll } from '../support/vm.js';
 import { waitFor } from '../support/wait-for.js';
 
+const byNumber = (a: number, b: number) => a - b;
+const straysOf = (session: Session) =>
+  [...new Set(session.strays().map(({ pid }) => pid))].sort(byNumber);
+
 /** More than there is room for at first. */
 const nrChildren = 24;
 
@@ -14,11 +18,8 @@ describe('strays', () => {
   let heirs: Heirs;
   let session: Session;
   const pid = (who: number) => heirs.pid(who);
-  const byNumber = (a: number, b: number) => a - b;
   const expectStrays = (...who: number[]) =>
-    waitFor('the strays', () =>
-      [...session.strays()].sort(byNumber).join() === who.map(pid).sort(byNumber).join(),
-    );
+    waitFor('the strays', () => straysOf(session).join() === who.map(pid).sort(byNumber).join());
 
   beforeEach(async () => {
     device = Device.open();
@@ -56,9 +57,15 @@ describe('strays', () => {
       await swapAll(child);
       await heirs.fork(2, 4);
       await expectStrays(3, 4);
-      expect([...child.strays()].sort(byNumber), 'one tree').to.deep.equal(
-        [pid(3), pid(4)].sort(byNumber),
-      );
+      expect(straysOf(child), 'one tree').to.deep.equal(straysOf(session));
+      const { id } = session.status();
+      const origins = [id, child.status().id];
+      expect(child.status().tree).to.equal(session.status().tree);
+      // The fourth has what its parent has, and through it what that has of the first.
+      const originsOf = (of: number) =>
+        session.strays().flatMap((stray) => (stray.pid === of ? [stray.origin] : []));
+      expect(originsOf(pid(3))).to.deep.equal([id]);
+      expect(originsOf(pid(4))).to.include(origins[1]);
       await heirs.exit(2);
     }
     await expectStrays(3, 4);

@@ -94,3 +94,73 @@ describe('members of a tree that share memory with others', () => {
       expect(await join(sharing)).to.deep.equal({ left: [], skipped });
     });
 });
+
+describe('a search for members of a tree', () => {
+  const children: ChildProcess[] = [];
+  /** of the module, one after the other; then there are none */
+  let answers: number[][];
+  let nrAsked: number;
+
+  beforeEach(async () => {
+    for (let i = 0; i < 2; i++) {
+      const child = spawn('sleep', ['infinity'], { stdio: 'ignore' });
+      await once(child, 'spawn');
+      children.push(child);
+    }
+    answers = [];
+  });
+
+  afterEach(() => {
+    for (const child of children.splice(0)) child.kill('SIGKILL');
+  });
+
+  const pidOf = (i: number) => children[i]?.pid ?? 0;
+
+  function sessionOf(pid: number): Session {
+    const status = { id: `session of ${pid}`, origin: noOrigin, nrRegions: 0, tree: 1 };
+    const memory = { kind: 'anon-private', state: 'swappable', prot: 3 } as const;
+    return fakeSession({
+      pid,
+      status: () => status as ReturnType<Session['status']>,
+      layout: () => Promise.resolve(layoutOf(vma(16, 17, memory))),
+      strays: () => {
+        nrAsked++;
+        const pids = answers.shift() ?? [];
+        return pids.map((stray) => ({ pid: stray, origin: `session of ${pidOf(0)}` }));
+      },
+      close: () => undefined,
+    });
+  }
+
+  /** The first child and its descendants are the tree, and the first one is a member. */
+  async function find(...strays: number[][]): Promise<number[]> {
+    const device = { openSession: sessionOf, status: () => undefined } as unknown as Device;
+    const pid = pidOf(0);
+    const selection = {
+      roots: [{ pid, startTime: readStat(pid).startTime }],
+      isTree: true,
+      cgroup: null,
+      skipUntrackable: false,
+    };
+    const members = new Members(device, { selection, allowExternalSharing: false }, 0);
+    await members.join(frozen, 'start');
+    nrAsked = 0;
+    answers = strays;
+    const joined = await members.join(frozen, 'final');
+    return joined.map((member) => member.pid);
+  }
+
+  it('finds nobody besides the descendants', async () => {
+    expect(await find()).to.deep.equal([]);
+  });
+
+  it('takes whom the module names, though he is in no list of children, and asks again', async () => {
+    expect(await find([pidOf(1)])).to.deep.equal([pidOf(1)]);
+    expect(nrAsked).to.equal(2);
+  });
+
+  it('waits for one that is being born, and looks on when one has gone', async () => {
+    expect(await find([0], [outsider], [0])).to.deep.equal([]);
+    expect(nrAsked).to.equal(4);
+  });
+});

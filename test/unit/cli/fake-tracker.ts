@@ -264,6 +264,7 @@ export function sessionStatus(more: Partial<SessionStatus> = {}): SessionStatus 
     logBytes: 4096,
     backingPages: 256,
     nrSnapshots: 0,
+    tree: 1,
     origin: '0'.repeat(32),
     overflow: false,
     ...more,

@@ -158,6 +158,8 @@ struct tracker_session_open {
  *	what is shared the next one that is not private
  * @origin: out: @id of the session of which the target was a forked child when
  *	it was opened; regions that both have are the same; 0 if there is none
+ * @tree: out: the same for sessions whose targets are forked from one another, or
+ *	were opened as one tree
  * @__reserved: must be 0
  *
  * As TRACKER_IOC_STATUS on the device: ENOENT when there is no (further)
@@ -180,7 +182,8 @@ struct tracker_session_status {
 	__u32 nr_snapshots;
 	__u32 overflow;
 	__u8 origin[16];
-	__u64 __reserved[2];
+	__u64 tree;
+	__u64 __reserved;
 };
 #define TRACKER_IOC_STATUS	_IOWR('T', 0x02, struct tracker_session_status)
 #define TRACKER_IOC_SESSION_STATUS _IOWR('T', 0x10, struct tracker_session_status)
@@ -472,22 +475,38 @@ struct tracker_sharers {
 #define TRACKER_IOC_SHARERS	_IOWR('T', 0x19, struct tracker_sharers)
 
 /**
+ * struct tracker_stray - a forked child that nobody tracks
+ * @pid: 0 while it is being born, or without one in the caller's namespace
+ * @__reserved: 0
+ * @origin: @id of the session whose target's memory it has
+ */
+struct tracker_stray {
+	__s32 pid;
+	__u32 __reserved;
+	__u8 origin[16];
+};
+
+/**
  * struct tracker_strays - TRACKER_IOC_STRAYS: forked children that nobody tracks
- * @pids_addr: in: array of __s32
- * @nr_pids: in: its length; out: processes found (may be larger: call again
+ * @strays_addr: in: array of struct tracker_stray
+ * @nr_strays: in: its length; out: how many there are (may be larger: call again
  *	with room for them; the array then holds some)
  * @flags: in: must be 0
  * @__reserved: must be 0
  *
- * Processes that have memory of a target of the session's tree, also of one that
- * has ended, as it was at a fork, and no session. All that are there are found,
- * those that are being born too. Those of which there is no pid to tell, for they
- * are being born or exit or have none in the caller's namespace, are one pid 0.
- * Cost: the mappings of the tree's targets and of their children.
+ * Processes without a session that have private memory of a target of the
+ * session's tree, as it was at a fork; of a target that has ended, too. However
+ * procfs looks meanwhile, none that is there all the time is missing. One with
+ * memory of several targets is there for each; those of one origin without a pid
+ * are one. Not among them: who has called exec, children of a process while that
+ * is not tracked, sessions without a controller.
+ *
+ * As TRACKER_IOC_SESSION_STATUS, it answers after the session's end. Cost: the
+ * mappings of the tree's targets and of their children.
  */
 struct tracker_strays {
-	__aligned_u64 pids_addr;
-	__u32 nr_pids;
+	__aligned_u64 strays_addr;
+	__u32 nr_strays;
 	__u32 flags;
 	__u64 __reserved[2];
 };
