@@ -31,7 +31,7 @@ static bool tracker_mm_is_stray(struct mm_struct *mm)
 	if (!atomic_read(&mm->mm_users) || __tracker_session_exists(mm))
 		return false;
 #ifdef CONFIG_MEMCG
-	return rcu_access_pointer(mm->owner) != NULL;
+	return rcu_access_pointer(mm->owner);
 #else
 	return true;
 #endif
