@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { native } from '../../src/native.js';
 import { withFakeTracker } from '../support/fake-tracker.js';
 
 const epoch = 7;
@@ -156,7 +157,7 @@ describe('Device, on a fake module', function () {
     expect(result).to.deep.equal({
       name: 'DeviceError',
       code: 'ABI_MISMATCH',
-      facts: { moduleVersion: 1000, programVersion: 4 },
+      facts: { moduleVersion: 1000, programVersion: native.abiVersion },
     });
   });
 
