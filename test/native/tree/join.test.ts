@@ -154,7 +154,7 @@ describe('a search for members of a tree', () => {
     expect(await find()).to.deep.equal([]);
   });
 
-  it('takes whom the module names, though he is in no list of children, and asks again', async () => {
+  it('takes whom the module names, also without being a listed child, and asks again', async () => {
     expect(await find([pidOf(1)])).to.deep.equal([pidOf(1)]);
     expect(nrAsked).to.equal(2);
   });
