@@ -8,6 +8,7 @@
 #include <linux/rmap.h>
 #include <linux/shmem_fs.h>
 
+#include "source.h"
 #include "tree.h"
 
 /* What shmem itself does; published before the first mapping is. */

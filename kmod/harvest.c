@@ -4,8 +4,8 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
+#include "reshare.h"
 #include "share.h"
-#include "tree.h"
 
 struct tracker_harvester {
 	struct tracker_session *session;

@@ -4,7 +4,7 @@
 #include <linux/module.h>
 #include <linux/uaccess.h>
 
-#include "tree.h"
+#include "reshare.h"
 
 struct workqueue_struct *tracker_queue;
 

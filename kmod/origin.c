@@ -8,6 +8,7 @@
 #include <linux/file.h>
 #include <linux/sched/mm.h>
 
+#include "source.h"
 #include "tree.h"
 
 static struct tracker_snapshot *tracker_origin(struct tracker_session *session)

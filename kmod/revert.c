@@ -13,7 +13,8 @@
 #include <linux/shmem_fs.h>
 #include <linux/uaccess.h>
 
-#include "tree.h"
+#include "reshare.h"
+#include "source.h"
 
 #define TRACKER_PIN_TRIES	1000	/* about a second */
 

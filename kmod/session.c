@@ -15,6 +15,7 @@
 
 #include "session.h"
 #include "share.h"
+#include "source.h"
 #include "tree.h"
 
 DEFINE_MUTEX(tracker_sessions_lock); /* protects what follows */

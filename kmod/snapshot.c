@@ -16,6 +16,7 @@
 
 #include "donor.h"
 #include "saved.h"
+#include "source.h"
 
 struct tracker_family *tracker_family_create(void)
 {

@@ -14,6 +14,7 @@
 
 #include "pieces.h"
 #include "share.h"
+#include "source.h"
 #include "swap.h"
 #include "tree.h"
 

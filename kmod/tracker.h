@@ -16,6 +16,7 @@
 #include <linux/tracker.h>
 
 #include "compat/compat.h"
+#include "dirty_log.h"
 
 /*
  * Locks, outermost first:
@@ -41,55 +42,6 @@
  * session->lock is never taken with an mmap_lock held: a controller's call may
  * fault on its own memory under it.
  */
-
-/* ---- dirty log ---------------------------------------------------------- */
-
-/* One chunk covers what one page table maps: 2 MiB. */
-#define TRACKER_CHUNK_SHIFT	9
-#define TRACKER_CHUNK_PAGES	(1UL << TRACKER_CHUNK_SHIFT)
-
-struct tracker_chunk {
-	struct list_head node;		/* on log->dirty or log->taken */
-	struct list_head pending_node;	/* on log->pending */
-	pgoff_t base;
-	DECLARE_BITMAP(dirty, TRACKER_CHUNK_PAGES);
-	DECLARE_BITMAP(pending, TRACKER_CHUNK_PAGES);
-	DECLARE_BITMAP(seen, TRACKER_CHUNK_PAGES); /* ever logged: in the images */
-};
-
-struct tracker_log {
-	struct xarray chunks;		/* pgoff >> TRACKER_CHUNK_SHIFT */
-	spinlock_t lock;		/* protects the node of each chunk */
-	struct list_head dirty;		/* chunks that may have dirty bits */
-	struct list_head taken;		/* the same, in the current harvest */
-	struct list_head pending;	/* session->lock: harvested chunks */
-	atomic_long_t nr_dirty;
-	atomic_long_t nr_chunks;
-	u64 nr_pending;			/* session->lock */
-	bool overflow;			/* a page could not be logged */
-	bool has_unlogged;		/* ... and may be writable still */
-	bool overflow_pending;		/* session->lock: the same, harvested */
-};
-
-void tracker_log_init(struct tracker_log *log);
-void tracker_log_destroy(struct tracker_log *log);
-struct tracker_chunk *tracker_log_chunk(struct tracker_log *log, pgoff_t pgoff);
-void tracker_log_set(struct tracker_log *log, struct tracker_chunk *chunk,
-		     pgoff_t pgoff);
-int tracker_log_add(struct tracker_log *log, pgoff_t pgoff);
-int tracker_log_see(struct tracker_log *log, pgoff_t pgoff);
-void tracker_log_merge(struct tracker_log *log, pgoff_t base,
-		       const unsigned long *bits);
-void tracker_log_take(struct tracker_log *log);
-struct tracker_chunk *tracker_log_next(struct tracker_log *log);
-void tracker_log_unnext(struct tracker_log *log, struct tracker_chunk *chunk);
-void tracker_log_clear(struct tracker_log *log, struct tracker_chunk *chunk,
-		       unsigned int bit);
-void tracker_log_harvest(struct tracker_log *log);
-void tracker_log_untake(struct tracker_log *log);
-void tracker_log_overflow(struct tracker_log *log);
-void tracker_log_abort(struct tracker_log *log);
-void tracker_log_commit(struct tracker_log *log);
 
 /* ---- fork families ------------------------------------------------------ */
 
@@ -130,44 +82,6 @@ int tracker_family_keep(struct tracker_family *family, struct page *page,
 bool tracker_family_has_heir(struct tracker_family *family, pgoff_t pgoff);
 pgoff_t tracker_family_end(struct tracker_family *family);
 bool tracker_family_has_snapshots(struct tracker_family *family);
-
-/* ---- what is behind a private file mapping ------------------------------ */
-
-struct tracker_watch;
-
-/*
- * The file whose content a block of the pseudo-file shows where the target has
- * not written. Lives as long as the fork family.
- */
-struct tracker_source {
-	struct tracker_session *session; /* tracker_watch_lock; NULL: it is over */
-	struct address_space *pseudo;	/* its inode is counted */
-	struct file *file;		/* counted: what the target had mapped */
-	pgoff_t base;			/* of the block */
-	pgoff_t nr_pages;		/* of the block */
-	pgoff_t index;			/* the file's page behind @base */
-	struct tracker_watch *watch;
-	struct mutex fill_lock;		/* a page comes into being */
-	struct xarray copies;		/* pgoff - base -> copy of the file's page */
-	atomic_t generation;		/* the file has changed so often */
-};
-
-int tracker_source_create(struct tracker_session *session, struct file *file,
-			  pgoff_t base, pgoff_t nr_pages, pgoff_t index);
-struct tracker_source *tracker_source_lookup(struct tracker_family *family,
-					     pgoff_t pgoff);
-int tracker_source_fill(struct tracker_source *source,
-			struct tracker_session *session, pgoff_t pgoff);
-vm_fault_t tracker_source_fault(struct tracker_source *source,
-				struct tracker_session *session,
-				struct vm_fault *vmf);
-void tracker_source_lock(struct tracker_source *source);
-void tracker_source_unlock(struct tracker_source *source);
-bool tracker_source_is_past_end(struct tracker_source *source, pgoff_t pgoff);
-void tracker_sources_drop(struct tracker_family *family, pgoff_t start,
-			  pgoff_t end);
-void tracker_sources_orphan(struct tracker_session *session);
-void tracker_sources_destroy(struct tracker_family *family);
 
 /* ---- regions ------------------------------------------------------------ */
 
@@ -308,6 +222,7 @@ void tracker_vma_make_child(struct vm_area_struct *vma, struct file *file);
 bool tracker_vma_is_target(const struct vm_area_struct *vma);
 bool tracker_vma_is_child(const struct vm_area_struct *vma);
 struct tracker_session *tracker_vma_session(const struct vm_area_struct *vma);
+struct tracker_family *tracker_vma_family(const struct vm_area_struct *vma);
 struct tracker_snapshot *tracker_snapshot_create(struct tracker_session *session,
 						 struct mm_struct *mm);
 void tracker_snapshot_destroy(struct tracker_snapshot *snapshot);
@@ -412,6 +327,8 @@ int tracker_discard_range(struct mm_struct *mm, unsigned long start,
 			  unsigned long end, vm_flags_t forbidden);
 int tracker_make_private(struct mm_struct *mm, unsigned long start,
 			 unsigned long end);
+int tracker_make_child_private(struct mm_struct *mm, unsigned long start,
+			       unsigned long end);
 int tracker_wipe_on_fork(struct mm_struct *mm, unsigned long start,
 			 unsigned long end);
 bool tracker_pages_are_free(struct mm_struct *mm, struct vm_area_struct *except,

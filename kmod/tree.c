@@ -5,7 +5,7 @@
  */
 #include <linux/slab.h>
 
-#include "tree.h"
+#include "reshare.h"
 
 static atomic64_t tracker_last_tree;
 

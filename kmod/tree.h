@@ -51,25 +51,6 @@ int tracker_frame_share(struct tracker_session *session, struct page *page,
 			pgoff_t pgoff);
 void tracker_frames_forget(struct tracker_tree *tree);
 
-struct tracker_lineage;
-
-/* A mapping that is being put back. Caller holds tree->revert_lock. */
-struct tracker_reshare {
-	struct tracker_session *session;
-	struct mm_struct *mm;
-	unsigned long start;
-	unsigned long end;
-	pgoff_t pgoff;			/* of the pseudo-file, at @start */
-	struct tracker_lineage *lineage;
-};
-
-int tracker_reshare_init(void);
-void tracker_reshare_begin(struct tracker_reshare *reshare);
-bool tracker_reshare_page(struct tracker_reshare *reshare, struct page *donor,
-			  unsigned long addr);
-void tracker_reshare_add(struct tracker_reshare *reshare, struct page *donor,
-			 struct page *page, unsigned long addr);
-void tracker_reshare_end(struct tracker_tree *tree);
 long tracker_ioctl_donors(struct tracker_session *session,
 			  struct tracker_donors __user *argp);
 struct file *tracker_origin_find(struct mm_struct *mm);

@@ -11,6 +11,7 @@
 
 #include "pieces.h"
 #include "session.h"
+#include "source.h"
 
 /* So long after an munmap(), so that many of them cost one walk. */
 #define TRACKER_TRIM_DELAY_MS	100

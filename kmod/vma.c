@@ -195,3 +195,13 @@ u16 tracker_vma_state(struct tracker_session *session,
 		return tracker_vma_private_state(vma);
 	return tracker_vma_shared_state(vma);
 }
+
+/* Of a target's or a child's mapping. Caller holds mmap_lock. */
+struct tracker_family *tracker_vma_family(const struct vm_area_struct *vma)
+{
+	struct tracker_snapshot *snapshot = vma->vm_file->private_data;
+
+	if (tracker_vma_is_target(vma))
+		return tracker_vma_session(vma)->family;
+	return snapshot->family;
+}
