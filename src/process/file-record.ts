@@ -71,9 +71,9 @@ export interface InheritedFile extends OpenFileBase {
 /** An end of a pipe, which `flags` says whether it reads or writes. */
 export interface PipeFile extends OpenFileBase {
   kind: 'pipe';
-  /** a number that both ends have */
+  /** a number that all open files of the pipe have */
   pipe: number;
-  /** bytes that fit in, and what is in it: of the writing end; of the other 0 and nothing */
+  /** bytes that fit in, and what is in it: of one open file; of the others 0 and nothing */
   capacity: number;
   content: Uint8Array;
 }

@@ -10,6 +10,7 @@ export interface Output {
 }
 
 const alignment = 16;
+const longestDescriptorPath = 32;
 
 /** Memory that this process and the one being restored share: what pointers of calls point to. */
 export class ArgumentArea {
@@ -47,6 +48,8 @@ export class ArgumentArea {
       return BigInt.asUintN(64, BigInt(value));
     if ('slot' in value) return BigInt.asUintN(64, BigInt(slotOf(value, slots)));
     if ('text' in value) return this.#putBytes(Buffer.from(`${value.text}\0`));
+    if ('descriptor' in value)
+      return this.#putBytes(Buffer.from(`/proc/self/fd/${slotOf(value.descriptor, slots)}\0`));
     if ('bytes' in value) return this.#putBytes(value.bytes);
     if ('words' in value) return this.#putWords(value.words, slots, outputs);
     const offset = this.#take(value.out.length * 4);
@@ -94,6 +97,7 @@ export class ArgumentArea {
 export function slotsIn(value: Word): string[] {
   if (typeof value !== 'object') return [];
   if ('slot' in value) return [value.slot];
+  if ('descriptor' in value) return [value.descriptor.slot];
   if ('words' in value) return value.words.flatMap(slotsIn);
   if ('halves' in value) return value.halves.flatMap((half) => slotsIn(half));
   return [];
@@ -108,6 +112,7 @@ function slotOf({ slot }: Slot, slots: Slots): number {
 function sizeOf(value: Word): number {
   if (typeof value !== 'object') return 0;
   if ('text' in value) return align(Buffer.byteLength(value.text) + 1);
+  if ('descriptor' in value) return longestDescriptorPath;
   if ('bytes' in value) return align(value.bytes.length);
   if ('out' in value) return align(value.out.length * 4);
   if ('words' in value)

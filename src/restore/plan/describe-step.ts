@@ -48,6 +48,7 @@ function formatValue(value: Value | Word): string {
   if (typeof value === 'number') return value > 0xffff ? hex(value) : String(value);
   if (typeof value === 'bigint') return `0x${value.toString(16)}`;
   if ('slot' in value) return `{${value.slot}}`;
+  if ('descriptor' in value) return `"/proc/self/fd/{${value.descriptor.slot}}"`;
   if ('text' in value) return JSON.stringify(value.text);
   if ('bytes' in value) return `[${value.bytes.length} bytes]`;
   if ('out' in value) return `-> {${value.out.join(', ')}}`;

@@ -14,6 +14,8 @@ export type Value =
   | Slot
   /** a pointer to a string */
   | { text: string }
+  /** a pointer to the path by which a descriptor's file is opened once more */
+  | { descriptor: Slot }
   /** a pointer to bytes */
   | { bytes: Uint8Array }
   /** a pointer to words of 64 bits */

@@ -17,7 +17,33 @@
 
 #define MUCH 300000
 
-static int ends[2], large[2], ended[2], deaf[2], counter, semaphore, set, again;
+static int ends[2], large[2], ended[2], deaf[2], twice[4], counter, semaphore, set, again;
+
+/* Several open files of each end, with flags of their own. */
+static void open_twice(void)
+{
+	char path[64];
+
+	CHECK(pipe(twice) == 0 && write(twice[1], "twice", 5) == 5);
+	for (int i = 0; i < 2; i++) {
+		snprintf(path, sizeof(path), "/proc/self/fd/%d", twice[i]);
+		twice[2 + i] = open(path, (i == 0 ? O_RDONLY : O_WRONLY) | O_NONBLOCK);
+		CHECK(twice[2 + i] >= 0);
+	}
+}
+
+static void check_twice(void)
+{
+	char bytes[16];
+
+	for (int i = 0; i < 4; i++)
+		CHECK(!(fcntl(twice[i], F_GETFL) & O_NONBLOCK) == (i < 2));
+	CHECK(read(twice[0], bytes, 3) == 3 && memcmp(bytes, "twi", 3) == 0);
+	CHECK(write(twice[3], "!", 1) == 1);
+	CHECK(read(twice[2], bytes, 16) == 3 && memcmp(bytes, "ce!", 3) == 0);
+	CHECK(close(twice[1]) == 0 && read(twice[2], bytes, 16) == -1 && errno == EAGAIN);
+	CHECK(close(twice[3]) == 0 && read(twice[0], bytes, 16) == 0);
+}
 
 static void set_up(void)
 {
@@ -32,6 +58,7 @@ static void set_up(void)
 	free(much);
 	CHECK(pipe(ended) == 0 && write(ended[1], "last", 4) == 4 && close(ended[1]) == 0);
 	CHECK(pipe2(deaf, O_NONBLOCK) == 0 && close(deaf[0]) == 0);
+	open_twice();
 	counter = eventfd(0, EFD_NONBLOCK);
 	semaphore = eventfd(3, EFD_SEMAPHORE);
 	CHECK(counter >= 0 && semaphore >= 0);
@@ -74,6 +101,7 @@ static void check(void)
 	CHECK(count == 2);
 	CHECK(events[0].data.u64 + events[1].data.u64 == 0xfedcba9876543212UL);
 	check_pipes();
+	check_twice();
 	CHECK(eventfd_read(counter, &value) == 0 && value == 0x123456789abcUL);
 	CHECK(eventfd_read(counter, &value) == -1 && errno == EAGAIN);
 	for (int i = 0; i < 3; i++)

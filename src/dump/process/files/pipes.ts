@@ -23,8 +23,9 @@ export const pipes: FileHandler = {
     const pipe = stat.ino;
     const ends = endsOf(descriptor, context);
     const isReader = (end: OpenDescriptor) => (end.flags & accessMode) === 0;
-    // The writing end knows the content, the reading one where there is no other.
-    if (isReader(descriptor) && !ends.every(isReader))
+    // The first writing end knows the content, the first reading one where there is no other.
+    const keeper = ends.find((end) => !isReader(end)) ?? ends[0];
+    if (keeper && keeper.fd !== descriptor.fd)
       return { kind: 'pipe', pipe, capacity: 0, content: noBytes };
     const reader = ends.find(isReader) ?? descriptor;
     return { kind: 'pipe', pipe, ...native.pipeContent(`/proc/${pid}/fd/${reader.fd}`) };

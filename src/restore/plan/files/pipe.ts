@@ -1,39 +1,38 @@
 import type { PipeFile } from '../../../process/file-record.js';
 import { fcntl, open, SETTABLE_FLAGS } from '../constants.js';
-import { call, type Step } from '../step.js';
-import type { FilePlanContext, FilePlanner } from './file-planner.js';
+import { call, type Slot, type Step } from '../step.js';
+import type { FilePlanner } from './file-planner.js';
 
 /**
- * Both ends are made by whichever comes first; each waits above all numbers until its turn. One that
- * the process has closed is closed again when the other is there.
+ * Both ends are made by whichever comes first, above all numbers, and closed when every descriptor is
+ * in its place: one that the process has closed is closed then. The first open file of an end is that
+ * one; a further one has flags of its own and is opened through procfs.
  */
 export const pipe: FilePlanner<PipeFile> = (file, context) => {
-  const isWriter = isWriting(file);
-  const isAlone = !context.input.process.files.open.some(
-    (other) => other.kind === 'pipe' && other.pipe === file.pipe && isWriting(other) !== isWriter,
-  );
-  const end = endSlot(file, isWriter);
+  const isWriter = (file.flags & open.accessMode) === open.writeOnly;
   const about = `pipe ${file.pipe}`;
-  const steps: Step[] = context.isFirst(about) ? makePipe(file, context, about) : [];
-  if (isWriter || isAlone) steps.push(...fill(file, about));
-  if (isAlone) steps.push(call('close', [endSlot(file, !isWriter)], about));
-  steps.push(
-    call('fcntl', [end, fcntl.setFlags, file.flags & SETTABLE_FLAGS], about),
-    call('fcntl', [end, fcntl.duplicateFrom, 0], about, { result: context.file.slot }),
-    call('close', [end], about),
-  );
-  return { steps };
+  const end = endSlot(file, isWriter);
+  const isFirst = context.isFirst(about);
+  const isEnd = context.isFirst(`${isWriter ? 'writing' : 'reading'} end of ${about}`);
+  const result = { result: context.file.slot };
+  return {
+    steps: [
+      ...(isFirst ? makePipe(file, context.above, about) : []),
+      ...fill(file, about),
+      isEnd
+        ? call('fcntl', [end, fcntl.duplicateFrom, 0], about, result)
+        : call('open', [{ descriptor: end }, file.flags], about, result),
+      call('fcntl', [context.file, fcntl.setFlags, file.flags & SETTABLE_FLAGS], about),
+    ],
+    ...(isFirst ? { lateSteps: closeEnds(file, about) } : {}),
+  };
 };
 
-function isWriting({ flags }: PipeFile): boolean {
-  return (flags & open.accessMode) === open.writeOnly;
-}
-
-function endSlot({ pipe: number }: PipeFile, isWriter: boolean) {
+function endSlot({ pipe: number }: PipeFile, isWriter: boolean): Slot {
   return { slot: `${isWriter ? 'writing' : 'reading'} end of pipe ${number}` };
 }
 
-function makePipe(file: PipeFile, { above }: FilePlanContext, about: string): Step[] {
+function makePipe(file: PipeFile, above: number, about: string): Step[] {
   const made = [false, true].map((isWriter) => `new ${endSlot(file, isWriter).slot}`);
   return [
     call('pipe2', [{ out: made }, open.closeOnExec], about),
@@ -46,8 +45,14 @@ function makePipe(file: PipeFile, { above }: FilePlanContext, about: string): St
   ];
 }
 
+function closeEnds(file: PipeFile, about: string): Step[] {
+  return [false, true].map((isWriter) => call('close', [endSlot(file, isWriter)], about));
+}
+
+/** Only one open file of a pipe has its size and what is in it. */
 function fill(file: PipeFile, about: string): Step[] {
   const { capacity, content } = file;
+  if (capacity === 0) return [];
   const end = endSlot(file, true);
   const steps: Step[] = [call('fcntl', [end, fcntl.setPipeSize, capacity], about)];
   if (content.byteLength > 0)
