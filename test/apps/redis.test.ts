@@ -1,9 +1,10 @@
 import { copyFileSync, mkdtempSync } from 'node:fs';
 import path from 'node:path';
 import { expect } from 'chai';
+import { waitFor } from '../support/wait-for.js';
 import { RedisConnection } from './redis-connection.js';
 import { Redis } from './redis.js';
-import { RedisLoad, tornPairs } from './redis-load.js';
+import { nrPairs, RedisLoad, tornPairs } from './redis-load.js';
 import { trackRounds } from './track-rounds.js';
 
 const directory = mkdtempSync('/tmp/redis-');
@@ -15,6 +16,8 @@ describe('Redis with BGSAVE under load', () => {
     using connection = await RedisConnection.open(6401);
     const load = new RedisLoad();
     const running = load.run(connection);
+    // A dump of an earlier moment would have less, which is not torn.
+    await waitFor('all pairs', () => load.nrWrites >= nrPairs);
     let nrDumps = 0;
     await trackRounds(redis.pid, async (round) => {
       // A dump that begins at one round and ends some rounds later.
