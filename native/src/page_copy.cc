@@ -16,6 +16,7 @@
 #include "page_io.h"
 #include "page_runs.h"
 #include "page_worker.h"
+#include "page_writer.h"
 
 namespace tracker {
 namespace {
@@ -23,6 +24,7 @@ namespace {
 /// A file that pages are read from.
 struct Source {
   int fd;
+  pid_t pid;  // whose memory it is, or 0
   bool allow_unreadable;
   std::string name;
   std::vector<PageRun> runs;
@@ -34,9 +36,9 @@ class PageCopier final : public PageWorker {
   PageCopier(const Napi::Object& options, std::vector<Source> sources)
       : PageWorker(options),
         sources_(std::move(sources)),
-        out_fd_(static_cast<int>(GetInt(options, "outFd", -1))),
         out_offset_(static_cast<uint64_t>(GetInt(options, "outOffset", 0))),
         out_name_(GetName(options, "outName", "the pages file")),
+        writer_(static_cast<int>(GetInt(options, "outFd", -1)), out_offset_),
         extents_(out_offset_ / kPageSize, static_cast<uint32_t>(GetInt(options, "round", 0))) {}
 
  protected:
@@ -49,38 +51,42 @@ class PageCopier final : public PageWorker {
   bool AddPieces(const std::vector<PageRun>& pieces);
   bool AddPage(uint64_t page, size_t index);
   void AddUnreadable(uint64_t page);
-  bool WriteBatch();
+  void FailWrite();
 
   const Source& source() const { return sources_[source_]; }
 
   const std::vector<Source> sources_;
-  const int out_fd_;
   const uint64_t out_offset_;
   const std::string out_name_;
   size_t source_ = 0;  // the one in hand
 
-  PageBuffer buffer_;
+  PageWriter writer_;
+  uint8_t* data_ = nullptr;  // the batch in hand
   PageState states_[kBatchPages];
-  std::vector<iovec> parts_;  // of buffer_, to be written
+  std::vector<iovec> parts_;  // of data_, to be written
   ExtentBuilder extents_;
   std::vector<double> unreadable_;  // index of the source, page, nrPages
-  uint64_t nr_written_ = 0;         // pages
   uint64_t nr_zero_ = 0;
   uint64_t nr_pages_ = 0;
 };
 
 void PageCopier::Work() {
-  buffer_ = AllocatePages(kBatchPages);
-  if (buffer_ == nullptr) return Fail(ENOMEM, "malloc", "the copy buffer");
-  for (source_ = 0; source_ < sources_.size(); source_++)
-    if (!CopySource()) return;
+  for (source_ = 0; source_ < sources_.size() && CopySource(); source_++) {
+  }
+  // Whatever has happened: nothing is written any more when the promise is settled.
+  if (!writer_.Finish() && !HasFailed()) FailWrite();
 }
 
 bool PageCopier::CopySource() {
   RunCursor cursor(source().runs);
   std::vector<PageRun> pieces;
   while (const size_t nr_pages = cursor.Next(&pieces)) {
-    if (IsCancelled() || !ReadBatch(pieces) || !AddPieces(pieces) || !WriteBatch()) return false;
+    if (IsCancelled()) return false;
+    data_ = writer_.Buffer();
+    if (data_ == nullptr) return false;
+    if (!ReadBatch(pieces) || !AddPieces(pieces)) return false;
+    writer_.Submit(std::move(parts_));
+    parts_.clear();
     AddProgress(nr_pages);
   }
   return true;
@@ -94,8 +100,11 @@ bool PageCopier::ReadBatch(const std::vector<PageRun>& pieces) {
     int64_t end = first;
     for (; i < pieces.size() && pieces[i].source == end; i++) end += pieces[i].nr_pages;
     const size_t nr_pages = static_cast<size_t>(end - first);
-    uint8_t* const data = buffer_.get() + filled * kPageSize;
-    const int error = ReadPages(source().fd, first, nr_pages, data, states_ + filled);
+    uint8_t* const data = data_ + filled * kPageSize;
+    const int error =
+        source().pid > 0
+            ? ReadMemory(source().pid, source().fd, first, nr_pages, data, states_ + filled)
+            : ReadPages(source().fd, first, nr_pages, data, states_ + filled);
     if (error != 0) {
       Fail(error, "pread", "page " + std::to_string(first) + " of " + source().name);
       return false;
@@ -120,7 +129,7 @@ bool PageCopier::AddPieces(const std::vector<PageRun>& pieces) {
 
 /// Returns false for a page that could not be read, unless that is allowed.
 bool PageCopier::AddPage(uint64_t page, size_t index) {
-  uint8_t* const data = buffer_.get() + index * kPageSize;
+  uint8_t* const data = data_ + index * kPageSize;
   // The last page of a file is padded with zeros, as in memory.
   if (states_[index] == PageState::kMissing) {
     AddUnreadable(page);
@@ -153,18 +162,9 @@ void PageCopier::AddUnreadable(uint64_t page) {
   }
 }
 
-bool PageCopier::WriteBatch() {
-  uint64_t nr_pages = 0;
-  for (const iovec& part : parts_) nr_pages += part.iov_len / kPageSize;
-  const uint64_t offset = out_offset_ + nr_written_ * kPageSize;
-  const int error = WriteFully(out_fd_, &parts_, offset);
-  parts_.clear();
-  if (error != 0) {
-    Fail(error, "pwrite", "offset " + std::to_string(offset) + " of " + out_name_);
-    return false;
-  }
-  nr_written_ += nr_pages;
-  return true;
+void PageCopier::FailWrite() {
+  const std::string offset = std::to_string(writer_.offset());
+  Fail(writer_.error(), "pwrite", "offset " + offset + " of " + out_name_);
 }
 
 Napi::Value PageCopier::Result(Napi::Env env) {
@@ -177,7 +177,7 @@ Napi::Value PageCopier::Result(Napi::Env env) {
   Napi::Object result = Napi::Object::New(env);
   result.Set("extents", table);
   result.Set("unreadable", unreadable);
-  result.Set("bytesWritten", static_cast<double>(nr_written_ * kPageSize));
+  result.Set("bytesWritten", static_cast<double>(writer_.offset() - out_offset_));
   result.Set("nrPages", static_cast<double>(nr_pages_));
   result.Set("nrZeroPages", static_cast<double>(nr_zero_));
   return result;
@@ -192,6 +192,7 @@ std::optional<Source> ParseSource(const Napi::Object& options) {
   for (const PageRun& run : *runs)
     if (run.source < 0) return std::nullopt;
   return Source{static_cast<int>(GetInt(options, "fd", -1)),
+                static_cast<pid_t>(GetInt(options, "pid", 0)),
                 options.Get("allowUnreadable").ToBoolean(), GetName(options, "name", "the source"),
                 std::move(*runs)};
 }

@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -54,6 +55,18 @@ int ReadPages(int fd, int64_t page, size_t nr_pages, uint8_t* data, PageState* s
     states[i++] = rest > 0 && error == 0 ? PageState::kPartial : PageState::kMissing;
   }
   return 0;
+}
+
+int ReadMemory(pid_t pid, int mem_fd, int64_t page, size_t nr_pages, uint8_t* data,
+               PageState* states) {
+  const iovec to = {data, nr_pages * kPageSize};
+  const iovec from = {reinterpret_cast<void*>(page * static_cast<int64_t>(kPageSize)), to.iov_len};
+  const ssize_t n = process_vm_readv(pid, &to, 1, &from, 1, 0);
+  const size_t done = n > 0 ? static_cast<size_t>(n) / kPageSize : 0;
+  std::fill_n(states, done, PageState::kWhole);
+  if (done == nr_pages) return 0;
+  return ReadPages(mem_fd, page + static_cast<int64_t>(done), nr_pages - done,
+                   data + done * kPageSize, states + done);
 }
 
 int WriteFully(int fd, std::vector<iovec>* parts, uint64_t offset) {

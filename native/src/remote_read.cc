@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 
@@ -15,8 +17,20 @@ namespace {
 using tracker::kPageSize;
 using tracker::PageRun;
 
-/** A read may not be longer than MAX_RW_COUNT, a little less than 2 GiB. */
-constexpr uint64_t kMaxBytes = uint64_t{1} << 30;
+/** Of one read: while it runs, the disk is at the next one's. */
+constexpr uint64_t kMaxBytes = uint64_t{16} << 20;
+
+/** Shorter ones come with what the kernel reads ahead by itself. */
+constexpr uint64_t kMinAhead = uint64_t{256} << 10;
+
+/** Fewer pages than this are not worth a call. */
+constexpr uint64_t kMinPopulated = uint64_t{256} << 10;
+
+/** What one read reads. */
+struct Stretch {
+  size_t nr_parts;
+  uint64_t bytes;
+};
 
 /** Pieces of memory that lie one after the other in a file. */
 class ReadCursor {
@@ -27,8 +41,8 @@ class ReadCursor {
   /** Byte of the file to go on at. */
   uint64_t offset() const { return runs_[index_].source * kPageSize + done_; }
 
-  /** Fills `parts`, at most `max_parts`, with what one read may read. Returns their number. */
-  size_t Peek(iovec* parts, size_t max_parts) const {
+  /** What one read may read, of at most `max_parts`, which it fills unless they are null. */
+  Stretch Peek(iovec* parts, size_t max_parts) const {
     uint64_t bytes = 0;
     uint64_t done = done_;
     size_t nr_parts = 0;
@@ -36,11 +50,13 @@ class ReadCursor {
       const PageRun& run = runs_[i];
       if (run.source * kPageSize + done != offset() + bytes) break;
       const uint64_t length = std::min(run.nr_pages * kPageSize - done, kMaxBytes - bytes);
-      parts[nr_parts++] = {reinterpret_cast<void*>(run.page * kPageSize + done), length};
+      void* const to = reinterpret_cast<void*>(run.page * kPageSize + done);
+      if (parts != nullptr) parts[nr_parts] = {to, length};
+      nr_parts++;
       bytes += length;
       done = 0;
     }
-    return nr_parts;
+    return {nr_parts, bytes};
   }
 
   void Advance(uint64_t bytes) {
@@ -64,14 +80,46 @@ class ReadCursor {
 
 }  // namespace
 
+
+/**
+ * Sends the disk to where the next read is going to be. Not every file can be asked for it, and none
+ * has to.
+ */
+bool RemoteStub::ReadAhead(int fd, uint64_t offset, uint64_t bytes, ErrnoFailure* failure) {
+  const RemoteCall call = {
+      SYS_fadvise64, {static_cast<uint64_t>(fd), offset, bytes, POSIX_FADV_WILLNEED, 0, 0}};
+  RemoteOutcome outcome;
+  return Call(made_ ? made_ : pid_, call, &outcome, failure);
+}
+
+/**
+ * Lets the process have the pages before they are read into it: cheaper than a fault for each in the
+ * middle of a read. Where it cannot (Linux before 5.14), the faults come.
+ */
+bool RemoteStub::Populate(const iovec* parts, size_t nr_parts, ErrnoFailure* failure) {
+  for (size_t i = 0; i < nr_parts; i++) {
+    const auto address = reinterpret_cast<uint64_t>(parts[i].iov_base);
+    if (parts[i].iov_len < kMinPopulated) continue;
+    const RemoteCall call = {SYS_madvise, {address, parts[i].iov_len, MADV_POPULATE_WRITE, 0, 0, 0}};
+    RemoteOutcome outcome;
+    if (!Call(made_ ? made_ : pid_, call, &outcome, failure)) return false;
+  }
+  return true;
+}
+
 bool RemoteStub::ReadPages(int fd, const std::vector<PageRun>& runs, ErrnoFailure* failure) {
   const size_t max_parts = std::min<size_t>(IOV_MAX, area_bytes_ / sizeof(iovec));
   auto* const parts = reinterpret_cast<iovec*>(area_);
   for (ReadCursor cursor(runs); !cursor.IsAtEnd();) {
     const uint64_t offset = cursor.offset();
-    const size_t nr_parts = cursor.Peek(parts, max_parts);
+    const Stretch stretch = cursor.Peek(parts, max_parts);
+    ReadCursor next = cursor;
+    next.Advance(stretch.bytes);
+    if (!Populate(parts, stretch.nr_parts, failure)) return false;
+    const uint64_t ahead = next.IsAtEnd() ? 0 : next.Peek(nullptr, max_parts).bytes;
+    if (ahead >= kMinAhead && !ReadAhead(fd, next.offset(), ahead, failure)) return false;
     const RemoteCall call = {
-        SYS_preadv, {static_cast<uint64_t>(fd), base_ + kPageSize, nr_parts, offset, 0, 0}};
+        SYS_preadv, {static_cast<uint64_t>(fd), base_ + kPageSize, stretch.nr_parts, offset, 0, 0}};
     RemoteOutcome outcome;
     if (!Call(made_ ? made_ : pid_, call, &outcome, failure)) return false;
     if (outcome.result <= 0) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <sys/types.h>
+#include <sys/uio.h>
 #include <sys/user.h>
 
 #include <functional>
@@ -99,6 +100,8 @@ class RemoteStub {
   bool FinishAll(const std::vector<ThreadEnd>& threads, int stop_signal, ErrnoFailure* failure);
   bool FinishThread(const ThreadEnd& end, ErrnoFailure* failure);
   bool FinishReaper(ErrnoFailure* failure);
+  bool Populate(const iovec* parts, size_t nr_parts, ErrnoFailure* failure);
+  bool ReadAhead(int fd, uint64_t offset, uint64_t bytes, ErrnoFailure* failure);
   bool MustCall(pid_t tid, const RemoteCall& call, ErrnoFailure* failure);
   bool Call(pid_t tid, const RemoteCall& call, RemoteOutcome* outcome, ErrnoFailure* failure);
   bool ForgetRseq(ErrnoFailure* failure);

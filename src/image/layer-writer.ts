@@ -7,6 +7,8 @@ import type { PageJob } from './page-job.js';
 /** Pages of one source to append to a round; see {@link PageSource}. */
 export interface AppendOptions extends PageJob {
   sourceFd: number;
+  /** whose memory the source is; see {@link PageSource} */
+  sourcePid?: number;
   sourceName?: string;
   runs: Float64Array;
   allowUnreadable?: boolean;
@@ -66,13 +68,16 @@ export class LayerWriter {
   /** Copies pages of one source into the round, as {@link appendAll} does. */
   async append({
     sourceFd,
+    sourcePid,
     sourceName,
     runs,
     allowUnreadable,
     ...job
   }: AppendOptions): Promise<AppendResult> {
     const name = sourceName === undefined ? {} : { name: sourceName };
-    const source = { fd: sourceFd, ...name, runs, allowUnreadable: allowUnreadable ?? false };
+    const owner = sourcePid === undefined ? {} : { pid: sourcePid };
+    const fromFd = { fd: sourceFd, ...owner, ...name };
+    const source = { ...fromFd, runs, allowUnreadable: allowUnreadable ?? false };
     return this.appendAll({ sources: [source], ...job });
   }
 

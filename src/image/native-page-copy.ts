@@ -10,6 +10,8 @@ export interface NativePageJob {
 export interface PageSource {
   /** page n of the source is read at byte n * 4096: a region, `/proc/PID/mem`, a file */
   fd: number;
+  /** whose memory `fd` is: it is read faster then */
+  pid?: number;
   /** for error messages, e.g. `memory of pid 7` */
   name?: string;
   /** triples sourcePage, page, nrPages; read fastest where sourcePage is contiguous */

@@ -68,7 +68,7 @@ export class PagesFiles implements AsyncDisposable {
   }
 
   /** Checks what some pieces of a member's memory are taken from. */
-  async verifyPieces(pieces: Iterable<ContentPiece>): Promise<void> {
+  async verifyPieces(pieces: Iterable<ContentPiece>, job: PageJob = {}): Promise<void> {
     const ranges = new Map<number, FileRange[]>();
     for (const piece of pieces) {
       if (piece.source !== 'round') continue;
@@ -76,7 +76,7 @@ export class PagesFiles implements AsyncDisposable {
       if (list) list.push(piece);
       else ranges.set(piece.round, [piece]);
     }
-    for (const [round, list] of ranges) await this.verify(round, list);
+    for (const [round, list] of ranges) await this.verify(round, list, job);
   }
 
   async close(): Promise<void> {

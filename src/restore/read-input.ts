@@ -1,5 +1,5 @@
 import { ImageError } from '../errors.js';
-import { ImageChain, type ImageDirectory, TreeResolver } from '../image/index.js';
+import { ImageChain, type ImageDirectory, type PageJob, TreeResolver } from '../image/index.js';
 import { PagesFiles } from '../image/pages-files.js';
 import { readProcess } from '../process/process-record.js';
 import { ownMappings } from './own-memory.js';
@@ -37,10 +37,11 @@ export function readInput(
 }
 
 /** Checks the pages that a plan is going to read, by their checksums. */
-export async function verifyContent(images: ImageDirectory): Promise<void> {
+export async function verifyContent(images: ImageDirectory, job: PageJob): Promise<void> {
   await using files = new PagesFiles(images);
   await files.verifyPieces(
     new ImageChain(images.rounds, { upTo: roundOfProcess(images) }).pieces(),
+    job,
   );
 }
 

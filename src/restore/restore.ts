@@ -1,4 +1,5 @@
 import path from 'node:path';
+import { isSystemError } from '../errors.js';
 import { ImageDirectory } from '../image/index.js';
 import type { Frozen } from '../proc/freeze.js';
 import { planRestore } from './plan/plan-restore.js';
@@ -6,7 +7,7 @@ import type { OwnTerminal } from './plan/input.js';
 import type { Step } from './plan/step.js';
 import { readInput, verifyContent } from './read-input.js';
 import { relocateMappings, relocateProcess } from './relocate.js';
-import { runPlan } from './run-plan.js';
+import { runPlan, type RunResult } from './run-plan.js';
 
 export { waitForExit } from './read-exit.js';
 
@@ -57,14 +58,37 @@ export async function restoreProcess(options: RestoreOptions): Promise<RestoredP
   await using images = await ImageDirectory.open(options.images);
   const input = inputOf(images, options);
   const steps = planRestore(input);
-  await verifyContent(images);
-  const result = await runPlan(steps, { signal: options.signal, beforeRun: options.beforeRun });
+  const result = await runVerified(images, steps, options);
   return {
     pid: input.process.identity.pid,
     nrThreads: input.process.threads.length,
     ...result,
     durationMs: performance.now() - startMs,
   };
+}
+
+/** Checks the pages' checksums while they are read: the process does not go on before they are right. */
+async function runVerified(
+  images: ImageDirectory,
+  steps: readonly Step[],
+  options: RestoreOptions,
+): Promise<RunResult> {
+  const stop = new AbortController();
+  const signal = AbortSignal.any([stop.signal, ...(options.signal ? [options.signal] : [])]);
+  const verified = verifyContent(images, { signal });
+  verified.catch((error: unknown) => {
+    stop.abort(error);
+  });
+  try {
+    return await runPlan(steps, { signal, verified, beforeRun: options.beforeRun });
+  } catch (error) {
+    // What is wrong with the images says more than what came of it.
+    if (isSystemError(error) && error.syscall === 'preadv') await verified;
+    throw error;
+  } finally {
+    stop.abort();
+    await verified.catch(() => undefined);
+  }
 }
 
 function inputOf(images: ImageDirectory, options: RestoreOptions) {

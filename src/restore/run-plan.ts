@@ -22,6 +22,8 @@ export interface RunResult {
 /** How to run a plan. */
 export interface RunOptions {
   signal?: AbortSignal | undefined;
+  /** what the process has to wait for before it goes on; it is undone should that fail */
+  verified?: Promise<void> | undefined;
   /** what to do with the process before it goes on; should it fail, nothing is left of it */
   beforeRun?: ((frozen: Frozen) => Promise<void>) | undefined;
 }
@@ -33,7 +35,7 @@ export interface RunOptions {
  */
 export async function runPlan(
   steps: readonly Step[],
-  { signal, beforeRun }: RunOptions = {},
+  { signal, verified, beforeRun }: RunOptions = {},
 ): Promise<RunResult> {
   const warnings: string[] = [];
   const names: string[] = [];
@@ -48,6 +50,7 @@ export async function runPlan(
         start = step;
         stub = new Stub(step);
       } else if (step.op === 'finish') {
+        await verified;
         if (stub) await finish(stub, step, beforeRun);
       } else if (stub && start) await runStep(stub, step, start);
       if (step.op === 'free-name') names.push(step.path);

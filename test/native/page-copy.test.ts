@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { readSync } from 'node:fs';
+import { readFileSync, readSync } from 'node:fs';
 import { type FileHandle, mkdir, open, readdir, statfs, writeFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { expect } from 'chai';
@@ -14,6 +14,8 @@ import {
   type VmaRecord,
 } from '../../src/image/index.js';
 import { native } from '../../src/native.js';
+import { parseMaps } from '../../src/proc/maps.js';
+import { Program } from '../support/programs.js';
 import {
   addRound,
   anonVma,
@@ -135,6 +137,28 @@ describe('native page copy', () => {
       });
       expect(result.nrPages).to.equal(1);
       expect([...result.unreadable]).to.deep.equal([0, 0, 2, 0, 2 ** 52 - 1, 1]);
+    });
+
+    it('reads all that it is allowed to of the process that is named, and what nobody may read', async () => {
+      using program = await Program.start('restore/memory', scratch.path);
+      const maps = parseMaps(readFileSync(`/proc/${program.pid}/maps`, 'utf8'));
+      const own = maps.filter(({ path }) => !path.startsWith('['));
+      const runs = Float64Array.from(
+        own.flatMap(({ startPage, endPage }) => [startPage, startPage, endPage - startPage]),
+      );
+      const fd = await scratch.openFd(`/proc/${program.pid}/mem`, 'r');
+      const results = await Promise.all(
+        [{}, { pid: program.pid }].map(async (owner, i) =>
+          native.copyPages({
+            sources: [{ fd, ...owner, runs, allowUnreadable: true }],
+            outFd: await scratch.openFd(scratch.file(`out-${i}`), 'w+'),
+            outOffset: 0,
+          }),
+        ),
+      );
+      expect(results[1]).to.deep.equal(results[0]);
+      expect(results[0]?.nrPages).to.be.greaterThan(1000);
+      expect(own.some(({ perms }) => perms.startsWith('---'))).to.equal(true);
     });
 
     it('copies from several sources in one job, in their order', async () => {

@@ -45,6 +45,7 @@ async function copyPrivate(copy: ProcessCopy): Promise<void> {
   await using memory = await open(`/proc/${pid}/mem`, 'r');
   await writer.member(member).append({
     sourceFd: memory.fd,
+    sourcePid: pid,
     sourceName: `the memory of pid ${pid}`,
     runs: runs.view(),
     progress,
