@@ -7,6 +7,7 @@
  */
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { TreeTracker } from '../../src/tree-tracker.js';
 import { Crowd } from '../support/crowd.js';
 import { printTable } from './table.js';
@@ -15,6 +16,7 @@ const [output = '/dev/null'] = process.argv.slice(2);
 
 const nrProcesses = 16;
 const nrRounds = 4;
+const settleMs = 2000;
 /** In this round there are children that the images do not know yet. */
 const birthRound = 3;
 const family = { maxProcesses: 24, fanOut: 15, mappings: 1, pages: 16_384, segmentPages: 4096 };
@@ -85,6 +87,8 @@ async function live({ start, round, stop }: Hooks): Promise<Step[]> {
     await note(`round ${i}`);
   }
   await stop?.();
+  // The kernel frees what a session had a moment later.
+  await pause(settleMs);
   await note('after revert');
   await crowd.check();
   return steps;
