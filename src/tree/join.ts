@@ -20,6 +20,8 @@ import { isOver, isUntrackable, withAdvice } from './untrackable.js';
 /** When processes join: all members stand, but in a round. */
 export type JoinPhase = 'start' | 'round' | 'final';
 
+/** What the module says of a process that another controller is at, or has begun with a moment ago. */
+const othersSession = new Set(['CONTROLLER_BUSY', 'ALREADY_TRACKED']);
 /** What a process that was born a moment ago may say once, and be trackable in the next round. */
 const notYet = new Set(['NOTHING_TRACKABLE', 'FREEZE_TIMEOUT']);
 /** Looks for new processes while those that fork are running. */
@@ -32,6 +34,8 @@ const maxQuietLooks = 100;
 const unbornPauseMs = 5;
 /** After so many of them an orphan is stopped before it is asked whose it is. */
 const maxPoliteLooks = 8;
+/** How often a process is asked whom another controller is at, which may only be asking, too. */
+const maxAsked = 50;
 const noOrigin = /^0*$/;
 
 /** A search for processes of a tree that are no members yet. Those that it finds are held. */
@@ -42,6 +46,8 @@ export class Join {
   readonly #phase: JoinPhase;
   /** by pid, with the start time */
   readonly #seen = new Map<number, number>();
+  /** processes that another controller was at: how often */
+  readonly #asked = new Map<number, number>();
   /** processes of other trees that were found */
   #nrStrangers = 0;
   /** of parents, by session: nothing is swapped while processes join */
@@ -99,7 +105,7 @@ export class Join {
       nrFutile = joined.length > nrJoined ? 0 : nrFutile + 1;
       if (nrFutile > maxFutileLooks) throw tooFast([...found, ...strays]);
       // A fork takes its time, and looks alone would be over before it is.
-      if (hasUnborn) await delay(unbornPauseMs);
+      if (hasUnborn || this.#asked.size > 0) await delay(unbornPauseMs);
     }
   }
 
@@ -155,11 +161,21 @@ export class Join {
       const member = await this.#open(candidate);
       return member && (await this.#hold(member)) ? member : undefined;
     } catch (error) {
+      if (this.#isAsked(candidate, error)) return undefined;
       if (await this.#refuse(pid, error)) this.#seen.set(pid, startTime);
       return undefined;
     } finally {
       this.#frozen.letGo();
     }
+  }
+
+  /** Whether another controller may only be asking whose a process is: the next look tells. */
+  #isAsked({ pid }: Candidate, error: unknown): boolean {
+    const isOthers = error instanceof TargetError && othersSession.has(error.code);
+    if (this.#phase === 'start' || !isOthers) return false;
+    const nrAsked = (this.#asked.get(pid) ?? 0) + 1;
+    this.#asked.set(pid, nrAsked);
+    return nrAsked < (this.#phase === 'round' ? maxLooks : maxAsked);
   }
 
   /** Return: false of one of another tree that does not let itself be stopped: it is nothing to this one. */

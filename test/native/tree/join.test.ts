@@ -4,10 +4,12 @@ import { readlinkSync } from 'node:fs';
 import { expect } from 'chai';
 import type { Device } from '../../../src/kernel/device.js';
 import type { Session } from '../../../src/kernel/session.js';
+import { TargetError } from '../../../src/errors.js';
 import { readMaps } from '../../../src/proc/maps.js';
 import { readStat } from '../../../src/proc/stat.js';
 import type { FrozenMembers } from '../../../src/tree/frozen-members.js';
 import { Members } from '../../../src/tree/members.js';
+import { errorOf } from '../../support/errors.js';
 import { fakeSession, layoutOf, vma } from '../../unit/dump/fixtures.js';
 
 const outsider = 2 ** 22 + 1;
@@ -108,6 +110,7 @@ describe('a search for members of a tree', () => {
       children.push(child);
     }
     answers = [];
+    nrBusy = 0;
   });
 
   afterEach(() => {
@@ -132,9 +135,19 @@ describe('a search for members of a tree', () => {
     });
   }
 
+  /** So often another controller is at the second child. */
+  let nrBusy: number;
+
+  /** The module's answer where somebody else may be asking the same. */
+  function openSession(pid: number): Session {
+    if (pid === pidOf(1) && nrBusy-- > 0)
+      throw new TargetError('CONTROLLER_BUSY', `another controller is working on pid ${pid}`);
+    return sessionOf(pid);
+  }
+
   /** The first child and its descendants are the tree, and the first one is a member. */
   async function find(...strays: number[][]): Promise<number[]> {
-    const device = { openSession: sessionOf, status: () => undefined } as unknown as Device;
+    const device = { openSession, status: () => undefined } as unknown as Device;
     const pid = pidOf(0);
     const selection = {
       roots: [{ pid, startTime: readStat(pid).startTime }],
@@ -157,6 +170,16 @@ describe('a search for members of a tree', () => {
   it('takes whom the module names, also without being a listed child, and asks again', async () => {
     expect(await find([pidOf(1)])).to.deep.equal([pidOf(1)]);
     expect(nrAsked).to.equal(2);
+  });
+
+  it('asks again where another controller is asking, and says so where that one stays', async () => {
+    const stray = [pidOf(1)];
+    nrBusy = 3;
+    expect(await find(stray, stray, stray, stray)).to.deep.equal(stray);
+    nrBusy = Infinity;
+    const always = Array.from({ length: 100 }, () => stray);
+    const error = await errorOf(find(...always));
+    expect(error.code).to.equal('CONTROLLER_BUSY');
   });
 
   it('waits for one that is being born, and looks on when one has gone', async () => {
