@@ -42,8 +42,8 @@ enum class PageState : uint8_t {
 /// failure that is about the whole fd.
 int ReadPages(int fd, int64_t page, size_t nr_pages, uint8_t* data, PageState* states);
 
-/// As ReadPages(), of the memory of a process, of which `mem_fd` is /proc/PID/mem. Faster: what may be
-/// read without force is not copied twice.
+/// As ReadPages(), of the memory of a process, of which `mem_fd` is /proc/PID/mem. Faster: what may
+/// be read without force is not copied twice.
 int ReadMemory(pid_t pid, int mem_fd, int64_t page, size_t nr_pages, uint8_t* data,
                PageState* states);
 

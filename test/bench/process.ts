@@ -146,8 +146,21 @@ const copied = await measure('cp', removeCopy, async () => copy(pages, false));
 const freeze = { ...dumped, speed: synced.ms / dumped.ms };
 program.kill();
 await program.exit;
-const readCold = await measure('cp to nowhere, cold', () => { forget(pages); }, async () => read(pages)); // prettier-ignore
-const copiedCold = await measure('cp, cold', () => { removeCopy(); forget(pages); }, async () => copy(pages, false)); // prettier-ignore
+const readCold = await measure(
+  'cp to nowhere, cold',
+  () => {
+    forget(pages);
+  },
+  async () => read(pages),
+);
+const copiedCold = await measure(
+  'cp, cold',
+  () => {
+    removeCopy();
+    forget(pages);
+  },
+  async () => copy(pages, false),
+);
 const warm = await measureRestore('restore', images, nothing);
 const cold = await measureRestore('restore, cold', images, () => {
   forget(...readdirSync(images).map((name) => path.join(images, name)));
@@ -163,7 +176,9 @@ const rows: Row[] = [
 ];
 rmSync(scratch, { recursive: true });
 
-console.log(`\na process of ${mib} MiB, median of ${repetitions}; speed of a dump against cp and sync,`);
+console.log(
+  `\na process of ${mib} MiB, median of ${repetitions}; speed of a dump against cp and sync,`,
+);
 console.log('of a restore against cp, with the files in the page cache and without (cold)');
 printTable(
   ['', 'ms', 'cpu', 'freeze', 'MiB/s', 'speed'],
