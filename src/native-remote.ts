@@ -89,6 +89,16 @@ export interface TerminalState {
   isPacketMode: boolean;
 }
 
+/** What a process has of its own, when one or several are looked at. */
+export interface MemberPages {
+  /** pages that no other process has: page, nrPages; and so on */
+  own: Float64Array;
+  /** the same of pages that others may have, but none before it */
+  first: Float64Array;
+  /** pages whose frame one before it has too: page, nrPages, index of the process that has them too, and which page of it; and so on */
+  shared: Float64Array;
+}
+
 /** How a process ended: one of the two is null. */
 export interface ProcessExit {
   code: number | null;
@@ -152,8 +162,11 @@ export interface NativeRemote {
   ): { handle: FreezeHandle; tids: number[]; stopNs: number };
   stubKill(handle: StubHandle): void;
 
-  /** Pages that private mappings have of their own: page, nrPages; and so on. */
-  pagemapRuns(fd: number, pagePairs: Float64Array): Promise<Float64Array>;
+  /**
+   * Pages that private mappings of processes have of their own; they stand.
+   * @param pagePairs start and end page of each range to look at, for each
+   */
+  memberPages(pids: readonly number[], pagePairs: readonly Float64Array[]): Promise<MemberPages[]>;
   /** What is in a pipe, which keeps it. */
   pipeContent(path: string): { capacity: number; content: Uint8Array };
   /**

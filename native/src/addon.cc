@@ -4,8 +4,8 @@
 #include "data_runs.h"
 #include "device.h"
 #include "file_state.h"
+#include "member_pages.h"
 #include "page_copy.h"
-#include "pagemap_runs.h"
 #include "pipe_content.h"
 #include "process_calls.h"
 #include "ptrace.h"
@@ -24,7 +24,7 @@ static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   InitPageCopy(env, exports);
   InitDataRuns(env, exports);
   InitFileState(env, exports);
-  InitPagemapRuns(env, exports);
+  InitMemberPages(env, exports);
   InitPipeContent(env, exports);
   InitProcessCalls(env, exports);
   InitRemoteTarget(env, exports);
