@@ -145,13 +145,15 @@ export class Stub implements Disposable {
   /** Reads pages from a descriptor of the process into its memory. */
   async read(slot: string, runs: Float64Array): Promise<void> {
     this.flush();
-    await native.stubRead(this.#handle, this.#slots.get(slot) ?? -1, runs);
+    const tid = this.#hostTids.get(this.#current) ?? 0;
+    await native.stubRead(this.#handle, tid, this.#slots.get(slot) ?? -1, runs);
   }
 
   /** Lets it go. */
   finish(step: FinishStep): void {
     this.flush();
-    native.stubFinish(this.#handle, this.#endsOf(step), step.stopSignal);
+    this.settle(step);
+    native.stubRelease(this.#handle);
     this.#setLetGo();
   }
 
