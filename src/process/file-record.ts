@@ -28,6 +28,8 @@ interface OpenFileBase {
   id: number;
   /** O_* as `fcntl(F_GETFL)` has them */
   flags: number;
+  /** of a tree: a number that this very open file has in each member; absent where one alone has it */
+  shared?: number;
   /** absent where there are none */
   locks?: FileLock[];
   /** absent where nobody has been named */
@@ -321,6 +323,7 @@ function readOpen(reader: FieldReader): OpenFileRecord {
     kind,
     id: reader.count('id'),
     flags: reader.count('flags'),
+    ...(reader.has('shared') ? { shared: reader.count('shared') } : {}),
     ...(reader.has('locks')
       ? { locks: reader.maps('locks').map((fields) => readLock(reader.inner(fields, 'lock'))) }
       : {}),
