@@ -126,13 +126,16 @@ async function restoreImages(options: RestoreOptions, context: Context): Promise
   const restored = await restoreProcess({ ...toRestore(options), terminal, signal, beforeRun });
   for (const warning of restored.warnings) output.warn(`tracker: ${warning}`);
   const { statusFd: _statusFd, ...facts } = restored;
-  const { pid, hostPid, nrThreads, durationMs } = facts;
+  const { pid, hostPid, nrThreads, nrProcesses, durationMs } = facts;
   const document = { images: options.dir, ...facts, ...(round && { round }) };
   if (options.detach) {
     const who = hostPid === pid ? '' : `, pid ${hostPid} outside of its namespace,`;
-    const threads = formatCount(nrThreads, 'thread');
+    const what = [
+      ...(nrProcesses > 1 ? [formatCount(nrProcesses, 'process', 'processes')] : []),
+      formatCount(nrThreads, 'thread'),
+    ];
     output.print(
-      `pid ${pid}${who} runs again, with ${threads}, after ${formatDuration(durationMs)}`,
+      `pid ${pid}${who} runs again, with ${what.join(' and ')}, after ${formatDuration(durationMs)}`,
     );
     if (round)
       output.print(
