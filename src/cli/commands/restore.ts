@@ -131,7 +131,7 @@ async function restoreImages(options: RestoreOptions, context: Context): Promise
   if (options.detach) {
     const who = hostPid === pid ? '' : `, pid ${hostPid} outside of its namespace,`;
     const what = [
-      ...(nrProcesses > 1 ? [formatCount(nrProcesses, 'process', 'processes')] : []),
+      ...(nrProcesses > 1 ? [`${nrProcesses} processes`] : []),
       formatCount(nrThreads, 'thread'),
     ];
     output.print(
