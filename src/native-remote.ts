@@ -89,6 +89,14 @@ export interface TerminalState {
   isPacketMode: boolean;
 }
 
+/** What a process has of its own, when several are looked at. */
+export interface MemberPages {
+  /** page, nrPages; and so on */
+  own: Float64Array;
+  /** page, nrPages, index of the process that has them too, and which page of it; and so on */
+  shared: Float64Array;
+}
+
 /** How a process ended: one of the two is null. */
 export interface ProcessExit {
   code: number | null;
@@ -161,6 +169,11 @@ export interface NativeRemote {
 
   /** Pages that private mappings have of their own: page, nrPages; and so on. */
   pagemapRuns(fd: number, pagePairs: Float64Array): Promise<Float64Array>;
+  /**
+   * The same of several processes that stand, without the pages whose frame one before it has too.
+   * @param pagePairs start and end page of each range to look at, for each
+   */
+  memberPages(pids: readonly number[], pagePairs: readonly Float64Array[]): Promise<MemberPages[]>;
   /** What is in a pipe, which keeps it. */
   pipeContent(path: string): { capacity: number; content: Uint8Array };
   /**

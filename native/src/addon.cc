@@ -4,6 +4,7 @@
 #include "data_runs.h"
 #include "device.h"
 #include "file_state.h"
+#include "member_pages.h"
 #include "page_copy.h"
 #include "pagemap_runs.h"
 #include "pipe_content.h"
@@ -24,6 +25,7 @@ static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   InitPageCopy(env, exports);
   InitDataRuns(env, exports);
   InitFileState(env, exports);
+  InitMemberPages(env, exports);
   InitPagemapRuns(env, exports);
   InitPipeContent(env, exports);
   InitProcessCalls(env, exports);

@@ -22,6 +22,10 @@ export interface ProcStat {
   startTime: number;
   /** where it runs, or has run last */
   cpu: number;
+  /** that its parent gets when it ends */
+  exitSignal: number;
+  /** of one that has ended: as wait has it */
+  exitStatus: number;
 }
 
 /** PF_KTHREAD of the kernel's include/linux/sched.h */
@@ -38,7 +42,9 @@ const field = {
   flags: 6,
   nrThreads: 17,
   startTime: 19,
+  exitSignal: 35,
   cpu: 36,
+  exitStatus: 49,
 } as const;
 
 /**
@@ -69,6 +75,8 @@ export function parseStat(text: string): ProcStat {
     nrThreads: number('nrThreads'),
     startTime: number('startTime'),
     cpu: number('cpu'),
+    exitSignal: number('exitSignal'),
+    exitStatus: number('exitStatus'),
   };
 }
 

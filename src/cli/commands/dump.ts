@@ -1,9 +1,11 @@
 import { formatBytes, formatCount, formatDuration } from '../../report/units.js';
+import type { TreeDumpReport } from '../../dump/tree/dump-tree.js';
 import { defineCommand } from '../command.js';
 import { dumpedOptions } from '../dumped-options.js';
 import { parsePath, parsePid } from '../option-values.js';
+import type { Output } from '../output.js';
 
-/** `tracker dump PID --images DIR [--leave-running] [--shell-job] [--external FD...]` */
+/** `tracker dump PID --images DIR [--tree] [--leave-running] [--shell-job] [--external FD...]` */
 export const dump = defineCommand({
   options: (yargs) =>
     dumpedOptions(
@@ -21,6 +23,11 @@ export const dump = defineCommand({
           describe: 'A new directory for the images',
           coerce: parsePath('--images'),
         })
+        .option('tree', {
+          type: 'boolean',
+          default: false,
+          describe: 'With all processes that descend from it, as they are at one moment',
+        })
         .option('leave-running', {
           type: 'boolean',
           default: false,
@@ -29,11 +36,18 @@ export const dump = defineCommand({
     ),
 
   async run(
-    { pid, images, 'leave-running': leaveRunning, 'shell-job': isShellJob, external },
+    { pid, images, tree, 'leave-running': leaveRunning, 'shell-job': isShellJob, external },
     { output, signal },
   ) {
+    const options = { pid, images, leaveRunning, isShellJob, external, signal };
+    if (tree) {
+      const { dumpTree } = await import('../../dump/tree/dump-tree.js');
+      const report = await dumpTree(options);
+      printTree(report, output);
+      return { document: report };
+    }
     const { dumpProcess } = await import('../../dump/process/dump.js');
-    const report = await dumpProcess({ pid, images, leaveRunning, isShellJob, external, signal });
+    const report = await dumpProcess(options);
     const { nrThreads, nrVmas, nrFiles, pages, bytes, freezeMs, isKilled } = report;
     output.print(
       `${images}: pid ${pid} with ${formatCount(nrThreads, 'thread')}, ` +
@@ -47,3 +61,15 @@ export const dump = defineCommand({
 
   interrupted: ({ pid, images }) => `pid ${pid} runs on, and nothing is left in ${images}`,
 });
+
+function printTree(report: TreeDumpReport, output: Output): void {
+  const { pid, images, members, pages, refPages, bytes, freezeMs, isKilled } = report;
+  const zombies = members.reduce((sum, { nrZombies }) => sum + nrZombies, 0);
+  const more = zombies > 0 ? ` and ${formatCount(zombies, 'zombie')}` : '';
+  output.print(
+    `${images}: tree of pid ${pid} with ${formatCount(members.length, 'member')}${more}, ` +
+      `${formatCount(pages, 'page')} (${formatBytes(bytes)}) and ${formatCount(refPages, 'ref')}`,
+  );
+  const end = isKilled ? 'were ended' : 'run on';
+  output.print(`they stood for ${formatDuration(freezeMs)} and ${end}`);
+}

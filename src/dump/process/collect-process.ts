@@ -9,6 +9,7 @@ import { collectTimers, settleTimers } from './collect-timers.js';
 import { collectFiles } from './files/collect-files.js';
 import { settleTimerFiles } from './files/timer-files.js';
 import { listDescriptors } from './files/open-descriptor.js';
+import type { TreeFiles } from './files/tree-files.js';
 import type { ObservedWaits } from './observe-waits.js';
 import { refuseUndumpable } from './refusals.js';
 import { RemoteTarget } from './remote-target.js';
@@ -18,6 +19,8 @@ export interface CollectOptions {
   /** descriptors that the one who restores is going to hand in */
   external: ReadonlySet<number>;
   isShellJob: boolean;
+  /** who is dumped with it: nothing of them is refused any more; absent where it is alone */
+  tree?: TreeFiles;
   /** since when its threads wait, from before the freeze */
   waits: ObservedWaits;
 }
@@ -26,16 +29,18 @@ export interface CollectOptions {
  * Everything that a process is but the content of its memory. It stands, and stands unchanged
  * afterwards.
  * @param mappings as they are now
- * @throws TargetError `NOT_DUMPABLE`, before anything is touched; `REMOTE_CALL`
+ * @throws TargetError `NOT_DUMPABLE`, before anything is touched, but with `tree`; `REMOTE_CALL`
  */
 export function collectProcess(
   frozen: Frozen,
   mappings: readonly SmapsEntry[],
-  { external, isShellJob, waits }: CollectOptions,
+  { external, isShellJob, tree, waits }: CollectOptions,
 ): ProcessRecord {
   const { pid, tids } = frozen;
-  const descriptors = listDescriptors(pid);
-  refuseUndumpable({ pid, tids, mappings, descriptors, external, isShellJob });
+  if (!tree) {
+    const descriptors = listDescriptors(pid);
+    refuseUndumpable({ pid, tids, mappings, descriptors, external, isShellJob });
+  }
   using target = new RemoteTarget(frozen, mappings);
   settleTimerFiles(listDescriptors(pid));
   const timers = collectTimers(target);
@@ -52,6 +57,7 @@ export function collectProcess(
       descriptors: listDescriptors(pid),
       external,
       isShellJob,
+      ...(tree && { tree }),
       ask: (call) => target.mustCall(tids[0] ?? pid, [call])[0] ?? 0,
     }),
     timers: settleTimers(timers, collectTimers(target), pending),

@@ -90,7 +90,7 @@ async function storeProcess(
   const record = collectProcess(frozen, mappings, { external, isShellJob, waits });
   const vmas = await describeMappings(pid, mappings);
   await using writer = await images.beginRound();
-  const segments = await copyProcess({ pid, member, writer, mappings, vmas, signal });
+  const segments = await copyProcess(writer, { pid, member, mappings, vmas }, { signal });
   const durationMs = performance.now() - startMs;
   const meta = await writer.commit({
     isFrozen: true,

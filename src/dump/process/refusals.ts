@@ -26,14 +26,25 @@ export interface Dumpable extends FileContext {
  * @throws TargetError `NOT_DUMPABLE`, of which `facts.reasons` has a line per reason
  */
 export function refuseUndumpable(process: Dumpable): void {
-  const reasons = [
+  refuseFor(process.pid, reasonsAgainst(process));
+}
+
+/** What of a process cannot be dumped and restored, a line each. Looks at procfs only. */
+export function reasonsAgainst(process: Dumpable): string[] {
+  return [
     ...refusedProcess(process),
     ...refusedThreads(process),
     ...refusedMappings(process.pid, process.mappings),
     ...refusedFiles(process),
   ];
+}
+
+/**
+ * Refuses a process, or the tree below it, where there are reasons to.
+ * @throws TargetError `NOT_DUMPABLE`, of which `facts.reasons` has all of them
+ */
+export function refuseFor(pid: number, reasons: readonly string[]): void {
   if (reasons.length === 0) return;
-  const { pid } = process;
   const named = reasons.slice(0, maxNamed);
   const more = reasons.length > maxNamed ? [`and ${reasons.length - maxNamed} more`] : [];
   throw new TargetError(
@@ -44,9 +55,9 @@ export function refuseUndumpable(process: Dumpable): void {
   );
 }
 
-function refusedProcess({ pid }: Dumpable): string[] {
+function refusedProcess({ pid, tree }: Dumpable): string[] {
   const reasons: string[] = [];
-  const children = childrenOf(pid);
+  const children = tree ? [] : childrenOf(pid);
   if (children.length > 0) reasons.push(`children of pid ${pid}: ${children.join(', ')}`);
   for (const name of namespaces) {
     const [its, ours] = [pid, 'self'].map((who) => readlinkSync(`/proc/${who}/ns/${name}`));

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { isKernelThread, parseStat, readStat } from '../../../src/proc/stat.js';
 
 const stat = (comm: string, state = 'S', flags = 4194304): string =>
-  `42 (${comm}) ${state} 7 41 40 34816 43 ${flags} 100 0 0 0 1 2 0 0 20 0 5 0 123456 9 9 18446744073709551615 ${'0 '.repeat(13)}3 0\n`;
+  `42 (${comm}) ${state} 7 41 40 34816 43 ${flags} 100 0 0 0 1 2 0 0 20 0 5 0 123456 9 9 18446744073709551615 ${'0 '.repeat(12)}17 3 ${'0 '.repeat(12)}256\n`;
 
 describe('parseStat', () => {
   it('reads every field of a line', () => {
@@ -19,6 +19,8 @@ describe('parseStat', () => {
       nrThreads: 5,
       startTime: 123456,
       cpu: 3,
+      exitSignal: 17,
+      exitStatus: 256,
     });
   });
 

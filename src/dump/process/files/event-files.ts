@@ -5,6 +5,7 @@ import type { OpenDescriptor } from './open-descriptor.js';
 /** Counters by eventfd. */
 export const eventfds: FileHandler = {
   matches: ({ link }) => link === 'anon_inode:[eventfd]',
+  isSharable: true,
   collect: ({ info }) => ({
     kind: 'eventfd',
     count: BigInt(`0x${/^eventfd-count:\s*([0-9a-f]+)$/m.exec(info)?.[1] ?? '0'}`),

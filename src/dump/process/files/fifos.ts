@@ -2,19 +2,21 @@ import { native } from '../../../native.js';
 import type { FileContext, FileHandler } from './file-handler.js';
 import type { OpenDescriptor } from './open-descriptor.js';
 import { otherName } from './path-files.js';
+import { alike } from './tree-files.js';
 
 const pathOnly = 0o10000000;
 const packetMode = 0o40000;
 const noBytes = new Uint8Array(0);
 
-/** Named pipes that nobody else has open, with what is in them. */
+/** Named pipes that nobody outside has open, with what is in them. */
 export const fifos: FileHandler = {
   matches: ({ stat, link }) => stat.isFIFO() && link.startsWith('/'),
+  isSharable: true,
   refusal: (descriptor, { holders }) => {
     const { link, pid, flags, isDeleted } = descriptor;
     if (isDeleted) return `deleted FIFO ${link}`;
     if ((flags & packetMode) !== 0) return `FIFO ${link} in packet mode`;
-    const others = isPathOnly(descriptor) ? [] : holders.of(link, pid);
+    const others = isPathOnly(descriptor) ? [] : holders.outside(link, pid);
     if (others.length > 0) return `FIFO ${link}, which pid ${others.join(', ')} has too`;
     return otherName(descriptor);
   },
@@ -27,10 +29,11 @@ export const fifos: FileHandler = {
 };
 
 /** The first descriptor of a FIFO knows the content. */
-function contentOf(descriptor: OpenDescriptor, { descriptors }: FileContext) {
-  const { pid, fd, link } = descriptor;
-  const first = descriptors.find((other) => other.link === link && !isPathOnly(other));
-  if (isPathOnly(descriptor) || first?.fd !== fd) return { capacity: 0, content: noBytes };
+function contentOf(descriptor: OpenDescriptor, context: FileContext) {
+  const { pid, fd } = descriptor;
+  const first = alike(descriptor, context).find((other) => !isPathOnly(other));
+  if (isPathOnly(descriptor) || first?.fd !== fd || first.pid !== pid)
+    return { capacity: 0, content: noBytes };
   return native.pipeContent(`/proc/${pid}/fd/${fd}`);
 }
 

@@ -2,6 +2,7 @@ import type { OpenFileRecord } from '../../../process/file-record.js';
 import type { TargetCall } from '../remote-target.js';
 import type { Holders } from './holders.js';
 import type { OpenDescriptor } from './open-descriptor.js';
+import type { TreeFiles } from './tree-files.js';
 
 /** What handlers know besides the descriptor they look at. */
 export interface FileContext {
@@ -11,6 +12,8 @@ export interface FileContext {
   external: ReadonlySet<number>;
   /** it is a job of a shell: its terminal is that of whoever restores */
   isShellJob?: boolean;
+  /** those who are dumped with it; absent where it is dumped alone */
+  tree?: TreeFiles;
   /** runs a system call in the process, which must not fail; only while it is collected */
   ask?: (call: TargetCall) => number;
 }
@@ -23,7 +26,7 @@ export interface RefusalContext extends FileContext {
 /** What a handler adds to the record of an open file. */
 export type FileDetails = OpenFileRecord extends infer File
   ? File extends OpenFileRecord
-    ? Omit<File, 'id' | 'flags' | 'locks' | 'owner'>
+    ? Omit<File, 'id' | 'flags' | 'shared' | 'locks' | 'owner'>
     : never
   : never;
 
@@ -38,6 +41,8 @@ export interface FileHandler {
   refusal?: (descriptor: OpenDescriptor, context: RefusalContext) => string | undefined;
   /** it lies outside the images: its locks and the like are those of whoever hands it in */
   isOutside?: boolean;
+  /** several members of a tree may have it by one open file */
+  isSharable?: boolean;
   /** Asked once per open file, when the process stands. */
   collect: (descriptor: OpenDescriptor, context: FileContext) => FileDetails;
 }

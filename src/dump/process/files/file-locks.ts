@@ -19,7 +19,7 @@ export function refusedLocks(descriptor: OpenDescriptor, holders: Holders): stri
   if (kind !== undefined) return `${kind} lock on ${link}`;
   if (lines.length === 0) return undefined;
   const others = locksOf(descriptor).some(({ kind: each }) => each !== 'posix')
-    ? holders.sharing(descriptor)
+    ? holders.sharingOutside(descriptor)
     : [];
   return others.length === 0
     ? undefined

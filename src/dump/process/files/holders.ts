@@ -16,11 +16,14 @@ interface Holding {
  */
 export class Holders {
   readonly #proc: string;
+  readonly #tree: ReadonlySet<number>;
   /** by the name that procfs has for it: `pipe:[123]` */
   #known: ReadonlyMap<string, readonly Holding[]> | undefined;
 
-  constructor(proc = '/proc') {
+  /** @param tree who is dumped together: {@link outside} leaves them out */
+  constructor(proc = '/proc', tree: ReadonlySet<number> = new Set()) {
     this.#proc = proc;
+    this.#tree = tree;
   }
 
   /**
@@ -32,11 +35,21 @@ export class Holders {
     return [...new Set(this.#having(link, pid).map((holding) => holding.pid))];
   }
 
+  /** The same, without those of the tree. */
+  outside(link: string, pid: number): number[] {
+    return this.of(link, pid).filter((other) => !this.#tree.has(other));
+  }
+
   /** Other processes that have not only the same thing open, but by the very same open file. */
   sharing({ pid, fd, link, isDeleted }: OpenDescriptor): number[] {
     const shown = isDeleted ? `${link} (deleted)` : link;
     const same = this.#having(shown, pid).filter((other) => isOneFile({ pid, fd }, other));
     return [...new Set(same.map((holding) => holding.pid))];
+  }
+
+  /** The same, without those of the tree. */
+  sharingOutside(descriptor: OpenDescriptor): number[] {
+    return this.sharing(descriptor).filter((pid) => !this.#tree.has(pid));
   }
 
   #having(link: string, pid: number): Holding[] {

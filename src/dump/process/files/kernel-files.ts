@@ -19,6 +19,7 @@ export const kernelFiles: FileHandler = {
     !descriptor.isDeleted &&
     descriptor.link.startsWith('/') &&
     isKernels(descriptor),
+  isSharable: true,
   refusal: (descriptor) => {
     const { link, pid, flags } = descriptor;
     const [, process = pid, thread = process] = ofProcess.exec(link) ?? [];

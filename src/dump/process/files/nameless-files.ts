@@ -3,6 +3,7 @@ import { TargetError } from '../../../errors.js';
 import { native } from '../../../native.js';
 import type { FileContext, FileHandler } from './file-handler.js';
 import { nameOf, type OpenDescriptor } from './open-descriptor.js';
+import { alike } from './tree-files.js';
 
 /** Bytes of a file without a name that the images take in. */
 export const MAX_NAMELESS_BYTES = 16 << 20;
@@ -67,6 +68,8 @@ export const deletedFiles: FileHandler = {
 
 function commonRefusal(descriptor: OpenDescriptor, context: FileContext): string | undefined {
   const { link, stat, pid, fd } = descriptor;
+  const others = otherMembers(descriptor, context);
+  if (others.length > 0) return `deleted file ${link}, which pid ${others.join(', ')} has too`;
   const again = context.descriptors.find(
     (other) =>
       other.stat.ino === stat.ino &&
@@ -74,6 +77,21 @@ function commonRefusal(descriptor: OpenDescriptor, context: FileContext): string
       native.kcmp(pid, pid, kcmpFile, fd, other.fd) !== 0,
   );
   return again && `deleted file ${link}, which is open as fd ${again.fd} by itself`;
+}
+
+/** Members of its tree that have the same file open, or mapped. */
+function otherMembers(descriptor: OpenDescriptor, context: FileContext): number[] {
+  const { stat, pid } = descriptor;
+  const isSame = (other: OpenDescriptor) =>
+    other.stat.ino === stat.ino && other.stat.dev === stat.dev;
+  const open = new Set(
+    alike(descriptor, context)
+      .filter(isSame)
+      .map((other) => other.pid),
+  );
+  return [...(context.tree?.pids ?? [])].filter(
+    (other) => other !== pid && (open.has(other) || isMapped({ ...descriptor, pid: other })),
+  );
 }
 
 function tooLarge({ link, stat }: OpenDescriptor): string | undefined {

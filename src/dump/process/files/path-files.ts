@@ -9,6 +9,7 @@ const statelessDevices = new Set([3, 5, 7, 8, 9].map((minor) => 0x100 + minor));
 /** Regular files that still have their name. */
 export const regularFiles: FileHandler = {
   matches: ({ stat, isDeleted, link }) => stat.isFile() && !isDeleted && link.startsWith('/'),
+  isSharable: true,
   refusal: otherName,
   collect: ({ link, offset, pid, fd }) => {
     const { size, mtimeNs, ino } = statSync(`/proc/${pid}/fd/${fd}`, { bigint: true });
@@ -20,6 +21,7 @@ export const regularFiles: FileHandler = {
 /** Directories, and files opened with O_PATH. */
 export const directories: FileHandler = {
   matches: ({ stat, link }) => stat.isDirectory() && link.startsWith('/'),
+  isSharable: true,
   refusal: (descriptor) =>
     descriptor.isDeleted ? `deleted directory ${descriptor.link}` : otherName(descriptor),
   collect: ({ link, offset }) => ({ kind: 'directory', path: link, offset }),
@@ -28,6 +30,7 @@ export const directories: FileHandler = {
 /** `/dev/null` and its like. */
 export const statelessDeviceFiles: FileHandler = {
   matches: ({ stat }) => stat.isCharacterDevice() && statelessDevices.has(stat.rdev),
+  isSharable: true,
   refusal: otherName,
   collect: ({ link }) => ({ kind: 'device', path: link }),
 };

@@ -11,6 +11,7 @@ const controlling = 0x500;
 /** `/dev/tty`, opened anew. */
 export const controllingTerminals: FileHandler = {
   matches: ({ stat }) => stat.isCharacterDevice() && stat.rdev === controlling,
+  isSharable: true,
   refusal: ({ link, pid }, context) =>
     context.isShellJob === true || ownTerminalOf(pid, context) !== undefined
       ? undefined
