@@ -99,12 +99,18 @@ class SessionPlan {
     return first < 0 ? process.children.length : first;
   }
 
-  /** Session and group of whoever restores, which stand for those that it had from outside. */
+  /**
+   * Session and group of whoever restores, which stand for those from outside: the group is one that
+   * nobody here leads.
+   */
   #birthOfRoot(root: TreeProcess): { session: number; group: number } {
     const session = this.#needs.get(root) ?? 0;
-    const { processGroup = 0, pid = 0 } = root.member?.process.identity ?? {};
-    const isOutside = !this.#leaders.has(root) && processGroup !== pid;
-    return { session, group: isOutside ? processGroup : 0 };
+    const pids = new Set(this.#names.values());
+    const outsider = this.#processes.find(({ member }) => {
+      const identity = member?.process.identity;
+      return identity?.session === session && !pids.has(identity.processGroup);
+    });
+    return { session, group: outsider?.member?.process.identity.processGroup ?? 0 };
   }
 
   #nameOf(process: TreeProcess): number {
