@@ -23,12 +23,12 @@ export interface TreeInput extends Omit<
   members: readonly TreeMember[];
 }
 
-/** One member, as if it were to be restored alone. */
+/** One member, as if it were to be restored alone, but that nothing is handed in to it by itself. */
 export function inputOf(
   { members: _members, ...common }: TreeInput,
   { process, vmas, pages }: TreeMember,
 ): RestoreInput {
-  return { ...common, process, vmas, pages, isInNamespace: false };
+  return { ...common, process, vmas, pages, inherited: new Map(), isInNamespace: false };
 }
 
 /** Pid of a member, which is its name. */
