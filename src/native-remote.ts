@@ -89,11 +89,13 @@ export interface TerminalState {
   isPacketMode: boolean;
 }
 
-/** What a process has of its own, when several are looked at. */
+/** What a process has of its own, when one or several are looked at. */
 export interface MemberPages {
-  /** page, nrPages; and so on */
+  /** pages that no other process has: page, nrPages; and so on */
   own: Float64Array;
-  /** page, nrPages, index of the process that has them too, and which page of it; and so on */
+  /** the same of pages that others may have, but none before it */
+  first: Float64Array;
+  /** pages whose frame one before it has too: page, nrPages, index of the process that has them too, and which page of it; and so on */
   shared: Float64Array;
 }
 
@@ -167,10 +169,8 @@ export interface NativeRemote {
   ): { handle: FreezeHandle; tids: number[]; stopNs: number };
   stubKill(handle: StubHandle): void;
 
-  /** Pages that private mappings have of their own: page, nrPages; and so on. */
-  pagemapRuns(fd: number, pagePairs: Float64Array): Promise<Float64Array>;
   /**
-   * The same of several processes that stand, without the pages whose frame one before it has too.
+   * Pages that private mappings of processes have of their own; they stand.
    * @param pagePairs start and end page of each range to look at, for each
    */
   memberPages(pids: readonly number[], pagePairs: readonly Float64Array[]): Promise<MemberPages[]>;

@@ -6,7 +6,6 @@
 #include "file_state.h"
 #include "member_pages.h"
 #include "page_copy.h"
-#include "pagemap_runs.h"
 #include "pipe_content.h"
 #include "process_calls.h"
 #include "ptrace.h"
@@ -26,7 +25,6 @@ static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   InitDataRuns(env, exports);
   InitFileState(env, exports);
   InitMemberPages(env, exports);
-  InitPagemapRuns(env, exports);
   InitPipeContent(env, exports);
   InitProcessCalls(env, exports);
   InitRemoteTarget(env, exports);

@@ -50,12 +50,29 @@ uint64_t KeyOf(uint64_t entry) {
   return entry & tracker::kEntrySwapped ? frame | kSwappedKey : 0;
 }
 
+/** Mapped once, by this process alone. */
+bool IsExclusive(uint64_t entry) {
+  constexpr uint64_t kBoth = tracker::kEntryPresent | tracker::kEntryExclusive;
+  return (entry & kBoth) == kBoth;
+}
+
+/** Adds pages to rows of page, nr_pages. */
+void Append(std::vector<double>* rows, uint64_t page, uint64_t nr_pages) {
+  const size_t size = rows->size();
+  if (size > 0 && (*rows)[size - 2] + (*rows)[size - 1] == static_cast<double>(page)) {
+    rows->back() += static_cast<double>(nr_pages);
+  } else {
+    rows->insert(rows->end(), {static_cast<double>(page), static_cast<double>(nr_pages)});
+  }
+}
+
 /** A process, and what was found of it. */
 struct Member {
   int32_t pid;
   std::vector<double> page_pairs;
   UniqueFd fd;
-  std::vector<double> own;    /* page, nr_pages */
+  std::vector<double> own;    /* page, nr_pages: nobody else has them */
+  std::vector<double> first;  /* page, nr_pages: others may */
   std::vector<double> shared; /* page, nr_pages, member, that one's page */
 };
 
@@ -101,10 +118,13 @@ class MemberPagesWorker : public PromiseWorker {
     for (size_t start = 0; start < nr_pages && !HasFailed();) {
       size_t end = start + 1;
       while (end < nr_pages && owners[end].member == owners[start].member &&
-             owners[end].page == owners[start].page + end - start)
+             owners[end].page == owners[start].page + end - start &&
+             IsExclusive(entries[end]) == IsExclusive(entries[start]))
         end++;
-      if (owners[start].member == index) {
-        AddOwn(index, page + start, end - start);
+      if (IsExclusive(entries[start])) {
+        Append(&members_[index].own, page + start, end - start);
+      } else if (owners[start].member == index) {
+        Append(&members_[index].first, page + start, end - start);
       } else {
         Verify(index, page + start, owners[start], end - start);
       }
@@ -115,8 +135,7 @@ class MemberPagesWorker : public PromiseWorker {
   /** A process that has one frame twice keeps two pages. */
   MemberPage OwnerOf(uint64_t entry, MemberPage self) {
     const uint64_t key = KeyOf(entry);
-    const bool is_exclusive = (entry & tracker::kEntryExclusive) != 0;
-    if (key == 0 || is_exclusive || key == zero_frame_) return self;
+    if (key == 0 || IsExclusive(entry) || key == zero_frame_) return self;
     const MemberPage owner = table_.FindOrAdd(key, self);
     return owner.member == self.member ? self : owner;
   }
@@ -131,7 +150,7 @@ class MemberPagesWorker : public PromiseWorker {
       if (key != 0 && key == KeyOf(its[i])) {
         AddShared(index, page + i, {owner.member, owner.page + i});
       } else {
-        AddOwn(index, page + i, 1);
+        Append(&members_[index].first, page + i, 1);
       }
     }
   }
@@ -141,16 +160,6 @@ class MemberPagesWorker : public PromiseWorker {
     const int64_t n = Pagemap(members_[index].fd.get()).Read(page, nr_pages, entries);
     if (n < 0) Fail(static_cast<int>(-n), "pread", "the pagemap at page " + std::to_string(page));
     return n >= 0;
-  }
-
-  void AddOwn(uint32_t index, uint64_t page, uint64_t nr_pages) {
-    std::vector<double>& own = members_[index].own;
-    const size_t size = own.size();
-    if (size > 0 && own[size - 2] + own[size - 1] == static_cast<double>(page)) {
-      own[size - 1] += static_cast<double>(nr_pages);
-    } else {
-      own.insert(own.end(), {static_cast<double>(page), static_cast<double>(nr_pages)});
-    }
   }
 
   void AddShared(uint32_t index, uint64_t page, MemberPage owner) {
@@ -171,6 +180,7 @@ class MemberPagesWorker : public PromiseWorker {
     for (uint32_t i = 0; i < members_.size(); i++) {
       Napi::Object result = Napi::Object::New(env);
       result.Set("own", Float64ArrayOf(env, members_[i].own));
+      result.Set("first", Float64ArrayOf(env, members_[i].first));
       result.Set("shared", Float64ArrayOf(env, members_[i].shared));
       results.Set(i, result);
     }
@@ -182,7 +192,7 @@ class MemberPagesWorker : public PromiseWorker {
   uint64_t zero_frame_ = 0;
 };
 
-/** memberPages(pids: number[], pagePairs: Float64Array[]): Promise of { own, shared }[] */
+/** memberPages(pids: number[], pagePairs: Float64Array[]): Promise of { own, first, shared }[] */
 Napi::Value MemberPages(const Napi::CallbackInfo& info) {
   const auto pids = info[0].As<Napi::Array>();
   const auto ranges = info[1].As<Napi::Array>();

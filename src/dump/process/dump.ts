@@ -7,7 +7,7 @@ import { checkTrackable } from '../../proc/target.js';
 import { threadsOf } from '../../proc/threads.js';
 import { encodeProcess } from '../../process/process-record.js';
 import { type CollectOptions, collectProcess } from './collect-process.js';
-import { copyProcess } from './copy-process.js';
+import { copyProcesses } from './copy-processes.js';
 import { describeMappings } from './describe-mappings.js';
 import { listDescriptors } from './files/open-descriptor.js';
 import { ObservedWaits } from './observe-waits.js';
@@ -90,7 +90,7 @@ async function storeProcess(
   const record = collectProcess(frozen, mappings, { external, isShellJob, waits });
   const vmas = await describeMappings(pid, mappings);
   await using writer = await images.beginRound();
-  const segments = await copyProcess(writer, { pid, member, mappings, vmas }, { signal });
+  const segments = await copyProcesses(writer, [{ pid, member, mappings, vmas }], { signal });
   const durationMs = performance.now() - startMs;
   const meta = await writer.commit({
     isFrozen: true,

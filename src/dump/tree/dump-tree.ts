@@ -4,11 +4,10 @@ import { encodeProcess, type ProcessRecord } from '../../process/process-record.
 import { encodeSelection } from '../../tree/selection.js';
 import { prepareImages, removeImages } from '../new-images.js';
 import { collectProcess } from '../process/collect-process.js';
-import type { ProcessCopy } from '../process/copy-process.js';
+import { copyProcesses, type ProcessCopy } from '../process/copy-processes.js';
 import { describeMappings } from '../process/describe-mappings.js';
 import type { DumpOptions } from '../process/dump.js';
 import { refuseFor } from '../process/refusals.js';
-import { copyTree } from './copy-tree.js';
 import { type HeldMember, HeldTree } from './held-tree.js';
 import { lookAtTree, type LookOptions, refuseRunningTree, type TreeLook } from './look-at-tree.js';
 import { describeZombie } from './zombies.js';
@@ -105,7 +104,7 @@ async function storeTree(
   }
   await using writer = await images.beginRound();
   const copies = collected.map(({ copy }) => copy);
-  const segments = await copyTree(writer, copies, { signal });
+  const segments = await copyProcesses(writer, copies, { signal });
   tree.assertStanding();
   const durationMs = performance.now() - startMs;
   const counts = collected.map(({ held }) => ({ ...writer.member(held.member).counts }));

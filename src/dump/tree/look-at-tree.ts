@@ -40,7 +40,7 @@ export async function lookAtTree(
     descriptors.set(pid, listDescriptors(pid));
     mappings.set(pid, await readSmaps(pid));
   }
-  const tree = new TreeFiles(descriptors, external);
+  const tree = new TreeFiles(descriptors, external, mappedMemfds(mappings));
   const reasons = view.pids.flatMap((pid) =>
     reasonsAgainst({
       pid,
@@ -53,6 +53,11 @@ export async function lookAtTree(
     }),
   );
   return { mappings, files: tree, reasons: [...refusedBonds(view), ...reasons] };
+}
+
+function mappedMemfds(mappings: ReadonlyMap<number, readonly SmapsEntry[]>): Set<number> {
+  const all = [...mappings.values()].flat();
+  return new Set(all.filter(({ path }) => path.startsWith('/memfd:')).map(({ inode }) => inode));
 }
 
 /**

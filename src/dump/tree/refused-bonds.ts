@@ -1,6 +1,6 @@
-import { isRunning } from '../../proc/ending.js';
 import { KernelOrder, kcmpTypes } from '../../proc/kernel-order.js';
 import { type ProcStat, readStat } from '../../proc/stat.js';
+import { refusedSessions } from './refused-sessions.js';
 
 /** The processes of a tree, the root first, and children of theirs that have ended. */
 export interface TreeView {
@@ -20,43 +20,39 @@ const common = {
 
 /** What of a tree's own make cannot be restored, a line each. */
 export function refusedBonds({ pids, zombies }: TreeView): string[] {
-  const members = new Map(pids.map((pid) => [pid, readStat(pid)]));
-  const [root] = members.values();
+  const members = pids.map((pid) => readStat(pid));
+  const [root] = members;
   if (!root) return [];
   const ended = zombies.map((pid) => readStat(pid));
-  const stats = [...members.values(), ...ended];
+  const all = [...members, ...ended];
+  const byPid = new Map(all.map((stat) => [stat.pid, stat]));
   return [
-    ...stats.flatMap((stat) => refusedIds(stat, root, members)),
-    ...stats.slice(1).flatMap(refusedExitSignal),
+    ...refusedSessions(members, ended),
+    ...all.flatMap((stat) => refusedGroup(stat, root, byPid)),
+    ...all.slice(1).flatMap(refusedExitSignal),
     ...refusedCommon(pids),
   ];
 }
 
-/** Sessions and groups of which no leader is going to be there, besides those that the root is in. */
-function refusedIds(
-  { pid, session, processGroup }: ProcStat,
+/** A group whose leader has ended can be made all the same, as long as its number is free. */
+function refusedGroup(
+  { pid, processGroup }: ProcStat,
   root: ProcStat,
-  members: ReadonlyMap<number, ProcStat>,
+  byPid: ReadonlyMap<number, ProcStat>,
 ): string[] {
-  const reasons: string[] = [];
-  if (session !== root.session && session !== pid && !members.has(session))
-    reasons.push(`session ${session} of pid ${pid}, whose leader ${whereIs(session)}`);
-  if (processGroup === root.processGroup || processGroup === pid) return reasons;
-  const leader = members.get(processGroup);
-  if (!leader)
-    reasons.push(
-      `process group ${processGroup} of pid ${pid}, whose leader ${whereIs(processGroup)}`,
-    );
-  else if (leader.processGroup !== processGroup)
-    reasons.push(`process group ${processGroup} of pid ${pid}, whose leader has left it`);
-  return reasons;
+  if (processGroup === root.processGroup || processGroup === pid) return [];
+  const name = `process group ${processGroup} of pid ${pid}`;
+  const leader = byPid.get(processGroup);
+  if (leader)
+    return leader.processGroup === processGroup ? [] : [`${name}, whose leader has left it`];
+  return hasGone(processGroup) ? [] : [`${name}, whose leader is outside of the tree`];
 }
 
-function whereIs(leader: number): string {
+function hasGone(pid: number): boolean {
   try {
-    return isRunning(readStat(leader)) ? 'is outside of the tree' : 'has ended';
+    return readStat(pid).pid !== pid;
   } catch {
-    return 'has ended';
+    return true;
   }
 }
 

@@ -6,13 +6,13 @@
  *   signal      the root is told of the child's end by SIGUSR1
  *   session     the leader of the child's session has ended
  *   group       ... of its process group
- *   left        ... has left it
+ *   left        ... has left that
  *   namespace   the child has another UTS namespace
- *   memfd, deleted, inotify, packets   an open file that both have
- *   mapped      a memfd that the child has mapped, and not open
+ *   memfd       which the child has opened anew
+ *   deleted, inotify, epoll, packets   an open file that both have
  *   status      the root's own file in procfs
  *   sigio       a pipe whose signals the root gets
- *   many        500 children that only wait
+ *   many        100 children that only wait
  *   storm       children that are born and end all the time, which have children, too
  *
  * With a directory for files. Told a line it says `right` if the child lives.
@@ -24,7 +24,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
+#include <sys/epoll.h>
 #include <sys/inotify.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -34,14 +34,16 @@
 
 #include "../check.h"
 
-#define NR_MANY 500
+#define NR_MANY 100
 #define STACK_BYTES (64 << 10)
 
 static pid_t child;
 
-static int wait_for_ever(void *nothing)
+/* Ends with its parent: with whoever has got it, if that is given: the one who has forked it. */
+static int wait_for_ever(void *first_parent)
 {
-	(void)nothing;
+	while (first_parent && getppid() == *(pid_t *)first_parent)
+		usleep(1000);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	for (;;)
 		pause();
@@ -84,7 +86,10 @@ static void lose_leader(int is_session)
 	CHECK(leader >= 0);
 	if (leader == 0) {
 		CHECK(is_session ? setsid() > 0 : setpgid(0, 0) == 0);
-		child = fork_waiting();
+		leader = getpid();
+		child = fork();
+		if (child == 0)
+			wait_for_ever(&leader);
 		CHECK(write(ends[1], &child, sizeof(child)) == sizeof(child));
 		_exit(0);
 	}
@@ -109,15 +114,13 @@ static void open_common(const char *kind, const char *directory)
 
 	snprintf(path, sizeof(path), "%s/common", directory);
 	if (strcmp(kind, "memfd") == 0) {
-		CHECK(memfd_create("common", 0) >= 0);
-	} else if (strcmp(kind, "mapped") == 0) {
 		fd = memfd_create("common", 0);
-		CHECK(fd >= 0 && ftruncate(fd, PAGE) == 0);
-		CHECK(mmap(NULL, PAGE, PROT_READ, MAP_SHARED, fd, 0) != MAP_FAILED);
+		snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+		CHECK(fd >= 0);
 		child = fork();
 		CHECK(child >= 0);
 		if (child == 0) {
-			CHECK(close(fd) == 0);
+			CHECK(open(path, O_RDWR) >= 0 && close(fd) == 0);
 			wait_for_ever(NULL);
 		}
 		return;
@@ -125,6 +128,8 @@ static void open_common(const char *kind, const char *directory)
 		CHECK(open(path, O_RDWR | O_CREAT, 0600) >= 0 && unlink(path) == 0);
 	} else if (strcmp(kind, "inotify") == 0) {
 		CHECK(inotify_init() >= 0);
+	} else if (strcmp(kind, "epoll") == 0) {
+		CHECK(epoll_create1(0) >= 0);
 	} else if (strcmp(kind, "packets") == 0) {
 		CHECK(pipe2(ends, O_DIRECT) == 0);
 	} else if (strcmp(kind, "status") == 0) {

@@ -17,6 +17,7 @@ export const inetSockets: FileHandler = {
     isSocket(descriptor) &&
     isFamily(descriptor, family.inet, family.inet6) &&
     protocolOf(stateOf(descriptor)) !== undefined,
+  isSharable: true,
   refusal: (descriptor, { holders }) => {
     const state = stateOf(descriptor);
     const name = protocolOf(state) === 'tcp' ? 'TCP' : 'UDP';

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { TargetError } from '../../../errors.js';
 import { native } from '../../../native.js';
+import { kcmpTypes } from '../../../proc/kernel-order.js';
 import type { FileContext, FileHandler } from './file-handler.js';
 import { nameOf, type OpenDescriptor } from './open-descriptor.js';
 import { alike } from './tree-files.js';
@@ -14,25 +15,25 @@ const getSeals = 1034;
 /** F_SEAL_WRITE */
 const sealWrite = 8;
 const smallPage = 4096;
-const kcmpFile = 0;
 const noBytes = new Uint8Array(0);
 
 /** Descriptors by memfd_create: with their content, or mapped, which has it among the memory. */
 export const memfds: FileHandler = {
   matches: ({ stat, isDeleted, link }) =>
     stat.isFile() && isDeleted && link.startsWith(memfdPrefix),
+  isSharable: true,
   refusal: (descriptor, context) => {
     const { link, stat } = descriptor;
     if (stat.blksize > smallPage) return `${link} of huge pages`;
     return (
       commonRefusal(descriptor, context) ??
-      (isMapped(descriptor) ? undefined : tooLarge(descriptor))
+      (isMapped(descriptor, context) ? undefined : tooLarge(descriptor))
     );
   },
-  collect: (descriptor, { ask }) => {
+  collect: (descriptor, context) => {
     const { link, offset, stat, fd } = descriptor;
-    const seals = ask?.(['fcntl', fd, getSeals, 0]) ?? 0;
-    const mapped = isMapped(descriptor);
+    const seals = context.ask?.(['fcntl', fd, getSeals, 0]) ?? 0;
+    const mapped = isMapped(descriptor, context);
     if (mapped && (seals & sealWrite) !== 0) throw sealedMapping(descriptor);
     const content = mapped ? noBytes : contentOf(descriptor);
     const name = link.slice(memfdPrefix.length);
@@ -66,32 +67,23 @@ export const deletedFiles: FileHandler = {
   },
 };
 
+/** Open by two open files, in the process or in its tree, which would be two files afterwards. */
 function commonRefusal(descriptor: OpenDescriptor, context: FileContext): string | undefined {
-  const { link, stat, pid, fd } = descriptor;
-  const others = otherMembers(descriptor, context);
-  if (others.length > 0) return `deleted file ${link}, which pid ${others.join(', ')} has too`;
-  const again = context.descriptors.find(
+  const { link, stat, pid } = descriptor;
+  const again = alike(descriptor, context).find(
     (other) =>
       other.stat.ino === stat.ino &&
       other.stat.dev === stat.dev &&
-      native.kcmp(pid, pid, kcmpFile, fd, other.fd) !== 0,
+      !isOneFile(descriptor, other, context),
   );
-  return again && `deleted file ${link}, which is open as fd ${again.fd} by itself`;
+  if (!again) return undefined;
+  const name = again.pid === pid ? `fd ${again.fd}` : nameOf(again);
+  return `deleted file ${link}, which is open as ${name} by itself`;
 }
 
-/** Members of its tree that have the same file open, or mapped. */
-function otherMembers(descriptor: OpenDescriptor, context: FileContext): number[] {
-  const { stat, pid } = descriptor;
-  const isSame = (other: OpenDescriptor) =>
-    other.stat.ino === stat.ino && other.stat.dev === stat.dev;
-  const open = new Set(
-    alike(descriptor, context)
-      .filter(isSame)
-      .map((other) => other.pid),
-  );
-  return [...(context.tree?.pids ?? [])].filter(
-    (other) => other !== pid && (open.has(other) || isMapped({ ...descriptor, pid: other })),
-  );
+function isOneFile(one: OpenDescriptor, other: OpenDescriptor, { tree }: FileContext): boolean {
+  if (tree) return tree.isOneFile(one, other);
+  return native.kcmp(one.pid, other.pid, kcmpTypes.file, one.fd, other.fd) === 0;
 }
 
 function tooLarge({ link, stat }: OpenDescriptor): string | undefined {
@@ -100,7 +92,9 @@ function tooLarge({ link, stat }: OpenDescriptor): string | undefined {
 }
 
 /** `/proc/PID/maps` has the inode in front of the name. */
-function isMapped({ pid, stat, link }: OpenDescriptor): boolean {
+function isMapped(descriptor: OpenDescriptor, { tree }: FileContext): boolean {
+  if (tree) return tree.hasMapped(descriptor);
+  const { pid, stat, link } = descriptor;
   const suffix = `${link} (deleted)`;
   return readFileSync(`/proc/${pid}/maps`, 'utf8')
     .split('\n')

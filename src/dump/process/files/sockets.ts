@@ -19,12 +19,12 @@ export function stateOf({ pid, fd }: OpenDescriptor): SocketState {
   return native.socketState(pid, fd, socketOptions.none);
 }
 
-/** Why a socket cannot be dumped that another process has as well. */
+/** Why a socket cannot be dumped that a process outside of the tree has as well. */
 export function refusedSharing(
   { link, pid }: OpenDescriptor,
   holders: Holders,
   what: string,
 ): string | undefined {
-  const others = holders.of(link, pid);
+  const others = holders.outside(link, pid);
   return others.length === 0 ? undefined : `${what}, which pid ${others.join(', ')} has too`;
 }

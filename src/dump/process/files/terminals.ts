@@ -11,11 +11,10 @@ const controlling = 0x500;
 /** `/dev/tty`, opened anew. */
 export const controllingTerminals: FileHandler = {
   matches: ({ stat }) => stat.isCharacterDevice() && stat.rdev === controlling,
-  isSharable: true,
   refusal: ({ link, pid }, context) =>
-    context.isShellJob === true || ownTerminalOf(pid, context) !== undefined
+    (context.isShellJob === true && !context.tree) || ownTerminalOf(pid, context) !== undefined
       ? undefined
-      : outside(link),
+      : outside(link, context),
   collect: ({ link }) => ({ kind: 'terminal', path: link }),
 };
 
@@ -23,8 +22,8 @@ export const controllingTerminals: FileHandler = {
 export const terminals: FileHandler = {
   matches: isTerminal,
   isOutside: true,
-  refusal: ({ link, stat, pid }, { isShellJob = false }) => {
-    if (!isShellJob) return outside(link);
+  refusal: ({ link, stat, pid }, context) => {
+    if (!context.isShellJob || context.tree) return outside(link, context);
     if (stat.rdev === readStat(pid).terminal) return undefined;
     return `terminal ${link}, which is not its controlling one: hand it in (--external)`;
   },
@@ -52,6 +51,8 @@ function isOuter(descriptor: OpenDescriptor, context: FileContext): boolean {
   );
 }
 
-function outside(link: string): string {
-  return `terminal ${link}, which it has from outside: dump it with --shell-job, or hand it in (--external)`;
+/** A job of several processes cannot be given another terminal yet. */
+function outside(link: string, { tree }: FileContext): string {
+  const what = tree ? 'hand it in' : 'dump it with --shell-job, or hand it in';
+  return `terminal ${link}, which it has from outside: ${what} (--external)`;
 }

@@ -9,6 +9,7 @@ const wallClocks = [0, 8];
 /** Timers by timerfd_create. */
 export const timerFiles: FileHandler = {
   matches: ({ link }) => link === 'anon_inode:[timerfd]',
+  isSharable: true,
   collect: ({ info }) => {
     const setFlags = parseInt(/^settime flags:\s*([0-7]+)$/m.exec(info)?.[1] ?? '0', 8);
     const clock = numberOf(info, 'clockid');

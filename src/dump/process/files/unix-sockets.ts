@@ -12,9 +12,10 @@ import { isFamily, isSocket, refusedSharing, stateOf } from './sockets.js';
 
 const familyBytes = 2;
 
-/** Unix sockets: listening, bound or new ones, and pairs of which the process has both. */
+/** Unix sockets: listening, bound or new ones, and pairs of which the process, or its tree, has both. */
 export const unixSockets: FileHandler = {
   matches: (descriptor) => isSocket(descriptor) && isFamily(descriptor, family.unix),
+  isSharable: true,
   refusal: (descriptor, context) => {
     const state = stateOf(descriptor);
     const known = knownOf(descriptor);
@@ -25,7 +26,7 @@ export const unixSockets: FileHandler = {
     if (state.hasFilter) return `${what} with a filter`;
     if (state.hasError) return `${what} with an error that it has not asked for`;
     return (
-      refusedPeer(state, known, context) ??
+      refusedPeer(descriptor.pid, state, known, context) ??
       refusedName(state, known) ??
       refusedSharing(descriptor, context.holders, what)
     );
@@ -52,11 +53,12 @@ function knownOf({ stat }: OpenDescriptor): UnixSocketState | undefined {
   return native.unixSockets().find(({ inode }) => inode === stat.ino);
 }
 
-/** Whoever is at the other end has to be in the process as well, and not have got there by a name. */
+/** Whoever is at the other end has to be dumped as well, and not have got there by a name. */
 function refusedPeer(
+  pid: number,
   { isListening, local }: SocketState,
   { inode, peer, waiting }: UnixSocketState,
-  { descriptors, holders }: RefusalContext,
+  context: RefusalContext,
 ): string | undefined {
   if (isListening)
     return waiting === 0
@@ -65,12 +67,18 @@ function refusedPeer(
   if (peer < 0) return undefined;
   if (local.length > familyBytes) return `unix socket ${formatAddress(local)} that is connected`;
   if (peer === 0) return undefined;
-  const other = descriptors.find(({ stat }) => stat.isSocket() && stat.ino === peer);
-  if (!other) return `unix socket [${inode}] connected to ${describePeer(peer, holders)}`;
+  const other = socketOf(peer, context);
+  if (!other) return `unix socket [${inode}] connected to ${describePeer(peer, context.holders)}`;
   const state = stateOf(other);
+  const name = other.pid === pid ? `fd ${other.fd}` : nameOf(other);
   if (state.local.length > familyBytes)
-    return `unix socket connected to ${formatAddress(state.local)} of fd ${other.fd}`;
-  return knownOf(other)?.peer === inode ? undefined : `unix socket connected to fd ${other.fd}`;
+    return `unix socket connected to ${formatAddress(state.local)} of ${name}`;
+  return knownOf(other)?.peer === inode ? undefined : `unix socket connected to ${name}`;
+}
+
+function socketOf(inode: number, { descriptors, tree }: RefusalContext) {
+  if (tree) return tree.named(`socket:[${inode}]`)[0];
+  return descriptors.find(({ stat }) => stat.isSocket() && stat.ino === inode);
 }
 
 function describePeer(peer: number, holders: Holders): string {
