@@ -288,6 +288,7 @@ bool RemoteStub::End(pid_t tid, int status, ErrnoFailure* failure) {
   }
   if (!RunToExit(tid, signal, failure)) return false;
   bases_.erase(tid);
+  ended_.push_back(tid);
   return true;
 }
 
@@ -321,8 +322,9 @@ void RemoteStub::Kill() {
   while (waitpid(-1, nullptr, __WALL | __WNOTHREAD) > 0 || errno == EINTR) {
   }
   /* Those that others have forked are children of this process now, to be seen once more. */
-  for (const auto& made : bases_) {
-    while (waitpid(made.first, nullptr, __WALL) < 0 && errno == EINTR) {
+  for (const auto& made : bases_) ended_.push_back(made.first);
+  for (const pid_t tid : ended_) {
+    while (waitpid(tid, nullptr, __WALL) < 0 && errno == EINTR) {
     }
   }
   prctl(PR_SET_CHILD_SUBREAPER, was_reaper, 0, 0, 0);

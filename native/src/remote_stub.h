@@ -129,4 +129,5 @@ class RemoteStub {
   /** what a call begins with, by thread: all that it has made */
   std::map<pid_t, user_regs_struct> bases_;
   std::vector<pid_t> settled_;
+  std::vector<pid_t> ended_; /* those that it has ended, which may wait to be collected */
 };

@@ -1,18 +1,63 @@
 import { expect } from 'chai';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { dumpTree } from '../../../src/dump/tree/dump-tree.js';
+import { readFrames } from '../../../src/proc/page-frames.js';
+import { readStat } from '../../../src/proc/stat.js';
+import { planImages, restoreProcess } from '../../../src/restore/restore.js';
+import { runPlan } from '../../../src/restore/run-plan.js';
+import { errorOf } from '../../support/errors.js';
 import { Program } from '../../support/programs.js';
-import { externalOf, ImagesDirectory, restoreProgram } from '../../support/restored.js';
-import { waitFor } from '../../support/wait-for.js';
+import { externalOf, handedIn, ImagesDirectory, restoreProgram } from '../../support/restored.js';
+import { waitFor, within } from '../../support/wait-for.js';
 
-/** Dumps a program's tree, which ends it. */
+const inherited = () => new Map(handedIn().map((fd) => [fd, fd]));
+
+/** Dumps a program's tree, which ends it. Returns the pids, the root's first. */
 async function dumpProgramTree(program: Program, images: string): Promise<number[]> {
   const { pid } = program;
   const { members } = await dumpTree({ pid, images, external: externalOf(pid) });
   await program.exit;
   const pids = members.map((member) => member.pid);
-  await waitFor('all of it has gone', () => !pids.some((each) => existsSync(`/proc/${each}`)));
+  await untilGone(pids);
   return pids;
+}
+
+async function untilGone(pids: readonly number[]): Promise<void> {
+  await waitFor('all of it has gone', () => !pids.some((pid) => existsSync(`/proc/${pid}`)));
+}
+
+/** Where `restore/tree` has what, in pages, and who is who. */
+async function whereOf(program: Program): Promise<Map<string, number>> {
+  const addresses = ['common', 'late', 'siblings', 'stamped', 'board'];
+  const entries = (await program.ask('where')).split(' ').map((part): [string, number] => {
+    const [name = '', value = ''] = part.split('=');
+    return [name, addresses.includes(name) ? parseInt(value, 16) / 4096 : Number(value)];
+  });
+  return new Map(entries);
+}
+
+/** For each process and each of some pages, the number of the first process with the same frame there. */
+function sharingOf(pids: readonly number[], page: number, nrPages: number): number[][] {
+  const known = new Map<number, number>();
+  return pids.map((pid, i) => {
+    const rows = readFrames(pid, Float64Array.of(page, nrPages));
+    const owners: number[] = [];
+    for (let row = 0; row < rows.length; row += 3)
+      for (let j = 0; j < (rows[row + 2] ?? 0); j++) {
+        const frame = (rows[row] ?? 0) + j;
+        if (!known.has(frame)) known.set(frame, i);
+        owners[(rows[row + 1] ?? 0) + j - page] = known.get(frame) ?? -1;
+      }
+    return owners;
+  });
+}
+
+/** KiB of their own that processes have, each page divided by how many map it. */
+function ownSize(pids: readonly number[]): number {
+  return pids.reduce((sum, pid) => {
+    const text = readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8');
+    return sum + Number(/^Pss_Anon:\s+(\d+)/m.exec(text)?.[1] ?? 0);
+  }, 0);
 }
 
 describe('restore of a tree', function () {
@@ -29,4 +74,114 @@ describe('restore of a tree', function () {
     restored.end();
     expect(await restored.exit).to.deep.equal({ code: 0, signal: null });
   });
+
+  it('shares each page frame with whom it was shared, and needs no more memory', async () => {
+    using images = new ImagesDirectory();
+    using program = await Program.start('restore/tree', images.directory);
+    expect(await program.ask('')).to.equal('right');
+    const where = await whereOf(program);
+    const pids = ['root', 'a', 'b', 'a1', 'b1'].map((name) => where.get(name) ?? 0);
+    const look = (areas: readonly (readonly [string, number])[]) =>
+      areas.map(([name, nrPages]) => sharingOf(pids, where.get(name) ?? 0, nrPages));
+    const own = [
+      ['common', 64],
+      ['late', 8],
+      ['siblings', 8],
+      ['stamped', 5],
+    ] as const;
+    const before = look(own);
+    const sizeBefore = ownSize(pids);
+    await dumpProgramTree(program, images.path);
+    using restored = await restoreProgram(null, images.path, '--stopped');
+    await waitFor('it is there', () => pids.every((pid) => isStopped(pid)));
+    expect(look(own)).to.deep.equal(before);
+    const size = ownSize(pids);
+    for (const pid of pids) process.kill(pid, 'SIGCONT');
+    expect(await restored.ask('')).to.equal('right');
+    expect(look([['board', 1]])).to.deep.equal([[[0], [0], [0], [0], [0]]]);
+    expect(size).to.be.within(sizeBefore * 0.98, sizeBefore * 1.02);
+  });
+
+  it('restores it from the same images again and again', async () => {
+    using images = new ImagesDirectory();
+    using program = await Program.start('restore/tree', images.directory);
+    const pids = await dumpProgramTree(program, images.path);
+    for (let i = 0; i < 2; i++) {
+      using restored = await restoreProgram(null, images.path);
+      expect(await restored.ask('')).to.equal('right');
+      process.kill(pids[0] ?? 0, 'SIGKILL');
+      await restored.exit;
+      await untilGone(pids);
+    }
+  });
+
+  it('leaves nothing of it when a step fails, wherever that is', async () => {
+    using images = new ImagesDirectory();
+    using program = await Program.start('restore/tree', images.directory);
+    const pids = await dumpProgramTree(program, images.path);
+    const steps = await planImages({ images: images.path, inherited: inherited() });
+    for (const name of ['setsid', 'close_range', 'umask'] as const) {
+      const index = steps.findLastIndex((step) => step.op === 'call' && step.call === name);
+      const broken = steps.map((step, i) =>
+        i === index && step.op === 'call' ? { ...step, expect: 0o1000 } : step,
+      );
+      const error = await errorOf(runPlan(broken));
+      expect(error.code).to.equal('RESTORE_CALL');
+      expect(error.message).to.contain(name);
+      for (const pid of pids) expect(existsSync(`/proc/${pid}`)).to.equal(false);
+    }
+    using restored = await restoreProgram(null, images.path);
+    expect(await restored.ask('')).to.equal('right');
+  });
+
+  it('refuses a pid that is taken, of whichever process, and leaves nothing of the others', async () => {
+    using images = new ImagesDirectory();
+    using program = await Program.start('restore/tree', images.directory);
+    const { pid } = program;
+    const where = await whereOf(program);
+    await dumpTree({ pid, images: images.path, external: externalOf(pid), leaveRunning: true });
+    const error = await errorOf(restoreProcess({ images: images.path, inherited: inherited() }));
+    expect(error.code).to.equal('PID_TAKEN');
+    expect(await program.ask('')).to.equal('right');
+    expect(readStat(where.get('a1') ?? 0).ppid).to.equal(where.get('a'));
+  });
+
+  it('passes signals on to the root, and ends with its status', async () => {
+    using images = new ImagesDirectory();
+    using program = await Program.start('restore/tree', images.directory);
+    await dumpProgramTree(program, images.path);
+    using restored = await restoreProgram(null, images.path);
+    expect(await restored.ask('')).to.equal('right');
+    process.kill(restored.pid, 'SIGTERM');
+    expect(await within('its end', restored.exit)).to.deep.equal({ code: 128 + 15, signal: null });
+  });
+
+  it('gives open files of many kinds to those who had them in common', async () => {
+    using images = new ImagesDirectory();
+    // Not asked before: the connections that it makes would keep its port busy for a minute.
+    using program = await Program.start('restore/common');
+    await dumpProgramTree(program, images.path);
+    using restored = await restoreProgram(null, images.path);
+    for (let i = 0; i < 3; i++) expect(await restored.ask('')).to.equal('right');
+  });
+
+  it('restores 500 processes', async () => {
+    using images = new ImagesDirectory();
+    using program = await Program.start('restore/kin', 'many', images.directory);
+    const pids = await dumpProgramTree(program, images.path);
+    expect(pids).to.have.length(501);
+    using restored = await restoreProgram(null, images.path);
+    expect(await restored.ask('', 200_000)).to.equal('right');
+    for (const pid of pids) expect(readStat(pid).state).to.equal('S');
+    process.kill(pids[0] ?? 0, 'SIGKILL');
+    await untilGone(pids);
+  });
 });
+
+function isStopped(pid: number): boolean {
+  try {
+    return readStat(pid).state === 'T';
+  } catch {
+    return false;
+  }
+}
