@@ -99,7 +99,9 @@ describe('restore of a tree', function () {
     for (const pid of pids) process.kill(pid, 'SIGCONT');
     expect(await restored.ask('')).to.equal('right');
     expect(look([['board', 1]])).to.deep.equal([[[0], [0], [0], [0], [0]]]);
-    expect(size).to.be.within(sizeBefore * 0.98, sizeBefore * 1.02);
+    // The dump has written a page of each one's stack.
+    const stacksKib = 4 * pids.length;
+    expect(size).to.be.within(sizeBefore * 0.98, sizeBefore * 1.02 + stacksKib);
   });
 
   it('restores it from the same images again and again', async () => {
@@ -165,6 +167,50 @@ describe('restore of a tree', function () {
     for (let i = 0; i < 3; i++) expect(await restored.ask('')).to.equal('right');
   });
 
+  it('leaves the root to who gets orphans with --detach, and ends', async () => {
+    using images = new ImagesDirectory();
+    using program = await Program.start('restore/tree', images.directory);
+    const pids = await dumpProgramTree(program, images.path);
+    const [root = 0] = pids;
+    const fds = handedIn().flatMap((fd) => ['--inherit-fd', String(fd)]);
+    const main = [process.execPath, '--import=tsx', 'src/cli/main.ts', 'restore', images.path];
+    using parent = await Program.start('subreaper', ...main, '--detach', ...fds);
+    expect(await untilLine(parent, /^pid \d+ runs again/)).to.contain('with 5 processes');
+    await waitFor('it has another parent', () => readStat(root).ppid === parent.pid);
+    parent.send('');
+    await untilLine(parent, /^right$/);
+    parent.send('end');
+    await untilLine(parent, /^right$/);
+    parent.end();
+    await untilLine(parent, new RegExp(`^${root} exited 0$`));
+    await untilGone(pids);
+  });
+
+  it('says what it would do', async () => {
+    using images = new ImagesDirectory();
+    using program = await Program.start('restore/tree', images.directory);
+    const pids = await dumpProgramTree(program, images.path);
+    using dry = await restoreProgram(null, images.path, '--dry-run');
+    await untilLine(dry, new RegExp(`^from here on, process ${pids.at(-1) ?? 0}:`));
+    await untilLine(dry, /^let all of them go$/);
+    expect(await dry.exit).to.deep.equal({ code: 0, signal: null });
+  });
+
+  it('refuses by name what trees cannot be restored with yet', async () => {
+    using images = new ImagesDirectory();
+    using program = await Program.start('restore/tree', images.directory);
+    await dumpProgramTree(program, images.path);
+    const options = { images: images.path, inherited: inherited() };
+    for (const [name, option] of [
+      ['--pid-namespace', { isInNamespace: true }],
+      ['--root', { root: '/srv' }],
+    ] as const) {
+      const error = await errorOf(restoreProcess({ ...options, ...option }));
+      expect(error.code).to.equal('TREE_NOT_RESTORABLE');
+      expect(error.message).to.contain(name);
+    }
+  });
+
   it('restores 500 processes', async () => {
     using images = new ImagesDirectory();
     using program = await Program.start('restore/kin', 'many', images.directory);
@@ -177,6 +223,14 @@ describe('restore of a tree', function () {
     await untilGone(pids);
   });
 });
+
+/** The next line that matches: there may be others. */
+async function untilLine(program: Program, pattern: RegExp): Promise<string> {
+  for (;;) {
+    const line = await program.line(60_000);
+    if (pattern.test(line)) return line;
+  }
+}
 
 function isStopped(pid: number): boolean {
   try {
