@@ -30,7 +30,8 @@ using tracker::PageRange;
 constexpr size_t kBatch = 4096;
 constexpr uint64_t kSwappedKey = uint64_t{1} << 63;
 
-/** The frame of zeros that all processes have where they have read and never written; 0: unknown. */
+/** The frame of zeros that all processes have where they have read and never written; 0: unknown.
+ */
 uint64_t ZeroFrame() {
   void* memory = mmap(nullptr, kPageSize, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) return 0;
@@ -43,7 +44,8 @@ uint64_t ZeroFrame() {
   return entry & tracker::kEntryPresent ? entry & tracker::kEntryFrame : 0;
 }
 
-/** What two pages that are one have in common: the frame, or where it is swapped out. 0: not known. */
+/** What two pages that are one have in common: the frame, or where it is swapped out. 0: not known.
+ */
 uint64_t KeyOf(uint64_t entry) {
   const uint64_t frame = entry & tracker::kEntryFrame;
   if (entry & tracker::kEntryPresent) return frame;
@@ -79,8 +81,9 @@ struct Member {
 /**
  * Goes through the pages that private mappings of several processes have of their own, and tells
  * those apart whose page frame an earlier process has as well. All of them stand, so that no page
- * changes; but the kernel may move one to another frame and use the old one otherwise, between a look
- * at one process and at the next. So both entries are read again, and have to be equal once more.
+ * changes; but the kernel may move one to another frame and use the old one otherwise, between a
+ * look at one process and at the next. So both entries are read again, and have to be equal once
+ * more.
  */
 class MemberPagesWorker : public PromiseWorker {
  public:
@@ -167,8 +170,8 @@ class MemberPagesWorker : public PromiseWorker {
     const size_t size = shared.size();
     const auto at = static_cast<double>(page);
     const auto its = static_cast<double>(owner.page);
-    if (size > 0 && shared[size - 4] + shared[size - 3] == at &&
-        shared[size - 2] == owner.member && shared[size - 1] + shared[size - 3] == its) {
+    if (size > 0 && shared[size - 4] + shared[size - 3] == at && shared[size - 2] == owner.member &&
+        shared[size - 1] + shared[size - 3] == its) {
       shared[size - 3]++;
     } else {
       shared.insert(shared.end(), {at, 1, static_cast<double>(owner.member), its});

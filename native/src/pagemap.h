@@ -7,8 +7,8 @@
 
 namespace tracker {
 
-/// Bits of an entry of /proc/PID/pagemap. The low ones are the page frame or, of a page that is swapped
-/// out, where; the frame is 0 for those who may not know it.
+/// Bits of an entry of /proc/PID/pagemap. The low ones are the page frame or, of a page that is
+/// swapped out, where; the frame is 0 for those who may not know it.
 inline constexpr uint64_t kEntryPresent = uint64_t{1} << 63;
 inline constexpr uint64_t kEntrySwapped = uint64_t{1} << 62;
 inline constexpr uint64_t kEntryFile = uint64_t{1} << 61;

@@ -29,6 +29,13 @@ describe('Holders', () => {
     expect(holders.of('pipe:[8]', 12)).to.deep.equal([]);
   });
 
+  it('leaves those of a tree out, where somebody outside is asked for', () => {
+    const holders = new Holders(proc, new Set([12, 13]));
+    expect(holders.of('pipe:[7]', 12)).to.deep.equal([13]);
+    expect(holders.outside('pipe:[7]', 12)).to.deep.equal([]);
+    expect(holders.outside('pipe:[77]', 12)).to.deep.equal([14]);
+  });
+
   it('looks at all processes once, when it is first asked', () => {
     const holders = new Holders(proc);
     open(16, 0, 'pipe:[9]');

@@ -45,6 +45,20 @@ describe('readProcess', () => {
     expect(read.threads[1]?.signalMask).to.equal((1n << 64n) - 1n);
   });
 
+  it('reads what a member of a tree has besides', () => {
+    const record = processRecord({
+      files: {
+        open: [{ id: 0, kind: 'device', flags: 1, path: '/dev/null', shared: 7 }],
+        descriptors: [{ fd: 4, file: 0, closeOnExec: true }],
+      },
+    });
+    const zombie = { pid: 13, processGroup: 12, session: 11, status: 256, name: 'x', startTime: 5 };
+    record.identity.zombies = [zombie];
+    const read = readProcess(stored(encodeProcess(record)), 'round 0');
+    expect(read.identity.zombies).to.deep.equal([zombie]);
+    expect(read.files.open[0]?.shared).to.equal(7);
+  });
+
   it('says which field of which part is wrong', () => {
     const message = fault(({ identity }) => ((identity as Fields)['umask'] = -1));
     expect(message).to.contain('round 0, identity').and.to.contain('umask');
