@@ -41,7 +41,7 @@ export const restore = defineCommand<RestoreOptions>({
       .option('stopped', {
         type: 'boolean',
         default: false,
-        describe: 'Leave it stopped, until SIGCONT',
+        describe: 'Leave it, or all of its tree, stopped, until SIGCONT',
       })
       .option('shell-job', {
         type: 'boolean',
@@ -51,12 +51,12 @@ export const restore = defineCommand<RestoreOptions>({
       .option('pid-namespace', {
         type: 'boolean',
         default: false,
-        describe: 'Restore into a new pid namespace, for when the pid is taken',
+        describe: 'Restore one process into a new pid namespace, for when the pid is taken',
       })
       .option('root', {
         type: 'string',
         requiresArg: true,
-        describe: 'Where the files of the process are by now, instead of /',
+        describe: 'Where the files of the one process are by now, instead of /',
         coerce: parsePath('--root'),
       })
       .option('inherit-fd', {
@@ -65,13 +65,14 @@ export const restore = defineCommand<RestoreOptions>({
         nargs: 1,
         default: [],
         requiresArg: true,
-        describe: 'Hand in a descriptor of this command, as FD or FD:OWN',
+        describe:
+          "Hand in a descriptor of this command, as FD or FD:OWN; FD is the root's in a tree",
         coerce: parseInherited('inherit-fd'),
       })
       .option('track', {
         type: 'boolean',
         default: false,
-        describe: 'Track it from its first instruction on: its next round is a delta',
+        describe: 'Track one process from its first instruction on: its next round is a delta',
       })
       .option('allow-external-sharing', {
         type: 'boolean',

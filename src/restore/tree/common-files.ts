@@ -69,7 +69,13 @@ export function planCommonFiles(tree: TreeInput): CommonFiles {
   const above = first + files.length;
   for (const each of got.values()) each.above = above;
   const input = inputOfFiles(tree, files);
-  return { planned: planFiles(input), got, first, above, keptFds: [...new Set(input.inherited.values())] };
+  return {
+    planned: planFiles(input),
+    got,
+    first,
+    above,
+    keptFds: [...new Set(input.inherited.values())],
+  };
 }
 
 /** Above all numbers that a member has, or that are handed in. */
@@ -151,7 +157,7 @@ function inputOfFiles(tree: TreeInput, files: readonly CommonFile[]): RestoreInp
     const fd = fds.find((each) => tree.inherited.has(each));
     const isTaken = file.kind === 'inherited' || file.kind === 'terminal';
     if (fd !== undefined && isTaken) inherited.set(number, tree.inherited.get(fd) ?? fd);
-    return { ...file, id: number } as OpenFileRecord;
+    return { ...file, id: number };
   });
   const descriptors = files.map(({ number }) => ({ fd: number, file: number, closeOnExec: false }));
   return {

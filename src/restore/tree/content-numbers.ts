@@ -23,9 +23,9 @@ export class ContentNumbers {
         if ((columns.filePage[i] ?? -1) >= 0) ends[round] = Math.max(ends[round] ?? 0, end);
       }
     let start = 0;
-    for (const end of ends) {
+    for (let round = 0; round < ends.length; round++) {
       this.#starts.push(start);
-      start += (end ?? 0) + 1;
+      start += (ends[round] ?? 0) + 1;
     }
   }
 

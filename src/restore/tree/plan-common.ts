@@ -80,7 +80,10 @@ export class CommonPlan {
     const hard = members.map(({ process }) => process.identity.limits[limitDescriptors * 2 + 1]);
     const nrCommon = this.#sharedMemory.size + this.#mapped.openSteps.length + this.#sources.size;
     const needed = BigInt(this.#files.above + nrCommon + spareDescriptors);
-    const limit = hard.reduce<bigint>((most, each) => (each ?? 0n) > most ? (each ?? 0n) : most, needed);
+    const limit = hard.reduce<bigint>(
+      (most, each) => ((each ?? 0n) > most ? (each ?? 0n) : most),
+      needed,
+    );
     const words = [limit, limit];
     return call('prlimit64', [0, limitDescriptors, { words }, 0], 'descriptors');
   }

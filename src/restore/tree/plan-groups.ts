@@ -68,17 +68,16 @@ function isJoining({ pid, processGroup, group }: Mover): boolean {
 
 function move(pid: number, group: number): Step[] {
   const about = `process group ${group === 0 ? pid : group}`;
-  return [
-    { op: 'switch', process: pid },
-    call('setpgid', [0, group], about),
-  ];
+  return [{ op: 'switch', process: pid }, call('setpgid', [0, group], about)];
 }
 
 /** Groups of which nobody is there yet, with who makes them. */
 function missingLeaders(movers: readonly Mover[]): Map<number, number> {
-  const there = new Set(movers.flatMap(({ pid, processGroup, group }) =>
-    processGroup === pid ? [pid, group] : [group],
-  ));
+  const there = new Set(
+    movers.flatMap(({ pid, processGroup, group }) =>
+      processGroup === pid ? [pid, group] : [group],
+    ),
+  );
   const pids = new Set(movers.map(({ pid }) => pid));
   const missing = new Map<number, number>();
   for (const { pid, forker, processGroup } of movers.filter(isJoining)) {
@@ -103,7 +102,13 @@ function zombieMover(zombie: ZombieRecord, member: TreeMember, group: number): M
   const isSessionLeader = session === pid;
   if (!isSessionLeader && session !== member.process.identity.session)
     throw notRestorable(pid, `it has ended in session ${session}, which its parent is not in`);
-  return { pid, forker: pidOf(member), processGroup, group: isSessionLeader ? pid : group, isSessionLeader };
+  return {
+    pid,
+    forker: pidOf(member),
+    processGroup,
+    group: isSessionLeader ? pid : group,
+    isSessionLeader,
+  };
 }
 
 function makeZombies(member: TreeMember): Step[] {
@@ -132,9 +137,7 @@ function endZombie({ pid, name, status }: ZombieRecord): Step[] {
   return [
     { op: 'switch', process: pid },
     call('prctl', [prctl.setName, { text: name }, 0, 0, 0], about),
-    ...((status & signalMask) === 0
-      ? []
-      : [call('prlimit64', [0, limitCore, noCores, 0], about)]),
+    ...((status & signalMask) === 0 ? [] : [call('prlimit64', [0, limitCore, noCores, 0], about)]),
     { op: 'end', process: pid, status },
   ];
 }

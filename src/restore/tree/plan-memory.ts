@@ -118,9 +118,7 @@ class MemoryPlan {
     const file = isAnonymous ? -1 : this.#sources.fileOf(vma);
     const offset = isAnonymous ? 0 : (startPage + backing.origin) * PAGE_SIZE;
     const about = aboutOf({ ...vma, startPage, endPage });
-    return [
-      call('mmap', [address, length, prot, flags, file, offset], about, { expect: address }),
-    ];
+    return [call('mmap', [address, length, prot, flags, file, offset], about, { expect: address })];
   }
 
   #ownAt(page: number, backing: { file: string; origin: number }): VmaRecord | undefined {

@@ -70,7 +70,8 @@ class SessionPlan {
   }
 
   #needOf(process: TreeProcess): number | null {
-    if (process.member && !this.#leaders.has(process)) return process.member.process.identity.session;
+    if (process.member && !this.#leaders.has(process))
+      return process.member.process.identity.session;
     const own = this.#leaders.has(process) ? this.#nameOf(process) : null;
     const needs = process.children.map((child) => this.#needs.get(child) ?? null);
     return needs.find((need) => need !== null && need !== own) ?? null;

@@ -140,7 +140,13 @@ describe('planTree', () => {
   });
 
   it('makes an open file of several members once, and each puts it into its places', () => {
-    const file: OpenFileRecord = { id: 0, kind: 'eventfd', flags: 2, count: 0n, isSemaphore: false };
+    const file: OpenFileRecord = {
+      id: 0,
+      kind: 'eventfd',
+      flags: 2,
+      count: 0n,
+      isSemaphore: false,
+    };
     const filesOf = (fd: number) => ({
       open: [{ ...file, shared: 0 }],
       descriptors: [{ fd, file: 0, closeOnExec: false }],
@@ -196,7 +202,13 @@ describe('planTree', () => {
   });
 
   it('names the descriptor that nobody hands in', () => {
-    const file: OpenFileRecord = { id: 0, kind: 'inherited', flags: 2, what: 'pipe:[8]', shared: 0 };
+    const file: OpenFileRecord = {
+      id: 0,
+      kind: 'inherited',
+      flags: 2,
+      what: 'pipe:[8]',
+      shared: 0,
+    };
     const files = { open: [file], descriptors: [{ fd: 1, file: 0, closeOnExec: false }] };
     const members = [treeMember(12, null, { files }), treeMember(13, 0, { files })];
     expect(() => planTree(treeInput(members)))
