@@ -9,9 +9,11 @@ import type { ProcessRecord } from '../process/process-record.js';
 import { holdsTree, readInput, readTreeInput, verifyContent } from './read-input.js';
 import { relocateMappings, relocateProcess } from './relocate.js';
 import { runPlan, type RunResult } from './run-plan.js';
+import { reportSharing, type SharingReport } from './tree/page-report.js';
 import { planTree } from './tree/plan-tree.js';
 
 export { waitForExit } from './read-exit.js';
+export type { SharingReport } from './tree/page-report.js';
 
 /** What to restore, and how. */
 export interface RestoreOptions {
@@ -28,6 +30,8 @@ export interface RestoreOptions {
   root?: string | undefined;
   /** what to do with the process before it goes on, e.g. to track it */
   beforeRun?: ((frozen: Frozen) => Promise<void>) | undefined;
+  /** gets to know what the processes of a tree share, before they go on: they do not if it is less */
+  onSharing?: ((report: SharingReport) => void) | undefined;
   signal?: AbortSignal;
 }
 
@@ -61,8 +65,8 @@ export async function planImages(options: RestoreOptions): Promise<Step[]> {
 export async function restoreProcess(options: RestoreOptions): Promise<RestoredProcess> {
   const startMs = performance.now();
   await using images = await ImageDirectory.open(options.images);
-  const { steps, processes } = planOf(images, options);
-  const result = await runVerified(images, steps, options);
+  const { processes, ...plan } = planOf(images, options);
+  const result = await runVerified(images, plan, options);
   return {
     pid: processes[0]?.identity.pid ?? 0,
     nrThreads: processes.reduce((sum, { threads }) => sum + threads.length, 0),
@@ -75,10 +79,13 @@ export async function restoreProcess(options: RestoreOptions): Promise<RestoredP
 interface Planned {
   steps: Step[];
   processes: ProcessRecord[];
+  /** of a tree */
+  beforeRelease?: (() => void) | undefined;
 }
 
 function planOf(images: ImageDirectory, options: RestoreOptions): Planned {
   if (holdsTree(images)) return planTreeOf(images, options);
+  if (options.onSharing) throw noTree(images);
   const input = inputOf(images, options);
   return { steps: planRestore(input), processes: [input.process] };
 }
@@ -87,7 +94,22 @@ function planTreeOf(images: ImageDirectory, options: RestoreOptions): Planned {
   const { inherited = new Map<number, number>(), isStopped = false } = options;
   refuseForTrees(images, options);
   const tree = readTreeInput(images, { inherited, isStopped });
-  return { steps: planTree(tree), processes: tree.members.map(({ process }) => process) };
+  const processes = tree.members.map(({ process }) => process);
+  const { onSharing } = options;
+  const beforeRelease =
+    onSharing &&
+    (() => {
+      onSharing(reportSharing(tree));
+    });
+  return { steps: planTree(tree), processes, beforeRelease };
+}
+
+function noTree({ path: directory }: ImageDirectory): ImageError {
+  return new ImageError(
+    'NO_TREE',
+    `${directory} holds one process, which shares no pages with others: leave out --report`,
+    { facts: { directory } },
+  );
 }
 
 /** @throws ImageError `TREE_NOT_RESTORABLE` */
@@ -110,7 +132,7 @@ function refuseForTrees({ path: directory }: ImageDirectory, options: RestoreOpt
 /** Checks the pages' checksums while they are read: the process does not go on before they are right. */
 async function runVerified(
   images: ImageDirectory,
-  steps: readonly Step[],
+  { steps, beforeRelease }: Pick<Planned, 'steps' | 'beforeRelease'>,
   options: RestoreOptions,
 ): Promise<RunResult> {
   const stop = new AbortController();
@@ -120,7 +142,7 @@ async function runVerified(
     stop.abort(error);
   });
   try {
-    return await runPlan(steps, { signal, verified, beforeRun: options.beforeRun });
+    return await runPlan(steps, { signal, verified, beforeRelease, beforeRun: options.beforeRun });
   } catch (error) {
     // What is wrong with the images says more than what came of it.
     if (isSystemError(error) && error.syscall === 'preadv') await verified;

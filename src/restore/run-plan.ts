@@ -26,6 +26,8 @@ export interface RunOptions {
   signal?: AbortSignal | undefined;
   /** what the process has to wait for before it goes on; it is undone should that fail */
   verified?: Promise<void> | undefined;
+  /** what to do when all processes of a tree stand as they go on; as below, should it fail */
+  beforeRelease?: (() => void) | undefined;
   /** what to do with the process before it goes on; should it fail, nothing is left of it */
   beforeRun?: ((frozen: Frozen) => Promise<void>) | undefined;
 }
@@ -37,7 +39,7 @@ export interface RunOptions {
  */
 export async function runPlan(
   steps: readonly Step[],
-  { signal, verified, beforeRun }: RunOptions = {},
+  { signal, verified, beforeRelease, beforeRun }: RunOptions = {},
 ): Promise<RunResult> {
   const warnings: string[] = [];
   const names: string[] = [];
@@ -56,8 +58,8 @@ export async function runPlan(
         if (stub) await finish(stub, step, beforeRun);
       } else if (step.op === 'release') {
         await verified;
-        // A process of which the last step is this one has nothing left that can fail.
         signal?.throwIfAborted();
+        beforeRelease?.();
         stub?.release();
       } else if (stub && start) await runStep(stub, step, start);
       if (step.op === 'free-name') names.push(step.path);

@@ -1,5 +1,6 @@
 import type { RoundReport } from '../../dump/reports.js';
 import type { Frozen } from '../../proc/freeze.js';
+import type { SharingReport } from '../../restore/restore.js';
 import { formatCount, formatDuration } from '../../report/units.js';
 import { type Context, defineCommand, type Outcome } from '../command.js';
 import { exitCode } from '../exit-code.js';
@@ -17,12 +18,13 @@ interface RestoreOptions {
   'inherit-fd': Map<number, number>;
   track: boolean;
   'allow-external-sharing': boolean;
+  report: boolean;
   'dry-run': boolean;
 }
 
 /**
  * `tracker restore DIR [--detach | --shell-job] [--stopped] [--pid-namespace] [--root DIR]
- * [--inherit-fd FD[:OWN]...] [--track [--allow-external-sharing]] [--dry-run]`
+ * [--inherit-fd FD[:OWN]...] [--track [--allow-external-sharing]] [--report] [--dry-run]`
  */
 export const restore = defineCommand<RestoreOptions>({
   options: (yargs) =>
@@ -79,6 +81,11 @@ export const restore = defineCommand<RestoreOptions>({
         default: false,
         describe: 'With --track: also where other processes map its shared memory',
       })
+      .option('report', {
+        type: 'boolean',
+        default: false,
+        describe: 'Say what the processes of a tree share, and fail where that is less than before',
+      })
       .option('dry-run', {
         type: 'boolean',
         default: false,
@@ -124,11 +131,21 @@ async function restoreImages(options: RestoreOptions, context: Context): Promise
       const allowExternalSharing = options['allow-external-sharing'];
       round = await track(frozen, { images: options.dir, allowExternalSharing });
     });
-  const restored = await restoreProcess({ ...toRestore(options), terminal, signal, beforeRun });
+  let sharing: SharingReport | undefined;
+  // Printed before anything runs: standard output may be the root's.
+  const onSharing = options.report
+    ? (report: SharingReport) => {
+        sharing = report;
+        output.print(formatSharing(report));
+      }
+    : undefined;
+  const how = { ...toRestore(options), terminal, signal, beforeRun, onSharing };
+  const restored = await restoreProcess(how);
   for (const warning of restored.warnings) output.warn(`tracker: ${warning}`);
   const { statusFd: _statusFd, ...facts } = restored;
   const { pid, hostPid, nrThreads, nrProcesses, durationMs } = facts;
-  const document = { images: options.dir, ...facts, ...(round && { round }) };
+  const more = { ...(round && { round }), ...(sharing && { sharing }) };
+  const document = { images: options.dir, ...facts, ...more };
   if (options.detach) {
     const who = hostPid === pid ? '' : `, pid ${hostPid} outside of its namespace,`;
     const what = [
@@ -152,6 +169,13 @@ async function restoreImages(options: RestoreOptions, context: Context): Promise
   lent?.hasEnded(exit);
   const code = exit.code ?? exitCode.signalBase + (exit.signal ?? 0);
   return { document: { ...document, exit }, exitCode: code };
+}
+
+function formatSharing({ processes, pages, framesBefore, frames }: SharingReport): string {
+  return (
+    `${processes} processes have ${formatCount(pages, 'page')} in ${formatCount(frames, 'page frame')}; ` +
+    `by the images there were ${framesBefore}`
+  );
 }
 
 /** Finds out first whether there is a module. */

@@ -186,6 +186,32 @@ describe('restore of a tree', function () {
     await untilGone(pids);
   });
 
+  it('reports page frames before and after, and lets nobody go where sharing is lost', async () => {
+    using images = new ImagesDirectory();
+    using program = await Program.start('restore/tree', images.directory);
+    const pids = await dumpProgramTree(program, images.path);
+    using restored = await restoreProgram(null, images.path, '--report');
+    const found = /^5 processes have (\d+) pages in (\d+) page frames; by .* were (\d+)$/.exec(
+      await untilLine(restored, /page frames/),
+    );
+    const [pages = 0, frames = 0, before] = (found ?? []).slice(1).map(Number);
+    expect(frames).to.equal(before);
+    expect(pages).to.be.greaterThan(frames + 4 * 64);
+    expect(await restored.ask('')).to.equal('right');
+    process.kill(pids[0] ?? 0, 'SIGKILL');
+    await untilGone(pids);
+    const other = await errorOf(
+      restoreProcess({
+        ...{ images: images.path, inherited: inherited() },
+        onSharing: () => {
+          throw new Error('it is less');
+        },
+      }),
+    );
+    expect(other.message).to.equal('it is less');
+    for (const pid of pids) expect(existsSync(`/proc/${pid}`)).to.equal(false);
+  });
+
   it('says what it would do', async () => {
     using images = new ImagesDirectory();
     using program = await Program.start('restore/tree', images.directory);
