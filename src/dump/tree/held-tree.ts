@@ -25,6 +25,9 @@ export interface HeldMember {
 
 type Caught = Pick<HeldMember, 'target' | 'frozen' | 'waits'>;
 
+/** As `/proc/PID/stat` has it: in a stop by ptrace, or by SIGSTOP besides. */
+const standing = new Set(['t', 'T']);
+
 /** Looks at the whole tree, each of which has found somebody new. */
 const maxLooks = 1000;
 
@@ -77,7 +80,7 @@ export class HeldTree implements Disposable {
   assertStanding(): void {
     for (const { pid, target } of this.members) {
       const { startTime, state } = readStat(pid);
-      if (startTime === target.startTime && state === 't') continue;
+      if (startTime === target.startTime && standing.has(state)) continue;
       throw new TargetError(
         'NO_SUCH_PROCESS',
         `cannot dump pid ${this.#root} with its tree: pid ${pid} was ended while it stood`,

@@ -93,6 +93,27 @@ describe('the dump of a tree', function () {
     expect(await program.ask('end')).to.equal('right');
   });
 
+  it('is told by the command line', async () => {
+    using images = new ImagesDirectory();
+    using program = await Program.start('restore/tree', images.directory);
+    const { pid } = program;
+    const external = externalOf(pid).flatMap((fd) => ['--external', String(fd)]);
+    const options = ['--tree', '--leave-running', ...external];
+    using tracker = await Program.startTracker(
+      'dump',
+      `${pid}`,
+      '--images',
+      images.path,
+      ...options,
+    );
+    expect(await tracker.line()).to.match(
+      /: tree of pid \d+ with 5 members and 3 zombies, \d+ pages/,
+    );
+    expect(await tracker.line()).to.match(/^they stood for .* and run on$/);
+    expect(await tracker.exit).to.deep.equal({ code: 0, signal: null });
+    expect(await program.ask('')).to.equal('right');
+  });
+
   it('stores each page frame once, and each segment', async () => {
     using images = new ImagesDirectory();
     using program = await Program.start('restore/tree', images.directory);

@@ -45,12 +45,15 @@ static int receive_number(int fd)
 static void set_up(void)
 {
 	const struct itimerspec in_an_hour = { .it_value = { .tv_sec = 3600 } };
+	const int yes = 1;
 	socklen_t length = sizeof(address);
 	sigset_t mask;
 
 	CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0);
 	CHECK(socketpair(AF_UNIX, SOCK_DGRAM, 0, both) == 0);
 	listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	/* Its address is free although a connection has ended a moment ago. */
+	CHECK(setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes)) == 0);
 	address.sin_family = AF_INET;
 	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	CHECK(bind(listener, (struct sockaddr *)&address, length) == 0);
