@@ -3,28 +3,25 @@ import { existsSync, readFileSync } from 'node:fs';
 import { dumpTree } from '../../../src/dump/tree/dump-tree.js';
 import { readFrames } from '../../../src/proc/page-frames.js';
 import { readStat } from '../../../src/proc/stat.js';
-import { planImages, restoreProcess } from '../../../src/restore/restore.js';
+import { ImageDirectory } from '../../../src/image/index.js';
+import type { Step } from '../../../src/restore/plan/step.js';
+import { readTreeInput } from '../../../src/restore/read-input.js';
+import { planImages, restoreProcess, waitForExit } from '../../../src/restore/restore.js';
 import { runPlan } from '../../../src/restore/run-plan.js';
+import { planTree } from '../../../src/restore/tree/plan-tree.js';
 import { errorOf } from '../../support/errors.js';
 import { Program } from '../../support/programs.js';
-import { externalOf, handedIn, ImagesDirectory, restoreProgram } from '../../support/restored.js';
+import {
+  dumpProgramTree,
+  externalOf,
+  handedIn,
+  ImagesDirectory,
+  restoreProgram,
+  untilGone,
+} from '../../support/restored.js';
 import { waitFor, within } from '../../support/wait-for.js';
 
 const inherited = () => new Map(handedIn().map((fd) => [fd, fd]));
-
-/** Dumps a program's tree, which ends it. Returns the pids, the root's first. */
-async function dumpProgramTree(program: Program, images: string): Promise<number[]> {
-  const { pid } = program;
-  const { members } = await dumpTree({ pid, images, external: externalOf(pid) });
-  await program.exit;
-  const pids = members.map((member) => member.pid);
-  await untilGone(pids);
-  return pids;
-}
-
-async function untilGone(pids: readonly number[]): Promise<void> {
-  await waitFor('all of it has gone', () => !pids.some((pid) => existsSync(`/proc/${pid}`)));
-}
 
 /** Where `restore/tree` has what, in pages, and who is who. */
 async function whereOf(program: Program): Promise<Map<string, number>> {
@@ -237,6 +234,24 @@ describe('restore of a tree', function () {
     }
   });
 
+  it("forks orphans through helpers that end: they are nobody's here, and share what they shared", async () => {
+    using images = new ImagesDirectory();
+    using program = await Program.start('restore/kin', 'many', images.directory);
+    const pids = await dumpProgramTree(program, images.path);
+    const [root = 0, ...children] = pids;
+    const orphans = [children[3] ?? 0, children[50] ?? 0];
+    const steps = await planOrphans(images.path, orphans);
+    expect(steps.filter(({ op }) => op === 'fork-helper')).to.have.length(orphans.length);
+    await runPlan(steps);
+    await waitFor('they are stopped', () => pids.every(isStopped));
+    for (const pid of children)
+      expect(readStat(pid).ppid === root).to.equal(!orphans.includes(pid));
+    for (const pid of children) process.kill(pid, 'SIGKILL');
+    process.kill(root, 'SIGKILL');
+    await waitForExit({ hostPid: root, statusFd: null });
+    await untilGone(pids);
+  });
+
   it('restores a hundred children', async () => {
     using images = new ImagesDirectory();
     using program = await Program.start('restore/kin', 'many', images.directory);
@@ -244,11 +259,21 @@ describe('restore of a tree', function () {
     expect(pids).to.have.length(101);
     using restored = await restoreProgram(null, images.path);
     expect(await restored.ask('', 200_000)).to.equal('right');
-    for (const pid of pids) expect(readStat(pid).state).to.equal('S');
+    await waitFor('they wait', () => pids.every((pid) => readStat(pid).state === 'S'));
     process.kill(pids[0] ?? 0, 'SIGKILL');
     await untilGone(pids);
   });
 });
+
+/** The plan of a tree of which some have lost their parent. */
+async function planOrphans(path: string, orphans: readonly number[]): Promise<Step[]> {
+  await using images = await ImageDirectory.open(path);
+  const tree = readTreeInput(images, { inherited: inherited(), isStopped: true });
+  const members = tree.members.map((member) =>
+    orphans.includes(member.process.identity.pid) ? { ...member, parent: null } : member,
+  );
+  return planTree({ ...tree, members });
+}
 
 /** The next line that matches: there may be others. */
 async function untilLine(program: Program, pattern: RegExp): Promise<string> {
