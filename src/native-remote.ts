@@ -150,11 +150,18 @@ export interface NativeRemote {
     tid: number,
     calls: BigUint64Array,
   ): { results: BigInt64Array; children: number[] };
-  /** The stub reads pages of its descriptor `fd` into its memory. `runs`: page, filePage, nrPages */
-  stubRead(handle: StubHandle, fd: number, runs: Float64Array): Promise<void>;
-  /** Takes the trampoline away and lets all threads go on; with `stopSignal`, stopped. */
-  stubFinish(handle: StubHandle, threads: readonly ThreadEnd[], stopSignal: number): void;
-  /** Does the same, but they stand: to be let go by `thaw`, as what `freeze` returns. */
+  /** A process reads pages of its descriptor `fd` into its memory. `runs`: page, filePage, nrPages */
+  stubRead(handle: StubHandle, tid: number, fd: number, runs: Float64Array): Promise<void>;
+  /** Ends a process that the stub has made, with a status as wait() tells it. */
+  stubEnd(handle: StubHandle, tid: number, status: number): void;
+  /**
+   * Takes the trampoline away from a process, whose threads stand with what they go on with; with
+   * `stopSignal`, they are going to be stopped.
+   */
+  stubSettle(handle: StubHandle, threads: readonly ThreadEnd[], stopSignal: number): void;
+  /** Lets everything go on that is settled, at once. */
+  stubRelease(handle: StubHandle): void;
+  /** Settles the only process, to be let go by `thaw`, as what `freeze` returns. */
   stubHold(
     handle: StubHandle,
     threads: readonly ThreadEnd[],

@@ -84,30 +84,32 @@ class ReadCursor {
  * Sends the disk to where the next read is going to be. Not every file can be asked for it, and
  * none has to.
  */
-bool RemoteStub::ReadAhead(int fd, uint64_t offset, uint64_t bytes, ErrnoFailure* failure) {
+bool RemoteStub::ReadAhead(pid_t tid, int fd, uint64_t offset, uint64_t bytes,
+                           ErrnoFailure* failure) {
   const RemoteCall call = {SYS_fadvise64,
                            {static_cast<uint64_t>(fd), offset, bytes, POSIX_FADV_WILLNEED, 0, 0}};
   RemoteOutcome outcome;
-  return Call(made_ ? made_ : pid_, call, &outcome, failure);
+  return Call(tid, call, &outcome, failure);
 }
 
 /**
  * Lets the process have the pages before they are read into it: cheaper than a fault for each in
  * the middle of a read. Where it cannot (Linux before 5.14), the faults come.
  */
-bool RemoteStub::Populate(const iovec* parts, size_t nr_parts, ErrnoFailure* failure) {
+bool RemoteStub::Populate(pid_t tid, const iovec* parts, size_t nr_parts, ErrnoFailure* failure) {
   for (size_t i = 0; i < nr_parts; i++) {
     const auto address = reinterpret_cast<uint64_t>(parts[i].iov_base);
     if (parts[i].iov_len < kMinPopulated) continue;
     const RemoteCall call = {SYS_madvise,
                              {address, parts[i].iov_len, MADV_POPULATE_WRITE, 0, 0, 0}};
     RemoteOutcome outcome;
-    if (!Call(made_ ? made_ : pid_, call, &outcome, failure)) return false;
+    if (!Call(tid, call, &outcome, failure)) return false;
   }
   return true;
 }
 
-bool RemoteStub::ReadPages(int fd, const std::vector<PageRun>& runs, ErrnoFailure* failure) {
+bool RemoteStub::ReadPages(pid_t tid, int fd, const std::vector<PageRun>& runs,
+                           ErrnoFailure* failure) {
   const size_t max_parts = std::min<size_t>(IOV_MAX, area_bytes_ / sizeof(iovec));
   auto* const parts = reinterpret_cast<iovec*>(area_);
   for (ReadCursor cursor(runs); !cursor.IsAtEnd();) {
@@ -115,13 +117,13 @@ bool RemoteStub::ReadPages(int fd, const std::vector<PageRun>& runs, ErrnoFailur
     const Stretch stretch = cursor.Peek(parts, max_parts);
     ReadCursor next = cursor;
     next.Advance(stretch.bytes);
-    if (!Populate(parts, stretch.nr_parts, failure)) return false;
+    if (!Populate(tid, parts, stretch.nr_parts, failure)) return false;
     const uint64_t ahead = next.IsAtEnd() ? 0 : next.Peek(nullptr, max_parts).bytes;
-    if (ahead >= kMinAhead && !ReadAhead(fd, next.offset(), ahead, failure)) return false;
+    if (ahead >= kMinAhead && !ReadAhead(tid, fd, next.offset(), ahead, failure)) return false;
     const RemoteCall call = {
         SYS_preadv, {static_cast<uint64_t>(fd), base_ + kPageSize, stretch.nr_parts, offset, 0, 0}};
     RemoteOutcome outcome;
-    if (!Call(made_ ? made_ : pid_, call, &outcome, failure)) return false;
+    if (!Call(tid, call, &outcome, failure)) return false;
     if (outcome.result <= 0) {
       const int number = outcome.result == 0 ? EIO : static_cast<int>(-outcome.result);
       *failure = {number, "preadv", "byte " + std::to_string(offset) + " of the pages file"};

@@ -7,6 +7,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -195,37 +196,38 @@ bool RemoteStub::Run(pid_t tid, const std::vector<RemoteCall>& calls, std::vecto
     if (WaitForTracee(outcome.child, &status) != 0)
       return FailCall(failure, ESRCH, "clone3", NameOf(outcome.child));
     if (!TakeChild(outcome.child, failure)) return false;
-    if (reaper_status_ && tid == pid_) made_ = outcome.child;
     children->push_back(outcome.child);
   }
   return true;
 }
 
-bool RemoteStub::FinishThread(const ThreadEnd& end, ErrnoFailure* failure) {
+bool RemoteStub::SettleThread(const ThreadEnd& end, ErrnoFailure* failure) {
   RemoteOutcome outcome;
   if (const int error = SettleTracee(end.tid, &outcome))
     return FailCall(failure, error, "ptrace(PTRACE_INTERRUPT)", NameOf(end.tid));
   return WriteTraceeState(end.tid, end.regs, end.xstate, end.signal_mask, failure);
 }
 
-bool RemoteStub::FinishAll(const std::vector<ThreadEnd>& threads, int stop_signal,
-                           ErrnoFailure* failure) {
+bool RemoteStub::Settle(const std::vector<ThreadEnd>& threads, int stop_signal,
+                        ErrnoFailure* failure) {
   if (threads.empty()) return FailCall(failure, ESRCH, "ptrace", NameOf(pid_));
   const pid_t first = threads.front().tid;
   if (!MustCall(first, {SYS_munmap, {base_, kPageSize + area_bytes_, 0, 0, 0, 0}}, failure))
     return false;
-  for (const ThreadEnd& end : threads)
-    if (!FinishThread(end, failure)) return false;
+  for (const ThreadEnd& end : threads) {
+    if (!SettleThread(end, failure)) return false;
+    settled_.push_back(end.tid);
+  }
   if (stop_signal) kill(first, stop_signal);
   return !reaper_status_ || FinishReaper(failure);
 }
 
-bool RemoteStub::Finish(const std::vector<ThreadEnd>& threads, int stop_signal,
-                        ErrnoFailure* failure) {
-  if (!FinishAll(threads, stop_signal, failure)) return false;
-  for (const ThreadEnd& end : threads) {
-    if (ptrace(PTRACE_DETACH, end.tid, nullptr, nullptr) != 0)
-      return FailCall(failure, errno, "ptrace(PTRACE_DETACH)", NameOf(end.tid));
+bool RemoteStub::Release(ErrnoFailure* failure) {
+  for (size_t i = 0; i < settled_.size(); i++) {
+    /* From the first one on there is no way back: one that has been killed by now is as if it had
+     * been killed a little later. */
+    if (ptrace(PTRACE_DETACH, settled_[i], nullptr, nullptr) != 0 && i == 0)
+      return FailCall(failure, errno, "ptrace(PTRACE_DETACH)", NameOf(settled_[i]));
   }
   is_released_ = true;
   return true;
@@ -233,7 +235,7 @@ bool RemoteStub::Finish(const std::vector<ThreadEnd>& threads, int stop_signal,
 
 std::unique_ptr<FrozenProcess> RemoteStub::Hold(const std::vector<ThreadEnd>& threads,
                                                 int stop_signal, ErrnoFailure* failure) {
-  if (!FinishAll(threads, stop_signal, failure)) return nullptr;
+  if (!Settle(threads, stop_signal, failure)) return nullptr;
   std::vector<pid_t> tids;
   for (const ThreadEnd& end : threads) {
     /* From now on it survives this process, as everything does that is frozen. */
@@ -270,12 +272,62 @@ bool RemoteStub::FinishReaper(ErrnoFailure* failure) {
   return true;
 }
 
+bool RemoteStub::End(pid_t tid, int status, ErrnoFailure* failure) {
+  const int signal = WTERMSIG(status);
+  if (bases_.find(tid) == bases_.end()) return FailCall(failure, ESRCH, "ptrace", NameOf(tid));
+  if (signal == 0) {
+    user_regs_struct regs = bases_[tid];
+    regs.rip = base_;
+    regs.rax = SYS_exit_group;
+    regs.orig_rax = static_cast<uint64_t>(-1);
+    regs.rdi = static_cast<uint64_t>(WEXITSTATUS(status));
+    if (ptrace(PTRACE_SETREGS, tid, nullptr, &regs) != 0)
+      return FailCall(failure, errno, "ptrace(PTRACE_SETREGS)", NameOf(tid));
+  } else if (SetSignalMask(tid, 0) != 0 || kill(tid, signal) != 0) {
+    return FailCall(failure, errno, "kill", NameOf(tid));
+  }
+  if (!RunToExit(tid, signal, failure)) return false;
+  bases_.erase(tid);
+  ended_.push_back(tid);
+  return true;
+}
+
+/** Lets it go on until it has ended, which its parent learns when this thread has seen it. */
+bool RemoteStub::RunToExit(pid_t tid, int signal, ErrnoFailure* failure) {
+  int status = 0;
+  for (int sent = 0;;) {
+    if (ptrace(PTRACE_CONT, tid, nullptr, sent) != 0 && errno != ESRCH)
+      return FailCall(failure, errno, "ptrace(PTRACE_CONT)", NameOf(tid));
+    pid_t found = 0;
+    do {
+      found = waitpid(tid, &status, __WALL | __WNOTHREAD);
+    } while (found < 0 && errno == EINTR);
+    if (found < 0) return FailCall(failure, errno, "waitpid", NameOf(tid));
+    if (!WIFSTOPPED(status)) return true;
+    const bool is_delivery = status >> 16 == 0 && WSTOPSIG(status) == signal;
+    sent = is_delivery ? signal : 0;
+  }
+}
+
 void RemoteStub::Kill() {
   if (is_released_ || pid_ == 0) return;
+  /* Whoever else would get the children of those that die may not reap them. */
+  int was_reaper = 0;
+  prctl(PR_GET_CHILD_SUBREAPER, &was_reaper, 0, 0, 0);
+  prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
   kill(pid_, SIGKILL);
+  for (const auto& made : bases_) kill(made.first, SIGKILL);
   /* A first thread's exit is seen when the others have gone, an init's when all of its namespace
    * have, and this thread, which traces them all, has to see each; it has no other children. */
   while (waitpid(-1, nullptr, __WALL | __WNOTHREAD) > 0 || errno == EINTR) {
   }
+  /* Those that others have forked are children of this process now, to be seen once more. */
+  for (const auto& made : bases_) ended_.push_back(made.first);
+  for (const pid_t tid : ended_) {
+    while (waitpid(tid, nullptr, __WALL) < 0 && errno == EINTR) {
+    }
+  }
+  prctl(PR_SET_CHILD_SUBREAPER, was_reaper, 0, 0, 0);
+  bases_.clear();
   pid_ = 0;
 }

@@ -37,11 +37,12 @@ struct ThreadEnd {
 };
 
 /**
- * A process that is being made into another one by system calls that this process tells it to run.
- * Its memory is that of this process until those calls have replaced it; then all that is left of
- * it is the trampoline, one page with a system call instruction, and the argument area behind it,
- * which both processes map. It is killed with the object, and when this process dies, until it has
- * been let go. Every member runs on the tracer thread, and blocks.
+ * A process that is being made into another one by system calls that this process tells it to run,
+ * and those that it forks, and they: a thread's id says whose calls they are. Its memory is that of
+ * this process until those calls have replaced it; then all that is left of it is the trampoline,
+ * one page with a system call instruction, and the argument area behind it, which all of them map.
+ * They are killed with the object, and when this process dies, until they have been let go. Every
+ * member runs on the tracer thread, and blocks.
  */
 class RemoteStub {
  public:
@@ -65,25 +66,34 @@ class RemoteStub {
            std::vector<pid_t>* children, ErrnoFailure* failure);
 
   /**
-   * Lets the stub read pages from its file descriptor `fd` straight into its own memory. `runs`:
+   * Lets a process read pages from its file descriptor `fd` straight into its own memory. `runs`:
    * page, page of the file, number of pages; and so on. Fails with EIO where the file ends too
    * early.
    */
-  bool ReadPages(int fd, const std::vector<tracker::PageRun>& runs, ErrnoFailure* failure);
+  bool ReadPages(pid_t tid, int fd, const std::vector<tracker::PageRun>& runs,
+                 ErrnoFailure* failure);
 
   /**
-   * Takes trampoline and area away and lets all threads go on with what they shall be; with
-   * `stop_signal` (SIGSTOP), not before somebody sends SIGCONT.
+   * Ends a process that it has made, with a status as wait() tells it: a signal, or an exit code
+   * above the low byte. Its parent gets to know.
    */
-  bool Finish(const std::vector<ThreadEnd>& threads, int stop_signal, ErrnoFailure* failure);
+  bool End(pid_t tid, int status, ErrnoFailure* failure);
+
   /**
-   * Does the same, but for letting them go: they stand, in the hands of the tracer thread that is
+   * Takes trampoline and area away from a process, whose threads stand with what they shall be
+   * then; with `stop_signal` (SIGSTOP), they are going to stand until somebody sends SIGCONT.
+   */
+  bool Settle(const std::vector<ThreadEnd>& threads, int stop_signal, ErrnoFailure* failure);
+  /** Lets everything go on that is settled, at once. */
+  bool Release(ErrnoFailure* failure);
+  /**
+   * Settles a process, the only one, which then stands in the hands of the tracer thread that is
    * handed over. Null on a failure. Nothing can be done with the stub afterwards.
    */
   std::unique_ptr<FrozenProcess> Hold(const std::vector<ThreadEnd>& threads, int stop_signal,
                                       ErrnoFailure* failure);
 
-  /** Ends it, and all of its threads, unless it has been let go. A second call does nothing. */
+  /** Ends all that it has made, unless that has been let go. A second call does nothing. */
   void Kill();
 
   /** Runs work on the tracer thread: whatever calls the members above. */
@@ -97,11 +107,11 @@ class RemoteStub {
   bool MapArea(size_t bytes, ErrnoFailure* failure);
   bool Attach(ErrnoFailure* failure);
   bool MakeStatusPipe(ErrnoFailure* failure);
-  bool FinishAll(const std::vector<ThreadEnd>& threads, int stop_signal, ErrnoFailure* failure);
-  bool FinishThread(const ThreadEnd& end, ErrnoFailure* failure);
+  bool SettleThread(const ThreadEnd& end, ErrnoFailure* failure);
   bool FinishReaper(ErrnoFailure* failure);
-  bool Populate(const iovec* parts, size_t nr_parts, ErrnoFailure* failure);
-  bool ReadAhead(int fd, uint64_t offset, uint64_t bytes, ErrnoFailure* failure);
+  bool RunToExit(pid_t tid, int signal, ErrnoFailure* failure);
+  bool Populate(pid_t tid, const iovec* parts, size_t nr_parts, ErrnoFailure* failure);
+  bool ReadAhead(pid_t tid, int fd, uint64_t offset, uint64_t bytes, ErrnoFailure* failure);
   bool MustCall(pid_t tid, const RemoteCall& call, ErrnoFailure* failure);
   bool Call(pid_t tid, const RemoteCall& call, RemoteOutcome* outcome, ErrnoFailure* failure);
   bool ForgetRseq(ErrnoFailure* failure);
@@ -114,10 +124,11 @@ class RemoteStub {
   uint64_t base_ = 0;
   pid_t pid_ = 0;     /* whom it has started */
   pid_t process_ = 0; /* as itself knows it */
-  pid_t made_ = 0;    /* by the init of its namespace */
   bool is_released_ = false;
   uint8_t* area_ = nullptr;
   size_t area_bytes_ = 0;
-  /** what a call begins with, by thread */
+  /** what a call begins with, by thread: all that it has made */
   std::map<pid_t, user_regs_struct> bases_;
+  std::vector<pid_t> settled_;
+  std::vector<pid_t> ended_; /* those that it has ended, which may wait to be collected */
 };

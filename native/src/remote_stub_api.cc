@@ -83,34 +83,36 @@ Napi::Value Calls(const Napi::CallbackInfo& info) {
 
 class ReadWorker : public PromiseWorker {
  public:
-  ReadWorker(Napi::Env env, Stub stub, int fd, std::vector<tracker::PageRun> runs)
-      : PromiseWorker(env), stub_(std::move(stub)), fd_(fd), runs_(std::move(runs)) {}
+  ReadWorker(Napi::Env env, Stub stub, pid_t tid, int fd, std::vector<tracker::PageRun> runs)
+      : PromiseWorker(env), stub_(std::move(stub)), tid_(tid), fd_(fd), runs_(std::move(runs)) {}
 
  private:
   void Work() override {
     ErrnoFailure failure = {ESRCH, "ptrace", "a stub that is gone"};
     bool is_done = false;
-    if (stub_) stub_->OnTracer([&] { is_done = stub_->ReadPages(fd_, runs_, &failure); });
+    if (stub_) stub_->OnTracer([&] { is_done = stub_->ReadPages(tid_, fd_, runs_, &failure); });
     if (!is_done) Fail(failure.number, failure.syscall, failure.context);
   }
 
   Napi::Value Result(Napi::Env env) override { return env.Undefined(); }
 
   const Stub stub_;
+  const pid_t tid_;
   const int fd_;
   const std::vector<tracker::PageRun> runs_;
 };
 
-/** stubRead(handle, fd, runs: Float64Array of page, filePage, nrPages): Promise<void> */
+/** stubRead(handle, tid, fd, runs: Float64Array of page, filePage, nrPages): Promise<void> */
 Napi::Value Read(const Napi::CallbackInfo& info) {
-  const Napi::Float64Array table = info[2].As<Napi::Float64Array>();
+  const Napi::Float64Array table = info[3].As<Napi::Float64Array>();
   std::vector<tracker::PageRun> runs;
   for (size_t i = 0; i + 2 < table.ElementLength(); i += 3) {
     runs.push_back({static_cast<int64_t>(table[i]), static_cast<int64_t>(table[i + 1]), 0,
                     static_cast<int64_t>(table[i + 2])});
   }
-  const int fd = info[1].As<Napi::Number>();
-  return (new ReadWorker(info.Env(), StubIn(info[0]), fd, std::move(runs)))->Start();
+  const pid_t tid = info[1].As<Napi::Number>();
+  const int fd = info[2].As<Napi::Number>();
+  return (new ReadWorker(info.Env(), StubIn(info[0]), tid, fd, std::move(runs)))->Start();
 }
 
 ThreadEnd EndIn(const Napi::Object& in) {
@@ -145,14 +147,34 @@ Napi::Value Hold(const Napi::CallbackInfo& info) {
   return frozen ? FrozenTo(info.Env(), std::move(frozen)) : Throw(info.Env(), failure);
 }
 
-/** stubFinish(handle, threads, stopSignal): see native-remote.ts */
-Napi::Value Finish(const Napi::CallbackInfo& info) {
+/** stubSettle(handle, threads, stopSignal): see native-remote.ts */
+Napi::Value Settle(const Napi::CallbackInfo& info) {
   const Stub stub = StubIn(info[0]);
   const std::vector<ThreadEnd> ends = EndsIn(info[1]);
   const int stop_signal = info[2].As<Napi::Number>();
   ErrnoFailure failure = {ESRCH, "ptrace", "a stub that is gone"};
   bool is_done = false;
-  if (stub) stub->OnTracer([&] { is_done = stub->Finish(ends, stop_signal, &failure); });
+  if (stub) stub->OnTracer([&] { is_done = stub->Settle(ends, stop_signal, &failure); });
+  return is_done ? info.Env().Undefined() : Throw(info.Env(), failure);
+}
+
+/** stubRelease(handle): see native-remote.ts */
+Napi::Value Release(const Napi::CallbackInfo& info) {
+  const Stub stub = StubIn(info[0]);
+  ErrnoFailure failure = {ESRCH, "ptrace", "a stub that is gone"};
+  bool is_done = false;
+  if (stub) stub->OnTracer([&] { is_done = stub->Release(&failure); });
+  return is_done ? info.Env().Undefined() : Throw(info.Env(), failure);
+}
+
+/** stubEnd(handle, tid, status): see native-remote.ts */
+Napi::Value End(const Napi::CallbackInfo& info) {
+  const Stub stub = StubIn(info[0]);
+  const pid_t tid = info[1].As<Napi::Number>();
+  const int status = info[2].As<Napi::Number>();
+  ErrnoFailure failure = {ESRCH, "ptrace", "a stub that is gone"};
+  bool is_done = false;
+  if (stub) stub->OnTracer([&] { is_done = stub->End(tid, status, &failure); });
   return is_done ? info.Env().Undefined() : Throw(info.Env(), failure);
 }
 
@@ -170,6 +192,8 @@ void InitRemoteStub(Napi::Env env, Napi::Object exports) {
   exports.Set("stubCalls", Napi::Function::New<Calls>(env, "stubCalls"));
   exports.Set("stubRead", Napi::Function::New<Read>(env, "stubRead"));
   exports.Set("stubHold", Napi::Function::New<Hold>(env, "stubHold"));
-  exports.Set("stubFinish", Napi::Function::New<Finish>(env, "stubFinish"));
+  exports.Set("stubSettle", Napi::Function::New<Settle>(env, "stubSettle"));
+  exports.Set("stubRelease", Napi::Function::New<Release>(env, "stubRelease"));
+  exports.Set("stubEnd", Napi::Function::New<End>(env, "stubEnd"));
   exports.Set("stubKill", Napi::Function::New<Kill>(env, "stubKill"));
 }

@@ -1,15 +1,19 @@
 import path from 'node:path';
-import { isSystemError } from '../errors.js';
+import { ImageError, isSystemError } from '../errors.js';
 import { ImageDirectory } from '../image/index.js';
 import type { Frozen } from '../proc/freeze.js';
 import { planRestore } from './plan/plan-restore.js';
 import type { OwnTerminal } from './plan/input.js';
 import type { Step } from './plan/step.js';
-import { readInput, verifyContent } from './read-input.js';
+import type { ProcessRecord } from '../process/process-record.js';
+import { holdsTree, readInput, readTreeInput, verifyContent } from './read-input.js';
 import { relocateMappings, relocateProcess } from './relocate.js';
 import { runPlan, type RunResult } from './run-plan.js';
+import { reportSharing, type SharingReport } from './tree/page-report.js';
+import { planTree } from './tree/plan-tree.js';
 
 export { waitForExit } from './read-exit.js';
+export type { SharingReport } from './tree/page-report.js';
 
 /** What to restore, and how. */
 export interface RestoreOptions {
@@ -26,6 +30,8 @@ export interface RestoreOptions {
   root?: string | undefined;
   /** what to do with the process before it goes on, e.g. to track it */
   beforeRun?: ((frozen: Frozen) => Promise<void>) | undefined;
+  /** gets to know what the processes of a tree share, before they go on: they do not if it is less */
+  onSharing?: ((report: SharingReport) => void) | undefined;
   signal?: AbortSignal;
 }
 
@@ -37,7 +43,10 @@ export interface RestoredProcess {
   hostPid: number;
   /** what tells of its end, where it is not our child */
   statusFd: number | null;
+  /** of all processes */
   nrThreads: number;
+  /** more than one: a tree, of which it is the root */
+  nrProcesses: number;
   warnings: string[];
   durationMs: number;
 }
@@ -45,32 +54,85 @@ export interface RestoredProcess {
 /** What would be done, without doing it. */
 export async function planImages(options: RestoreOptions): Promise<Step[]> {
   await using images = await ImageDirectory.open(options.images);
-  return planRestore(inputOf(images, options));
+  return planOf(images, options).steps;
 }
 
 /**
- * Makes the process of some images' last round run again, as a child of this one. On an error nothing
- * of it is left; the images stay as they were.
+ * Makes the process of some images' last round run again, as a child of this one; with its tree, if
+ * they have that. On an error nothing of it is left; the images stay as they were.
  * @throws ImageError, TargetError; see `readInput` and `runPlan`
  */
 export async function restoreProcess(options: RestoreOptions): Promise<RestoredProcess> {
   const startMs = performance.now();
   await using images = await ImageDirectory.open(options.images);
-  const input = inputOf(images, options);
-  const steps = planRestore(input);
-  const result = await runVerified(images, steps, options);
+  const { processes, ...plan } = planOf(images, options);
+  const result = await runVerified(images, plan, options);
   return {
-    pid: input.process.identity.pid,
-    nrThreads: input.process.threads.length,
+    pid: processes[0]?.identity.pid ?? 0,
+    nrThreads: processes.reduce((sum, { threads }) => sum + threads.length, 0),
+    nrProcesses: processes.length,
     ...result,
     durationMs: performance.now() - startMs,
   };
 }
 
+interface Planned {
+  steps: Step[];
+  processes: ProcessRecord[];
+  /** of a tree */
+  beforeRelease?: (() => void) | undefined;
+}
+
+function planOf(images: ImageDirectory, options: RestoreOptions): Planned {
+  if (holdsTree(images)) return planTreeOf(images, options);
+  if (options.onSharing) throw noTree(images);
+  const input = inputOf(images, options);
+  return { steps: planRestore(input), processes: [input.process] };
+}
+
+function planTreeOf(images: ImageDirectory, options: RestoreOptions): Planned {
+  const { inherited = new Map<number, number>(), isStopped = false } = options;
+  refuseForTrees(images, options);
+  const tree = readTreeInput(images, { inherited, isStopped });
+  const processes = tree.members.map(({ process }) => process);
+  const { onSharing } = options;
+  const beforeRelease =
+    onSharing &&
+    (() => {
+      onSharing(reportSharing(tree));
+    });
+  return { steps: planTree(tree), processes, beforeRelease };
+}
+
+function noTree({ path: directory }: ImageDirectory): ImageError {
+  return new ImageError(
+    'NO_TREE',
+    `${directory} holds one process, which shares no pages with others: leave out --report`,
+    { facts: { directory } },
+  );
+}
+
+/** @throws ImageError `TREE_NOT_RESTORABLE` */
+function refuseForTrees({ path: directory }: ImageDirectory, options: RestoreOptions): void {
+  const refused = [
+    options.isInNamespace === true ? '--pid-namespace' : '',
+    options.root === undefined ? '' : '--root',
+    options.terminal ? '--shell-job' : '',
+    options.beforeRun ? '--track' : '',
+  ].filter((option) => option !== '');
+  if (refused.length === 0) return;
+  throw new ImageError(
+    'TREE_NOT_RESTORABLE',
+    `${directory} holds a tree of processes, and ${refused.join(', ')} is for one process alone ` +
+      'so far: leave it out',
+    { facts: { directory } },
+  );
+}
+
 /** Checks the pages' checksums while they are read: the process does not go on before they are right. */
 async function runVerified(
   images: ImageDirectory,
-  steps: readonly Step[],
+  { steps, beforeRelease }: Pick<Planned, 'steps' | 'beforeRelease'>,
   options: RestoreOptions,
 ): Promise<RunResult> {
   const stop = new AbortController();
@@ -80,7 +142,7 @@ async function runVerified(
     stop.abort(error);
   });
   try {
-    return await runPlan(steps, { signal, verified, beforeRun: options.beforeRun });
+    return await runPlan(steps, { signal, verified, beforeRelease, beforeRun: options.beforeRun });
   } catch (error) {
     // What is wrong with the images says more than what came of it.
     if (isSystemError(error) && error.syscall === 'preadv') await verified;

@@ -2,7 +2,9 @@ import { addWatches } from './add-watches.js';
 import { checkFile, checkPath } from './check-file.js';
 import { createTimer } from './create-timer.js';
 import { clearStub } from './clear-stub.js';
+import { forkHelper } from './fork-helper.js';
 import { freeName, removeName } from './free-name.js';
+import { movePages } from './move-pages.js';
 import { openPty } from './open-pty.js';
 import type { Frozen } from '../proc/freeze.js';
 import type { FinishStep, StartStep, Step } from './plan/step.js';
@@ -24,6 +26,8 @@ export interface RunOptions {
   signal?: AbortSignal | undefined;
   /** what the process has to wait for before it goes on; it is undone should that fail */
   verified?: Promise<void> | undefined;
+  /** what to do when all processes of a tree stand as they go on; as below, should it fail */
+  beforeRelease?: (() => void) | undefined;
   /** what to do with the process before it goes on; should it fail, nothing is left of it */
   beforeRun?: ((frozen: Frozen) => Promise<void>) | undefined;
 }
@@ -35,7 +39,7 @@ export interface RunOptions {
  */
 export async function runPlan(
   steps: readonly Step[],
-  { signal, verified, beforeRun }: RunOptions = {},
+  { signal, verified, beforeRelease, beforeRun }: RunOptions = {},
 ): Promise<RunResult> {
   const warnings: string[] = [];
   const names: string[] = [];
@@ -52,10 +56,15 @@ export async function runPlan(
       } else if (step.op === 'finish') {
         await verified;
         if (stub) await finish(stub, step, beforeRun);
+      } else if (step.op === 'release') {
+        await verified;
+        signal?.throwIfAborted();
+        beforeRelease?.();
+        stub?.release();
       } else if (stub && start) await runStep(stub, step, start);
       if (step.op === 'free-name') names.push(step.path);
     }
-    return { hostPid: stub?.hostPid ?? 0, statusFd: stub?.statusFd ?? null, warnings };
+    return { hostPid: stub?.startedPid ?? 0, statusFd: stub?.statusFd ?? null, warnings };
   } catch (error) {
     stub?.[Symbol.dispose]();
     names.forEach(removeName);
@@ -68,7 +77,7 @@ export async function runPlan(
 
 async function runStep(
   stub: Stub,
-  step: Exclude<Step, { op: 'check-file' | 'check-path' | 'start' | 'finish' }>,
+  step: Exclude<Step, { op: 'check-file' | 'check-path' | 'start' | 'finish' | 'release' }>,
   start: StartStep,
 ): Promise<void> {
   switch (step.op) {
@@ -80,6 +89,21 @@ async function runStep(
       return;
     case 'fork':
       stub.fork(step);
+      return;
+    case 'switch':
+      stub.switchTo(step.process);
+      return;
+    case 'fork-helper':
+      forkHelper(stub, step);
+      return;
+    case 'end':
+      stub.end(step.process, step.status);
+      return;
+    case 'move':
+      movePages(stub, step);
+      return;
+    case 'settle':
+      stub.settle(step);
       return;
     case 'free-name':
       freeName(step);

@@ -7,14 +7,12 @@ import { Frozen } from '../proc/freeze.js';
 import { systemCalls } from '../system-calls.js';
 import { ArgumentArea, type Output, type Slots, slotsIn } from './argument-area.js';
 import { errorName } from './errno.js';
-import { call, type CallStep, type FinishStep, type ForkStep, int32s } from './plan/step.js';
-import type { Slot, StartStep } from './plan/step.js';
+import { call, type CallStep, cloneArgsBytes, cloneWords, type ForkStep } from './plan/step.js';
+import type { FinishedThread, FinishStep, SettleStep, Slot, StartStep } from './plan/step.js';
 
 /** Kernel's MAX_ERRNO: results above its negative are errors. */
 const maxErrno = 4095;
 const eexist = 17;
-const sigchld = 17;
-const cloneArgsBytes = 88;
 const largestFd = 0xffffffff;
 /** Pid of the init of a pid namespace. */
 const initPid = 1;
@@ -62,9 +60,14 @@ export class Stub implements Disposable {
     this.#hostTids.set(this.#current, started.pid);
   }
 
-  /** By this process' pid namespace. */
+  /** Whose steps it runs, by this process' pid namespace. */
   get hostPid(): number {
     return this.#hostTids.get(this.#current) ?? 0;
+  }
+
+  /** The one that it was started for, by this process' pid namespace. */
+  get startedPid(): number {
+    return this.#hostTids.get(this.#pid) ?? 0;
   }
 
   /** Where to read the siginfo of its end, which the caller closes; null where it is our child. */
@@ -74,8 +77,8 @@ export class Stub implements Disposable {
 
   /** The init makes the process. */
   fork({ pid }: ForkStep): void {
-    const words = [0, 0, 0, 0, sigchld, 0, 0, 0, { bytes: int32s(pid) }, 1, 0];
-    this.call(call('clone3', [{ words }, cloneArgsBytes], `process ${pid}`, { expect: pid }));
+    const args = [{ words: cloneWords(pid) }, cloneArgsBytes];
+    this.call(call('clone3', args, `process ${pid}`, { expect: pid }));
     this.flush();
     this.#current = pid;
     const fd = this.#reaperFd;
@@ -87,6 +90,46 @@ export class Stub implements Disposable {
       if (first <= last)
         this.call(call('close_range', [first, last, 0], 'files of the init', { thread: initPid }));
     this.flush();
+  }
+
+  /** Calls are of another process from here on. */
+  switchTo(process: number): void {
+    this.flush();
+    this.#current = process;
+  }
+
+  /**
+   * The current process forks one with the number `tid`, which is `process` for steps. False where
+   * somebody has that number.
+   */
+  tryFork(process: number, tid: number, flags: number, about: string): boolean {
+    this.flush();
+    const step = call('clone3', [{ words: cloneWords(tid, flags) }, cloneArgsBytes], about);
+    const { results, children } = this.#runNow(step);
+    const result = Number(results[0]);
+    if (result === -eexist) return false;
+    if (result < 0) throw this.#error(step, result);
+    this.#hostTids.set(process, children[0] ?? result);
+    return true;
+  }
+
+  /** Ends a process that was made on the way. */
+  end(process: number, status: number): void {
+    this.flush();
+    native.stubEnd(this.#handle, this.#hostTids.get(process) ?? 0, status);
+    this.#hostTids.delete(process);
+  }
+
+  /** Makes a process stand as it shall go on. */
+  settle({ threads, stopSignal }: SettleStep | FinishStep): void {
+    this.flush();
+    native.stubSettle(this.#handle, this.#endsOf(threads), stopSignal);
+  }
+
+  /** Lets all processes go that are settled. */
+  release(): void {
+    native.stubRelease(this.#handle);
+    this.#setLetGo();
   }
 
   /** Runs a call, now or a little later. */
@@ -124,6 +167,10 @@ export class Stub implements Disposable {
   /** Runs a call that may fail, after what waits. Returns its result, -errno for a failure. */
   attempt(step: CallStep): number {
     this.flush();
+    return Number(this.#runNow(step).results[0]);
+  }
+
+  #runNow(step: CallStep) {
     const words = [
       BigInt(systemCalls[step.call]),
       ...step.args.map((arg) => this.#area.put(arg, this.#slots, [])),
@@ -131,9 +178,9 @@ export class Stub implements Disposable {
     const table = new BigUint64Array(7);
     table.set(words);
     const hostTid = this.#hostTids.get(this.#tidOf(step)) ?? 0;
-    const { results } = native.stubCalls(this.#handle, hostTid, table);
+    const result = native.stubCalls(this.#handle, hostTid, table);
     this.#area.reset();
-    return Number(results[0]);
+    return result;
   }
 
   /** What a slot holds, when what waits has run. */
@@ -145,25 +192,25 @@ export class Stub implements Disposable {
   /** Reads pages from a descriptor of the process into its memory. */
   async read(slot: string, runs: Float64Array): Promise<void> {
     this.flush();
-    await native.stubRead(this.#handle, this.#slots.get(slot) ?? -1, runs);
+    const tid = this.#hostTids.get(this.#current) ?? 0;
+    await native.stubRead(this.#handle, tid, this.#slots.get(slot) ?? -1, runs);
   }
 
   /** Lets it go. */
   finish(step: FinishStep): void {
-    this.flush();
-    native.stubFinish(this.#handle, this.#endsOf(step), step.stopSignal);
-    this.#setLetGo();
+    this.settle(step);
+    this.release();
   }
 
   /** Makes it stand as it shall go on, until it is thawed: it is no stub any more. */
   hold(step: FinishStep): Frozen {
     this.flush();
-    const held = native.stubHold(this.#handle, this.#endsOf(step), step.stopSignal);
+    const held = native.stubHold(this.#handle, this.#endsOf(step.threads), step.stopSignal);
     this.#setLetGo();
     return new Frozen(this.hostPid, {}, held);
   }
 
-  #endsOf({ threads }: FinishStep) {
+  #endsOf(threads: readonly FinishedThread[]) {
     return threads.map((thread) => ({ ...thread, tid: this.#hostTids.get(thread.tid) ?? 0 }));
   }
 

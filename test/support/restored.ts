@@ -2,6 +2,7 @@ import { mkdtempSync, readdirSync, readlinkSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { type DumpReport, dumpProcess } from '../../src/dump/process/dump.js';
+import { dumpTree } from '../../src/dump/tree/dump-tree.js';
 import { Program } from './programs.js';
 import { waitFor } from './wait-for.js';
 
@@ -23,6 +24,21 @@ export async function dumpProgram(
   options: { leaveRunning?: boolean } = {},
 ): Promise<DumpReport> {
   return dumpProcess({ pid, images, external: externalOf(pid), ...options });
+}
+
+/** Dumps a program with its tree, which ends it. Returns the pids, the root's first. */
+export async function dumpProgramTree(program: Program, images: string): Promise<number[]> {
+  const { pid } = program;
+  const { members } = await dumpTree({ pid, images, external: externalOf(pid) });
+  await program.exit;
+  const pids = members.map((member) => member.pid);
+  await untilGone(pids);
+  return pids;
+}
+
+/** Waits until processes have ended and were collected. */
+export async function untilGone(pids: readonly number[]): Promise<void> {
+  await waitFor('they have gone', () => !pids.some(isThere));
 }
 
 /**

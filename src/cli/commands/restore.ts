@@ -1,5 +1,6 @@
 import type { RoundReport } from '../../dump/reports.js';
 import type { Frozen } from '../../proc/freeze.js';
+import type { SharingReport } from '../../restore/restore.js';
 import { formatCount, formatDuration } from '../../report/units.js';
 import { type Context, defineCommand, type Outcome } from '../command.js';
 import { exitCode } from '../exit-code.js';
@@ -17,12 +18,13 @@ interface RestoreOptions {
   'inherit-fd': Map<number, number>;
   track: boolean;
   'allow-external-sharing': boolean;
+  report: boolean;
   'dry-run': boolean;
 }
 
 /**
  * `tracker restore DIR [--detach | --shell-job] [--stopped] [--pid-namespace] [--root DIR]
- * [--inherit-fd FD[:OWN]...] [--track [--allow-external-sharing]] [--dry-run]`
+ * [--inherit-fd FD[:OWN]...] [--track [--allow-external-sharing]] [--report] [--dry-run]`
  */
 export const restore = defineCommand<RestoreOptions>({
   options: (yargs) =>
@@ -41,7 +43,7 @@ export const restore = defineCommand<RestoreOptions>({
       .option('stopped', {
         type: 'boolean',
         default: false,
-        describe: 'Leave it stopped, until SIGCONT',
+        describe: 'Leave it, or all of its tree, stopped, until SIGCONT',
       })
       .option('shell-job', {
         type: 'boolean',
@@ -51,12 +53,12 @@ export const restore = defineCommand<RestoreOptions>({
       .option('pid-namespace', {
         type: 'boolean',
         default: false,
-        describe: 'Restore into a new pid namespace, for when the pid is taken',
+        describe: 'Restore one process into a new pid namespace, for when the pid is taken',
       })
       .option('root', {
         type: 'string',
         requiresArg: true,
-        describe: 'Where the files of the process are by now, instead of /',
+        describe: 'Where the files of the one process are by now, instead of /',
         coerce: parsePath('--root'),
       })
       .option('inherit-fd', {
@@ -65,18 +67,24 @@ export const restore = defineCommand<RestoreOptions>({
         nargs: 1,
         default: [],
         requiresArg: true,
-        describe: 'Hand in a descriptor of this command, as FD or FD:OWN',
+        describe:
+          "Hand in a descriptor of this command, as FD or FD:OWN; FD is the root's in a tree",
         coerce: parseInherited('inherit-fd'),
       })
       .option('track', {
         type: 'boolean',
         default: false,
-        describe: 'Track it from its first instruction on: its next round is a delta',
+        describe: 'Track one process from its first instruction on: its next round is a delta',
       })
       .option('allow-external-sharing', {
         type: 'boolean',
         default: false,
         describe: 'With --track: also where other processes map its shared memory',
+      })
+      .option('report', {
+        type: 'boolean',
+        default: false,
+        describe: 'Say what the processes of a tree share, and fail where that is less than before',
       })
       .option('dry-run', {
         type: 'boolean',
@@ -123,16 +131,29 @@ async function restoreImages(options: RestoreOptions, context: Context): Promise
       const allowExternalSharing = options['allow-external-sharing'];
       round = await track(frozen, { images: options.dir, allowExternalSharing });
     });
-  const restored = await restoreProcess({ ...toRestore(options), terminal, signal, beforeRun });
+  let sharing: SharingReport | undefined;
+  // Printed before anything runs: standard output may be the root's.
+  const onSharing = options.report
+    ? (report: SharingReport) => {
+        sharing = report;
+        output.print(formatSharing(report));
+      }
+    : undefined;
+  const how = { ...toRestore(options), terminal, signal, beforeRun, onSharing };
+  const restored = await restoreProcess(how);
   for (const warning of restored.warnings) output.warn(`tracker: ${warning}`);
   const { statusFd: _statusFd, ...facts } = restored;
-  const { pid, hostPid, nrThreads, durationMs } = facts;
-  const document = { images: options.dir, ...facts, ...(round && { round }) };
+  const { pid, hostPid, nrThreads, nrProcesses, durationMs } = facts;
+  const more = { ...(round && { round }), ...(sharing && { sharing }) };
+  const document = { images: options.dir, ...facts, ...more };
   if (options.detach) {
     const who = hostPid === pid ? '' : `, pid ${hostPid} outside of its namespace,`;
-    const threads = formatCount(nrThreads, 'thread');
+    const what = [
+      ...(nrProcesses > 1 ? [`${nrProcesses} processes`] : []),
+      formatCount(nrThreads, 'thread'),
+    ];
     output.print(
-      `pid ${pid}${who} runs again, with ${threads}, after ${formatDuration(durationMs)}`,
+      `pid ${pid}${who} runs again, with ${what.join(' and ')}, after ${formatDuration(durationMs)}`,
     );
     if (round)
       output.print(
@@ -148,6 +169,13 @@ async function restoreImages(options: RestoreOptions, context: Context): Promise
   lent?.hasEnded(exit);
   const code = exit.code ?? exitCode.signalBase + (exit.signal ?? 0);
   return { document: { ...document, exit }, exitCode: code };
+}
+
+function formatSharing({ processes, pages, framesBefore, frames }: SharingReport): string {
+  return (
+    `${processes} processes have ${formatCount(pages, 'page')} in ${formatCount(frames, 'page frame')}; ` +
+    `by the images there were ${framesBefore}`
+  );
 }
 
 /** Finds out first whether there is a module. */

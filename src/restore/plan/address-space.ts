@@ -16,6 +16,18 @@ export class AddressSpace {
     this.#taken = merged([...ranges]);
   }
 
+  /** The most addresses that are free in one piece, but for a page on both sides. */
+  largest(): AddressRange {
+    let best: AddressRange = { start: 0, end: 0 };
+    let start = TASK_START;
+    for (const range of [...this.#taken, { start: TASK_END, end: TASK_END }]) {
+      const end = Math.min(range.start, TASK_END);
+      if (end - start > best.end - best.start) best = { start, end };
+      start = Math.max(start, range.end);
+    }
+    return { start: best.start + pageSize, end: best.end - pageSize };
+  }
+
   /**
    * Takes `bytes` of free addresses, the highest there are; with a free page on both sides, so that
    * nothing is merged with it.

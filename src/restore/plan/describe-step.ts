@@ -1,3 +1,4 @@
+import { PAGE_SIZE } from '../../image/page.js';
 import type { Step, Value, Word } from './step.js';
 
 /** A step as JSON can hold it: bytes in hexadecimal, large numbers as text. */
@@ -23,6 +24,21 @@ export function formatStep(step: Step): string {
       return `unmap all else, the vdso is put to ${hex(step.scratch)}`;
     case 'fork':
       return `the init makes process ${step.pid}`;
+    case 'switch':
+      return `from here on, ${processName(step.process)}:`;
+    case 'fork-helper':
+      return `fork ${processName(step.process)}, ${step.about}`;
+    case 'end':
+      return `end ${processName(step.process)} with status 0x${step.status.toString(16)}`;
+    case 'move':
+      return (
+        `move ${step.nrPages} pages from ${hex(step.fromPage * PAGE_SIZE)} ` +
+        `to ${hex(step.toPage * PAGE_SIZE)}`
+      );
+    case 'settle':
+      return `${step.threads.length} threads get their registers${stopped(step)}`;
+    case 'release':
+      return 'let all of them go';
     case 'read':
       return `read ${sumOfPages(step.runs)} pages (${step.about}) from {${step.file.slot}}`;
     case 'create-timer':
@@ -32,10 +48,18 @@ export function formatStep(step: Step): string {
     case 'open-pty':
       return `make the pseudo-terminal /dev/pts/${step.index} = {${step.result}}`;
     case 'finish':
-      return `let ${step.threads.length} threads go${step.stopSignal === 0 ? '' : ', stopped'}`;
+      return `let ${step.threads.length} threads go${stopped(step)}`;
     case 'call':
       return formatCall(step);
   }
+}
+
+function processName(process: number): string {
+  return process < 0 ? `helper ${-process}` : `process ${process}`;
+}
+
+function stopped({ stopSignal }: { stopSignal: number }): string {
+  return stopSignal === 0 ? '' : ', stopped';
 }
 
 function formatCall(step: Extract<Step, { op: 'call' }>): string {

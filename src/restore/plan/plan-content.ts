@@ -56,7 +56,7 @@ function readFrom(path: string, runs: Float64Array, about: string): Step[] {
 }
 
 /** Stretches that lie one after the other in the file are one read. */
-function sortByFilePage(runs: readonly number[]): Float64Array {
+export function sortByFilePage(runs: readonly number[]): Float64Array {
   const order = Uint32Array.from({ length: runs.length / 3 }, (_, i) => i * 3);
   order.sort((a, b) => (runs[a + 1] ?? 0) - (runs[b + 1] ?? 0));
   const sorted = new Float64Array(runs.length);

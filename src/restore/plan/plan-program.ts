@@ -7,6 +7,8 @@ import { call, type KernelMapping, type Step } from './step.js';
 const setMmMap = 14;
 /** Bytes of `struct prctl_mm_map`. */
 const mmMapBytes = 104;
+/** In place of the program's descriptor. */
+const unchanged = -1;
 
 /** The kernel's own mappings that the process has. */
 export function kernelMappingsOf({ vmas }: RestoreInput): KernelMapping[] {
@@ -22,22 +24,30 @@ export function kernelMappingsOf({ vmas }: RestoreInput): KernelMapping[] {
 /**
  * Where the kernel thinks that the program's parts are, and which program it is: before anything is
  * mapped, for a program of which a part is mapped cannot be replaced, and it may be tracker's own.
+ * @param hasExe whether it is the right program already
  */
-export function planProgram({ process }: RestoreInput): Step[] {
-  const { mm, auxv, exe, thpDisabled, barriers } = process.memory;
+export function planProgram({ process }: RestoreInput, hasExe = false): Step[] {
+  const { mm, auxv, exe } = process.memory;
   const file = { slot: 'exe' };
   const words = [
     ...mmFields.map((field) => mm[field]),
     { bytes: auxv },
-    { halves: [auxv.byteLength, file] as const },
+    { halves: [auxv.byteLength, hasExe ? unchanged : file] as const },
   ];
-  const steps: Step[] = [
-    call('open', [{ text: exe.path }, open.readOnly | open.closeOnExec], exe.path, {
-      result: file.slot,
-    }),
-    call('prctl', [prctl.setMm, setMmMap, { words }, mmMapBytes, 0], 'PR_SET_MM_MAP'),
+  const set = call('prctl', [prctl.setMm, setMmMap, { words }, mmMapBytes, 0], 'PR_SET_MM_MAP');
+  if (hasExe) return [set];
+  const args = [{ text: exe.path }, open.readOnly | open.closeOnExec];
+  return [
+    call('open', args, exe.path, { result: file.slot }),
+    set,
     call('close', [file], exe.path),
   ];
+}
+
+/** What else the kernel notes of a process' memory. */
+export function planMemoryState({ process }: RestoreInput): Step[] {
+  const { thpDisabled, barriers } = process.memory;
+  const steps: Step[] = [];
   if (thpDisabled)
     steps.push(call('prctl', [prctl.setThpDisable, 1, 0, 0, 0], 'PR_SET_THP_DISABLE'));
   for (let bit = 1; bit <= barriers; bit *= 2)

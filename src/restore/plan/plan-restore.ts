@@ -11,7 +11,12 @@ import {
 } from './plan-identity.js';
 import { planMappings } from './plan-mappings.js';
 import { planNamespace } from './plan-namespace.js';
-import { kernelMappingsOf, planKernelMappings, planProgram } from './plan-program.js';
+import {
+  kernelMappingsOf,
+  planKernelMappings,
+  planMemoryState,
+  planProgram,
+} from './plan-program.js';
 import { planActions, planPending } from './plan-signals.js';
 import {
   finishedThreads,
@@ -24,7 +29,7 @@ import { planTimerCreation, planTimers } from './plan-timers.js';
 import type { Step } from './step.js';
 
 /** For arguments of calls: strings, structures, lists of pages to read. */
-const areaBytes = 1 << 20;
+export const areaBytes = 1 << 20;
 const sigstop = 19;
 
 /**
@@ -52,11 +57,15 @@ export function planRestore(input: RestoreInput): Step[] {
     ...files.firstSteps,
     ...planGroups(input),
     ...planProgram(input),
+    ...planMemoryState(input),
     ...mappings.steps,
     ...files.keepSteps,
     ...mappings.closeSteps,
     ...planKernelMappings(input, scratch),
     ...files.steps,
+    ...files.lateSteps,
+    ...files.lockSteps,
+    ...files.watchSteps,
     ...planClones(input),
     ...planActions(input),
     ...planThreadStates(input),

@@ -5,11 +5,10 @@ import { prctl, PROT_WRITE } from './constants.js';
 import type { RestoreInput } from './input.js';
 import { planCredentials } from './plan-credentials.js';
 import { type IsWritable, resumeThread } from './resumed-registers.js';
-import { call, type FinishedThread, int32s, type Step } from './step.js';
+import { call, cloneArgsBytes, type FinishedThread, int32s, type Step } from './step.js';
 
 /** CLONE_VM, FS, FILES, SIGHAND, THREAD and SYSVSEM: what threads of one process share. */
 const threadFlags = 0x100 | 0x200 | 0x400 | 0x800 | 0x10000 | 0x40000;
-const cloneArgsBytes = 88;
 const onStack = 1;
 const ioprioProcess = 1;
 

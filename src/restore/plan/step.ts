@@ -121,6 +121,53 @@ export interface ForkStep {
   pid: number;
 }
 
+/** Steps from here on are of another process, unless they name a thread. */
+export interface SwitchStep {
+  op: 'switch';
+  process: number;
+}
+
+/**
+ * A process that is not in the images is forked by the one whose steps these are, with any number but
+ * one that is needed. Steps name it by a number below 0.
+ */
+export interface ForkHelperStep {
+  op: 'fork-helper';
+  process: number;
+  /** flags of clone3 */
+  flags: number;
+  /** in order */
+  avoid: readonly number[];
+  about: string;
+}
+
+/** A process ends, with a status as wait() tells it, and its parent gets to know. */
+export interface EndStep {
+  op: 'end';
+  process: number;
+  status: number;
+}
+
+/** Pages move on to other addresses, out of however many mappings. */
+export interface MoveStep {
+  op: 'move';
+  fromPage: number;
+  toPage: number;
+  nrPages: number;
+}
+
+/** Takes the trampoline away from one of several processes, which stands as it shall go on. */
+export interface SettleStep {
+  op: 'settle';
+  threads: readonly FinishedThread[];
+  stopSignal: number;
+}
+
+/** Lets all processes go that are settled. */
+export interface ReleaseStep {
+  op: 'release';
+}
+
 /** A timer of timer_create with the id that it had, which older kernels cannot be told. */
 export interface CreateTimerStep {
   op: 'create-timer';
@@ -167,6 +214,12 @@ export type Step =
   | StartStep
   | ClearStep
   | ForkStep
+  | SwitchStep
+  | ForkHelperStep
+  | EndStep
+  | MoveStep
+  | SettleStep
+  | ReleaseStep
   | CallStep
   | ReadStep
   | CreateTimerStep
@@ -182,6 +235,15 @@ export function call(
   options: Pick<CallStep, 'thread' | 'result' | 'expect' | 'taken'> = {},
 ): CallStep {
   return { op: 'call', call: name, args, about, ...options };
+}
+
+/** Bytes of a `struct clone_args`. */
+export const cloneArgsBytes = 88;
+const sigchld = 17;
+
+/** `struct clone_args` of a process, whose end is told by SIGCHLD. */
+export function cloneWords(pid: number, flags = 0): Word[] {
+  return [flags, 0, 0, 0, sigchld, 0, 0, 0, { bytes: int32s(pid) }, 1, 0];
 }
 
 /** Numbers as 32-bit little-endian bytes. */

@@ -1,7 +1,7 @@
-import type { OpenFileRecord } from '../../../process/file-record.js';
+import type { DescriptorRecord, OpenFileRecord } from '../../../process/file-record.js';
 import type { RestoreInput } from '../input.js';
 import { fcntl } from '../constants.js';
-import { call, type CheckStep, type Step } from '../step.js';
+import { call, type CheckStep, type Slot, type Step } from '../step.js';
 import type { FilePlanContext, FilePlanner } from './file-planner.js';
 import { lockSteps, ownerSteps } from './attribute-steps.js';
 import { epoll, eventfd } from './event-files.js';
@@ -53,43 +53,66 @@ export interface PlannedFiles {
   firstSteps: Step[];
   /** when shared memory has been made, before that is closed */
   keepSteps: Step[];
+  /** the files, by all of their descriptors */
   steps: Step[];
+  /** when every descriptor is in its place */
+  lateSteps: Step[];
+  /** when no descriptor is going to be closed any more */
+  lockSteps: Step[];
+  /** when no other file is going to be touched any more */
+  watchSteps: Step[];
   /** when all threads are there, with their rights */
   lastSteps: Step[];
 }
+
+/** Open files that somebody else has made, and that a process has got by fork. */
+export interface InheritedFiles {
+  /** the descriptors that it has them by, by their ids */
+  numbers: ReadonlyMap<number, number>;
+  /** which of them are its own affair: nobody before it has had them */
+  own: ReadonlySet<number>;
+  /** a number above all of those descriptors */
+  above: number;
+}
+
+const none: InheritedFiles = { numbers: new Map(), own: new Set(), above: 0 };
 
 /**
  * Each open file is made at whatever number, moved above all numbers that the process uses, and from
  * there duplicated to its descriptors.
  */
-export function planFiles(input: RestoreInput): PlannedFiles {
+export function planFiles(input: RestoreInput, got: InheritedFiles = none): PlannedFiles {
   const { open, descriptors } = input.process.files;
-  const above = Math.max(2, ...descriptors.map(({ fd }) => fd), ...input.inherited.values()) + 1;
+  const numbers = [...descriptors.map(({ fd }) => fd), ...input.inherited.values()];
+  const above = Math.max(2, got.above - 1, ...numbers) + 1;
   const named = new Set<string>();
   const isFirst = (name: string) => named.size < named.add(name).size;
-  const planned = open.map((file) => planFile(file, { input, above, isFirst }));
+  const common = { input, above, isFirst };
+  const planned = open.map((file) => {
+    const number = got.numbers.get(file.id);
+    if (number === undefined) return planFile(file, common);
+    return planInherited(file, number, got.own.has(file.id), input);
+  });
   return {
     checks: planned.flatMap(({ checks }) => checks),
     firstSteps: moveInherited(input, above),
     keepSteps: keepMapped(input, above),
-    steps: [
-      ...planned.flatMap(({ steps }) => steps),
-      ...closeInherited(input),
-      ...planned.flatMap(({ lateSteps }) => lateSteps),
-      ...planned.flatMap((file) => file.lockSteps),
-      ...planned.flatMap(({ watchSteps }) => watchSteps),
-    ],
+    steps: [...planned.flatMap(({ steps }) => steps), ...closeInherited(input)],
+    lateSteps: planned.flatMap(({ lateSteps }) => lateSteps),
+    lockSteps: planned.flatMap((file) => file.lockSteps),
+    watchSteps: planned.flatMap(({ watchSteps }) => watchSteps),
     lastSteps: [...planned.flatMap(({ lastSteps }) => lastSteps), ...resizeSteps(input)],
   };
 }
+
+type OneFile = Omit<PlannedFiles, 'firstSteps' | 'keepSteps'>;
 
 /** One open file, with what is planned for all of them in the same way. */
 function planFile(
   file: OpenFileRecord,
   common: Pick<FilePlanContext, 'input' | 'above' | 'isFirst'>,
-) {
-  const { descriptors } = common.input.process.files;
-  const own = descriptors.filter((descriptor) => descriptor.file === file.id);
+): OneFile {
+  const own = descriptorsOf(file, common.input);
   const fds = own.map(({ fd }) => fd);
   const [fd = -1] = fds;
   const planner = planners[file.kind] as FilePlanner<OpenFileRecord>;
@@ -105,9 +128,32 @@ function planFile(
   };
 }
 
+/** Locks of a file can be taken again by it; those of a process are its own. */
+function planInherited(
+  file: OpenFileRecord,
+  number: number,
+  isOwn: boolean,
+  input: RestoreInput,
+): OneFile {
+  const own = descriptorsOf(file, input);
+  const [{ fd } = { fd: -1 }] = own;
+  return {
+    checks: [],
+    steps: own.map((descriptor) => duplicate(number, descriptor, `open file ${file.id}`)),
+    lateSteps: [],
+    watchSteps: [],
+    lockSteps: lockSteps(file, fd),
+    lastSteps: isOwn ? ownerSteps(file, fd) : [],
+  };
+}
+
+function descriptorsOf({ id }: OpenFileRecord, { process }: RestoreInput): DescriptorRecord[] {
+  return process.files.descriptors.filter(({ file }) => file === id);
+}
+
 function placeSteps(
   { id }: OpenFileRecord,
-  descriptors: readonly { fd: number; closeOnExec: boolean }[],
+  descriptors: readonly DescriptorRecord[],
   above: number,
 ): Step[] {
   const made = { slot: `file ${id}` };
@@ -116,13 +162,14 @@ function placeSteps(
   return [
     call('fcntl', [made, fcntl.duplicateFrom, above], about, { result: high.slot }),
     call('close', [made], about),
-    ...descriptors.map((descriptor) =>
-      call('dup3', [high, descriptor.fd, descriptor.closeOnExec ? closeOnExec : 0], about, {
-        expect: descriptor.fd,
-      }),
-    ),
+    ...descriptors.map((descriptor) => duplicate(high, descriptor, about)),
     call('close', [high], about),
   ];
+}
+
+function duplicate(from: Slot | number, to: DescriptorRecord, about: string): Step {
+  const flags = to.closeOnExec ? closeOnExec : 0;
+  return call('dup3', [from, to.fd, flags], about, { expect: to.fd });
 }
 
 function moveInherited({ inherited }: RestoreInput, above: number): Step[] {
