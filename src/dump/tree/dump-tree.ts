@@ -8,6 +8,7 @@ import { copyProcesses, type ProcessCopy } from '../process/copy-processes.js';
 import { describeMappings } from '../process/describe-mappings.js';
 import type { DumpOptions } from '../process/dump.js';
 import { refuseFor } from '../process/refusals.js';
+import { checkRestorable } from './check-restorable.js';
 import { type HeldMember, HeldTree } from './held-tree.js';
 import { lookAtTree, type LookOptions, refuseRunningTree, type TreeLook } from './look-at-tree.js';
 import { describeZombie } from './zombies.js';
@@ -73,8 +74,13 @@ export async function dumpTree(options: DumpOptions): Promise<TreeDumpReport> {
   try {
     using tree = await HeldTree.freeze(pid, signal);
     const report = await storeTree(tree, prepared.images, { ...look, signal });
-    if (!leaveRunning) tree.kill();
+    if (!leaveRunning) {
+      await checkRestorable(pid, options.images, look.external);
+      tree.kill();
+    }
     tree.thaw();
+    // What runs on does not stand longer for it.
+    if (leaveRunning) await checkRestorable(pid, options.images, look.external);
     await prepared.images.close();
     return { ...report, freezeMs: tree.freezeMs, isKilled: !leaveRunning };
   } catch (error) {
