@@ -80,27 +80,28 @@ class ReadCursor {
 
 }  // namespace
 
-
 /**
- * Sends the disk to where the next read is going to be. Not every file can be asked for it, and none
- * has to.
+ * Sends the disk to where the next read is going to be. Not every file can be asked for it, and
+ * none has to.
  */
-bool RemoteStub::ReadAhead(pid_t tid, int fd, uint64_t offset, uint64_t bytes, ErrnoFailure* failure) {
-  const RemoteCall call = {
-      SYS_fadvise64, {static_cast<uint64_t>(fd), offset, bytes, POSIX_FADV_WILLNEED, 0, 0}};
+bool RemoteStub::ReadAhead(pid_t tid, int fd, uint64_t offset, uint64_t bytes,
+                           ErrnoFailure* failure) {
+  const RemoteCall call = {SYS_fadvise64,
+                           {static_cast<uint64_t>(fd), offset, bytes, POSIX_FADV_WILLNEED, 0, 0}};
   RemoteOutcome outcome;
   return Call(tid, call, &outcome, failure);
 }
 
 /**
- * Lets the process have the pages before they are read into it: cheaper than a fault for each in the
- * middle of a read. Where it cannot (Linux before 5.14), the faults come.
+ * Lets the process have the pages before they are read into it: cheaper than a fault for each in
+ * the middle of a read. Where it cannot (Linux before 5.14), the faults come.
  */
 bool RemoteStub::Populate(pid_t tid, const iovec* parts, size_t nr_parts, ErrnoFailure* failure) {
   for (size_t i = 0; i < nr_parts; i++) {
     const auto address = reinterpret_cast<uint64_t>(parts[i].iov_base);
     if (parts[i].iov_len < kMinPopulated) continue;
-    const RemoteCall call = {SYS_madvise, {address, parts[i].iov_len, MADV_POPULATE_WRITE, 0, 0, 0}};
+    const RemoteCall call = {SYS_madvise,
+                             {address, parts[i].iov_len, MADV_POPULATE_WRITE, 0, 0, 0}};
     RemoteOutcome outcome;
     if (!Call(tid, call, &outcome, failure)) return false;
   }

@@ -38,10 +38,11 @@ struct ThreadEnd {
 
 /**
  * A process that is being made into another one by system calls that this process tells it to run,
- * and those that it forks, and they: a thread's id says whose calls they are. Its memory is that of this process until those calls have replaced it; then all that is left of
- * it is the trampoline, one page with a system call instruction, and the argument area behind it,
- * which all of them map. They are killed with the object, and when this process dies, until they
- * have been let go. Every member runs on the tracer thread, and blocks.
+ * and those that it forks, and they: a thread's id says whose calls they are. Its memory is that of
+ * this process until those calls have replaced it; then all that is left of it is the trampoline,
+ * one page with a system call instruction, and the argument area behind it, which all of them map.
+ * They are killed with the object, and when this process dies, until they have been let go. Every
+ * member runs on the tracer thread, and blocks.
  */
 class RemoteStub {
  public:
