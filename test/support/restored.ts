@@ -27,10 +27,12 @@ export async function dumpProgram(
 }
 
 /** Dumps a program with its tree, which ends it. Returns the pids, the root's first. */
-export async function dumpProgramTree(program: Program, images: string): Promise<number[]> {
-  const { pid } = program;
+export async function dumpProgramTree(
+  { pid, exit }: Pick<Program, 'pid' | 'exit'>,
+  images: string,
+): Promise<number[]> {
   const { members } = await dumpTree({ pid, images, external: externalOf(pid) });
-  await program.exit;
+  await exit;
   const pids = members.map((member) => member.pid);
   await untilGone(pids);
   return pids;

@@ -114,6 +114,20 @@ describe('restore of a tree', function () {
     }
   });
 
+  it('restores what was restored', async () => {
+    using images = new ImagesDirectory();
+    using program = await Program.start('restore/tree', images.directory);
+    const [pid = 0] = await dumpProgramTree(program, images.path);
+    using restored = await restoreProgram(null, images.path);
+    expect(await restored.ask('')).to.equal('right');
+    const second = `${images.path}-second`;
+    await dumpProgramTree({ pid, exit: restored.exit }, second);
+    using again = await restoreProgram(null, second, '--report');
+    await untilLine(again, /page frames/);
+    for (let i = 0; i < 2; i++) expect(await again.ask('')).to.equal('right');
+    expect(await again.ask('end')).to.equal('right');
+  });
+
   it('leaves nothing of it when a step fails, wherever that is', async () => {
     using images = new ImagesDirectory();
     using program = await Program.start('restore/tree', images.directory);
@@ -129,6 +143,22 @@ describe('restore of a tree', function () {
       expect(error.message).to.contain(name);
       for (const pid of pids) expect(existsSync(`/proc/${pid}`)).to.equal(false);
     }
+    using restored = await restoreProgram(null, images.path);
+    expect(await restored.ask('')).to.equal('right');
+  });
+
+  it('leaves nothing of it when tracker is killed on the way', async () => {
+    using images = new ImagesDirectory();
+    using program = await Program.start('restore/tree', images.directory);
+    const pids = await dumpProgramTree(program, images.path);
+    {
+      using restored = await restoreProgram(null, images.path);
+      const last = pids.at(-1) ?? 0;
+      await waitFor('the last one is there', () => existsSync(`/proc/${last}`), 60_000);
+      restored.kill();
+      await restored.exit;
+    }
+    await untilGone(pids);
     using restored = await restoreProgram(null, images.path);
     expect(await restored.ask('')).to.equal('right');
   });
