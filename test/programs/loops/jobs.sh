@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0-only
+#!/bin/bash
 # Jobs of a shell, in groups of their own: one that ends as it is told, and a pipeline.
 set -m
 (
