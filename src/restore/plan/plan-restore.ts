@@ -2,13 +2,7 @@ import { PAGE_SIZE } from '../../image/page.js';
 import { AddressSpace, type AddressRange } from './address-space.js';
 import { planFiles } from './files/plan-files.js';
 import type { RestoreInput } from './input.js';
-import {
-  planDescriptorLimit,
-  planDumpable,
-  planGroups,
-  planLimits,
-  planSurroundings,
-} from './plan-identity.js';
+import { planDescriptorLimit, planGroups } from './plan-identity.js';
 import { planMappings } from './plan-mappings.js';
 import { planNamespace } from './plan-namespace.js';
 import {
@@ -17,14 +11,9 @@ import {
   planMemoryState,
   planProgram,
 } from './plan-program.js';
-import { planActions, planPending } from './plan-signals.js';
-import {
-  finishedThreads,
-  planClones,
-  planLeftTimes,
-  planThreadCredentials,
-  planThreadStates,
-} from './plan-threads.js';
+import { planRights } from './plan-rights.js';
+import { planActions } from './plan-signals.js';
+import { finishedThreads, planClones, planThreadStates } from './plan-threads.js';
 import { planTimerCreation, planTimers } from './plan-timers.js';
 import type { Step } from './step.js';
 
@@ -70,13 +59,7 @@ export function planRestore(input: RestoreInput): Step[] {
     ...planActions(input),
     ...planThreadStates(input),
     ...planTimerCreation(input),
-    ...planLimits(input),
-    ...planSurroundings(input),
-    ...planThreadCredentials(input),
-    ...files.lastSteps,
-    ...planDumpable(input),
-    ...planPending(input),
-    ...planLeftTimes(input),
+    ...planRights(input, files.lastSteps),
     ...planTimers(input),
     {
       op: 'finish',

@@ -2,16 +2,10 @@ import type { InheritedFiles } from '../plan/files/plan-files.js';
 import { planFiles } from '../plan/files/plan-files.js';
 import type { RestoreInput } from '../plan/input.js';
 import { finalSteps, mapStep } from '../plan/mapping-steps.js';
-import { planDumpable, planLimits, planSurroundings } from '../plan/plan-identity.js';
 import { kernelMappingsOf, planKernelMappings, planMemoryState } from '../plan/plan-program.js';
-import { planActions, planPending } from '../plan/plan-signals.js';
-import {
-  finishedThreads,
-  planClones,
-  planLeftTimes,
-  planThreadCredentials,
-  planThreadStates,
-} from '../plan/plan-threads.js';
+import { planRights } from '../plan/plan-rights.js';
+import { planActions } from '../plan/plan-signals.js';
+import { finishedThreads, planClones, planThreadStates } from '../plan/plan-threads.js';
 import { planTimerCreation, planTimers } from '../plan/plan-timers.js';
 import { call, type CheckStep, type Slot, type Step } from '../plan/step.js';
 import type { VmaRecord } from '../../image/index.js';
@@ -71,15 +65,7 @@ export function planMember(
       ...planTimerCreation(input),
     ],
     watchSteps: files.watchSteps,
-    limitSteps: [
-      ...planLimits(input),
-      ...planSurroundings(input),
-      ...planThreadCredentials(input),
-      ...files.lastSteps,
-      ...planDumpable(input),
-      ...planPending(input),
-      ...planLeftTimes(input),
-    ],
+    limitSteps: [...planRights(input, files.lastSteps)],
     timerSteps: planTimers(input),
     settleStep: {
       op: 'settle',
