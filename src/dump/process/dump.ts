@@ -1,6 +1,7 @@
 import { prepareImages, removeImages } from '../new-images.js';
 import { ImageDirectory, type RoundMeta } from '../../image/index.js';
 import { Frozen } from '../../proc/freeze.js';
+import { killProcess } from '../../proc/kill-process.js';
 import { readSmaps } from '../../proc/smaps.js';
 import { readStat } from '../../proc/stat.js';
 import { checkTrackable } from '../../proc/target.js';
@@ -69,9 +70,10 @@ export async function dumpProcess(options: DumpOptions): Promise<DumpReport> {
       waits,
       signal: options.signal,
     });
-    if (!leaveRunning) process.kill(pid, 'SIGKILL');
-    frozen.thaw();
+    // Behind the end of a process nothing may fail: its images would be removed.
     await prepared.images.close();
+    if (!leaveRunning) killProcess(pid);
+    frozen.thaw();
     return { ...report, freezeMs: frozen.freezeMs, isKilled: !leaveRunning };
   } catch (error) {
     await removeImages(prepared);

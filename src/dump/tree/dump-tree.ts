@@ -74,6 +74,8 @@ export async function dumpTree(options: DumpOptions): Promise<TreeDumpReport> {
   try {
     using tree = await HeldTree.freeze(pid, signal);
     const report = await storeTree(tree, prepared.images, { ...look, signal });
+    // Behind the end of a process nothing may fail: its images would be removed.
+    await prepared.images.close();
     if (!leaveRunning) {
       await checkRestorable(pid, options.images, look.external);
       tree.kill();
@@ -81,7 +83,6 @@ export async function dumpTree(options: DumpOptions): Promise<TreeDumpReport> {
     tree.thaw();
     // What runs on does not stand longer for it.
     if (leaveRunning) await checkRestorable(pid, options.images, look.external);
-    await prepared.images.close();
     return { ...report, freezeMs: tree.freezeMs, isKilled: !leaveRunning };
   } catch (error) {
     await removeImages(prepared);
